@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decimal: numbers as text, without loss: what Python's int(), float(),
+ * Decimal() and repr() do, on byte strings.
+ *
+ * Source: contract.md sections 3.4, 7.4 and appendix C.
+ */
+#ifndef DLT_DECIMAL_H
+#define DLT_DECIMAL_H
+
+#include "common/buf.h"
+
+/* The kind of a JSON number token (already valid by RFC 8259). */
+bool number_is_integer(const char *s, size_t len); /* no '.', 'e', 'E' */
+
+/* Range of an integer token with any number of digits. */
+bool integer_fits_int64(const char *s, size_t len);
+bool integer_fits_uint64(const char *s, size_t len); /* also all int64 */
+/* |v| within dlt's wei limits (contract.md 7.8). */
+bool integer_fits_wei(const char *s, size_t len);
+
+/* Python's int(text) incl. strip, sign, '_', Unicode digits and 0x: canonical
+ * decimal digits are added to out. False: ValueError, nothing added. */
+bool text_to_integer(const char *s, size_t len, struct buf *out);
+
+/* Python's float(text) (same tolerance, nan and inf included). */
+bool text_to_double(const char *s, size_t len, double *out);
+
+/* Python's Decimal(text) then str(): exponent form is kept. */
+bool text_to_decimal(const char *s, size_t len, struct buf *out);
+
+/* A decimal string (as above) that is integral, as plain digits; else false. */
+bool decimal_to_integer(const char *s, size_t len, struct buf *out);
+/* Correctly rounded double of a decimal or integer string. */
+double decimal_to_double(const char *s, size_t len);
+
+/* Exact binary expansion of a finite double, in Decimal's str() form. */
+void double_to_decimal(double v, struct buf *out);
+/* True and exact digits when v is integral. */
+bool double_to_integer(double v, struct buf *out);
+
+/* Shortest round-trip text: Python's repr (1.0, 1e+16, 1e-07, nan, inf) and
+ * orjson's (1.0, 1e16, 1e-7; NaN and infinities are "null"). */
+void double_repr(double v, struct buf *out);
+void double_json(double v, struct buf *out);
+
+#endif

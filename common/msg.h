@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msg: what a tool says on standard error.
+ *
+ * Shape:  "dlt-load: error: place: cause"; one line, lower case, no full stop;
+ *         control bytes that come from data are masked.
+ * Levels: error, warn (default), info (-v), debug (-vv); -q leaves errors.
+ */
+#ifndef DLT_MSG_H
+#define DLT_MSG_H
+
+#include "common/error.h"
+
+/* Once, first thing in main(): the tool's name. */
+void msg_init(const char *tool);
+const char *msg_tool(void);
+
+/* -1 quiet, 0 default, 1 info, 2 debug. */
+void msg_set_verbosity(int level);
+int msg_verbosity(void);
+
+void msg_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void msg_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void msg_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void msg_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Print an error (ERR_QUIET prints nothing); returns its exit status. */
+int msg_fail(const struct error *err);
+
+/* Last thing in main(): flush and close stdout. Returns status, or
+ * EXIT_FAILED with a message when output was lost; dies of SIGPIPE on EPIPE. */
+int msg_close(int status);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * package: the load package, the one noun that flows between the tools; as a
+ * directory or as a stream (pax tar), written and read through one interface.
+ *
+ * Shape:  contract.md sections 1.5, 1.6, 2; design: manifest.json closes it.
+ *         Stream entries are LOAD_ID/FILE or LOAD_ID/new_jobs/JOB.
+ * Errors: ERR_DATA damaged, truncated, foreign entries; ERR_IO; ERR_QUIET when
+ *         the stream says that the upstream tool failed (and said why).
+ */
+#ifndef DLT_PACKAGE_H
+#define DLT_PACKAGE_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/zio.h"
+
+/* ---- names of job files (contract.md 2.1) ---- */
+
+struct job_name {
+	char *table;
+	char *file_id;
+	unsigned retry;
+	char *format;     /* "typed-jsonl", "jsonl", ... */
+	enum codec codec; /* by suffix: none, .gz, .zst */
+};
+
+int job_name_parse(const char *name, struct job_name *out, struct error *err);
+void job_name_release(struct job_name *n);
+char *job_name_format(const struct job_name *n); /* TABLE.ID.N.FMT[.gz] */
+char *job_id_format(const struct job_name *n);   /* without the retry part */
+
+/* A load id from the clock, strictly increasing in this process (1.4). */
+char *load_id_now(void);
+/* created_at of a load id: ISO text; now when it is no number (1.6). */
+void load_id_created_at(const char *load_id, struct buf *out);
+
+/* ---- writing ---- */
+
+enum package_kind {
+	PACKAGE_EXTRACTED,
+	PACKAGE_NORMALIZED,
+};
+
+struct package_spec {
+	enum package_kind kind;
+	const char *load_id;
+	const char *schema_name;
+	bool deterministic; /* file ids are always running numbers */
+};
+
+struct package_out;
+struct job_out;
+
+/* A package at `path`, which must be a fresh directory of the caller's (see
+ * output_dir_begin and workdir); makes the job folders of contract.md 1.5. */
+struct package_out *package_out_dir(const char *path,
+    const struct package_spec *spec, struct error *err);
+/* A package stream on a descriptor (pax tar through libarchive). Job files
+ * larger than PACKAGE_STREAM_JOB must be rotated by the caller. */
+struct package_out *package_out_stream(int fd, const struct package_spec *spec,
+    struct error *err);
+#define PACKAGE_STREAM_JOB ((size_t)4 << 20)
+bool package_out_is_stream(const struct package_out *p);
+
+/* A whole file: schema.json, load_package_state.json, schema_updates.json,
+ * provenance.jsonl. In a stream it may come again; the last one wins. */
+int package_out_file(struct package_out *p, const char *name,
+    const void *data, size_t len, struct error *err);
+
+/* A new job file of a table; the id is the running number of the file in the
+ * package as 10 hex digits. Several may be open; bytes are as stored (frames
+ * already compressed). No descriptor is held between writes. */
+struct job_out *job_out_open(struct package_out *p, const char *table,
+    const char *format, enum codec codec, struct error *err);
+int job_out_write(struct job_out *j, const void *data, size_t len,
+    struct error *err);
+size_t job_out_size(const struct job_out *j); /* bytes so far */
+const char *job_out_name(const struct job_out *j);
+/* origins: JSON text for the manifest ("[]" or NULL: none). Frees j. */
+int job_out_close(struct job_out *j, uint64_t rows, const char *origins,
+    struct error *err);
+
+/* Write manifest.json, close the stream or fsync the directory. After it the
+ * directory may be renamed into place. */
+int package_out_finish(struct package_out *p, const char *version_hash,
+    uint64_t rejects, struct error *err);
+/* Failure: in a stream, the entry _cancelled tells downstream to stop quietly.
+ * Frees p; also to be called after finish. */
+void package_out_free(struct package_out *p, bool failed);
+
+/* ---- reading ---- */
+
+enum package_event {
+	PACKAGE_END_OF_INPUT, /* no more packages */
+	PACKAGE_BEGIN,        /* load_id is known */
+	PACKAGE_FILE,         /* a small file: name, data, len */
+	PACKAGE_JOB,          /* a job file: job, file name; read it */
+	PACKAGE_COMPLETE,     /* manifest verified (or a directory without one) */
+};
+
+struct package_entry {
+	const char *load_id;
+	const char *name;        /* of the file or job file */
+	const char *data;        /* PACKAGE_FILE: whole content, NUL-terminated */
+	size_t len;
+	struct job_name job;     /* PACKAGE_JOB; owned by the reader */
+	const char *path;        /* PACKAGE_JOB in a directory: its path */
+	const char *origins;     /* JSON text from the manifest, or NULL */
+	uint64_t rows;           /* from the manifest; UINT64_MAX unknown */
+	const char *sha256;      /* from the manifest, or NULL */
+};
+
+struct package_in;
+
+/* A package directory (read only; never changed). check: verify checksums
+ * against the manifest while reading. Jobs come in manifest order, else by
+ * name. subdir: the folder of the jobs, normally "new_jobs". */
+struct package_in *package_in_dir(const char *path, struct error *err);
+/* A stream of one or more packages: plain, zstd or gzip. ERR_DATA at once
+ * when it looks like rows ("these look like rows; use `dlt-extract NAME=-`
+ * first") or is empty ("upstream wrote nothing"). */
+struct package_in *package_in_stream(int fd, struct error *err);
+
+int package_in_next(struct package_in *p, enum package_event *event,
+    struct package_entry *e, struct error *err);
+/* Bytes of the current job as stored; 0 at its end. Fits zin_source. */
+long package_in_read(void *p, void *data, size_t len, struct error *err);
+/* In streams: the decoded-size guard and "manifest still to come" are known. */
+bool package_in_is_stream(const struct package_in *p);
+void package_in_free(struct package_in *p);
+
+/* ---- manifest ---- */
+
+/* Verify every file of a directory against its manifest (or write it anew).
+ * Missing manifest: ERR_DATA for verify. */
+int package_verify(const char *path, struct error *err);
+int package_seal(const char *path, struct error *err);
+/* SHA-256 of manifest.json in hex; "" without one. */
+int package_checksum(const char *path, char out[65], struct error *err);
+/* The load id: from the manifest, else the directory's name. malloc'd. */
+char *package_load_id(const char *path, struct error *err);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema: tables, columns and hints of a stored schema (engine 11); read,
+ * write, hash, version, evolve.
+ *
+ * Shape:  every key of the document is kept, known or not, in its order: a
+ *         hint is a key with its value as compact JSON text. What the code
+ *         needs often is cached beside (type, nullable, ...), so change hints
+ *         only by the functions here. Columns and tables are never freed or
+ *         moved while the schema lives: pointers to them stay good.
+ * Errors: ERR_DATA for a malformed document, a newer engine, a merge that
+ *         would change a complete column's type.
+ * Owner:  schema_free() releases all.
+ * Source: contract.md sections 6.6, 7.7, 8; appendix F and J.
+ */
+#ifndef DLT_SCHEMA_H
+#define DLT_SCHEMA_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/json.h"
+#include "common/name.h"
+#include "common/type.h"
+
+#define SCHEMA_ENGINE 11
+
+struct hint {
+	char *key;
+	char *value; /* compact JSON text */
+};
+
+struct hints {
+	struct hint *items;
+	size_t count, cap;
+};
+
+struct column {
+	char *name;
+	size_t name_len;
+	struct hints hints; /* all keys but none twice: name, data_type, ... */
+	enum data_type type; /* TYPE_NONE: incomplete */
+	bool nullable;       /* absent means true */
+	bool variant;
+	bool timezone;       /* absent means true */
+	size_t index;        /* position among the table's columns */
+};
+
+struct table {
+	char *name;
+	size_t name_len;
+	struct hints hints;  /* all keys; "columns" stands for its place only */
+	struct column **columns;
+	size_t column_count, column_cap;
+	char *parent;        /* NULL: a root table */
+	void *column_index;  /* private */
+};
+
+struct schema {
+	char *name;
+	long version;
+	char hash[64];       /* version_hash as stored; "" when none */
+	long engine_version;
+	struct hints hints;  /* top-level keys but version..name and tables */
+	struct table **tables;
+	size_t table_count, table_cap;
+	char *previous_hashes[10];
+	size_t previous_count;
+	struct naming naming;        /* from normalizers.names */
+	enum detection detections[8];
+	size_t detection_count;
+	long max_nesting;            /* normalizers.json.config; -1: unset */
+	void *index;                 /* private */
+};
+
+/* ---- documents ---- */
+
+/* A fresh schema with the two standard tables (contract.md 8.2). */
+struct schema *schema_new(const char *name);
+void schema_free(struct schema *s); /* NULL is legal */
+
+/* From schema.json text; older engines are migrated, newer refused. */
+struct schema *schema_parse(const char *text, size_t len, struct error *err);
+struct schema *schema_read(const char *path, struct error *err);
+struct schema *schema_copy(const struct schema *s);
+
+/* The stored document; compact, or pretty as in schemas/. */
+void schema_write(const struct schema *s, bool pretty, struct buf *out);
+
+/* contract.md 8.3; does not change the schema. */
+void schema_hash(const struct schema *s, char out[64]);
+/* contract.md 8.4: bump version and hash if the content changed. Call once
+ * before each save. Returns true when it changed. */
+bool schema_bump(struct schema *s);
+
+/* ---- lookup ---- */
+
+struct table *schema_table(const struct schema *s, const char *name);
+struct column *table_column(const struct table *t, const char *name);
+struct column *table_column_n(const struct table *t, const char *name,
+    size_t len);
+/* Root of the chain; the table itself when it has no parent. */
+struct table *schema_root(const struct schema *s, const struct table *t);
+
+/* Raw JSON text of a hint, or NULL. */
+const char *hints_get(const struct hints *h, const char *key);
+/* String value of a hint decoded into a malloc'd copy, or NULL. */
+char *hints_get_str(const struct hints *h, const char *key);
+bool hints_get_bool(const struct hints *h, const char *key, bool fallback);
+long hints_get_int(const struct hints *h, const char *key, long fallback);
+
+/* ---- change ---- */
+
+/* Add a table: a root table gets columns, write_disposition, name, resource
+ * in that order; a nested one name, columns, parent (contract.md 8.2). */
+struct table *schema_add_table(struct schema *s, const char *name,
+    const char *parent, const char *resource, const char *disposition);
+/* Set or add a hint (value: JSON text); NULL removes it. */
+void table_set(struct table *t, const char *key, const char *value);
+void column_set(struct column *c, const char *key, const char *value);
+void schema_set(struct schema *s, const char *key, const char *value);
+
+/* A column with only its name; appended. It must not exist. */
+struct column *table_add_column(struct table *t, const char *name, size_t len);
+/* Move a column behind all others (an incomplete one that was completed). */
+void table_move_last(struct table *t, struct column *c);
+void table_remove_column(struct table *t, struct column *c);
+
+/* The definition that inference gives a column (contract.md 7.7): default
+ * hints by name, keys of an incomplete column kept; the column is added, or
+ * completed and moved to the end. */
+struct column *schema_infer_column(struct schema *s, struct table *t,
+    const char *name, size_t len, enum data_type type, bool variant);
+
+/* Does a not_null default hint match the name? */
+bool schema_name_is_not_null(const struct schema *s, const char *name);
+/* settings.preferred_types: TYPE_NONE when none matches. */
+enum data_type schema_preferred_type(const struct schema *s, const char *name);
+/* 7.3: preferred type (unless variant), then detections, then v's own type. */
+enum data_type schema_infer_type(const struct schema *s, const char *name,
+    const struct value *v, bool variant);
+
+/* The root key propagation of contract.md 6.6 for the chain of t, after its
+ * hints changed; strategies: the destination's merge strategies, first =
+ * default (NULL: delete-insert). */
+void schema_propagate_root_key(struct schema *s, const struct table *t,
+    const char *const *strategies);
+
+/* normalizers.json.config.propagation as pairs; calls f for each mapping that
+ * holds for rows of t. */
+void schema_propagation(const struct schema *s, const struct table *t,
+    void (*f)(const char *from, const char *as, void *arg), void *arg);
+
+/* ---- contracts (9.1) ---- */
+
+enum contract_mode {
+	CONTRACT_EVOLVE,
+	CONTRACT_FREEZE,
+	CONTRACT_DISCARD_ROW,
+	CONTRACT_DISCARD_VALUE,
+};
+
+struct contract {
+	enum contract_mode tables, columns, data_type;
+};
+
+/* Settings that hold for a table (t may be NULL: new table below parent). */
+struct contract schema_contract(const struct schema *s, const struct table *t,
+    const struct table *parent, const char *name);
+/* "evolve" or {"columns":"freeze",...} as JSON text; -1 ERR_DATA. */
+int contract_parse(const char *json, struct contract *out, struct error *err);
+/* "MODE" or "ENTITY=MODE,..." from the command line as JSON text. */
+int contract_from_flag(const char *text, struct buf *json, struct error *err);
+const char *contract_mode_name(enum contract_mode m);
+
+#endif

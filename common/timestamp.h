@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timestamp: ISO 8601 dates, times and timestamps, read as pendulum reads them
+ * and written as Python writes them; proleptic Gregorian, years 1-9999,
+ * microseconds.
+ *
+ * Source: contract.md section 7.5 and appendix B.
+ */
+#ifndef DLT_TIMESTAMP_H
+#define DLT_TIMESTAMP_H
+
+#include "common/buf.h"
+
+enum iso_kind {
+	ISO_NONE,     /* not a date or time at all */
+	ISO_DATE,
+	ISO_TIME,
+	ISO_DATETIME,
+	ISO_OTHER,    /* a duration or interval: final, no timestamp */
+	ISO_CRASH,    /* what makes dlt fail: offset out of range, "12:" */
+};
+
+struct timestamp {
+	int64_t us;       /* local microseconds since 1970-01-01T00:00:00 */
+	int32_t offset_s; /* of the zone, when has_zone */
+	bool has_zone;    /* false: naive */
+};
+
+struct iso {
+	enum iso_kind kind;
+	bool detected;       /* ISO_CRASH only: detection says timestamp */
+	struct timestamp ts; /* DATETIME; DATE at midnight, naive; TIME: us of day */
+};
+
+/* Both stages of contract.md 7.5. */
+void iso_parse(const char *s, size_t len, struct iso *out);
+
+/* The common shape YYYY-MM-DDTHH:MM:SS[.f+](Z|+00:00) and blank instead of T,
+ * straight to canonical UTC text: writes at most 32 bytes to out, without
+ * NUL, and returns their number; 0: not of this shape, use iso_parse().
+ * At most 32 bytes from s may be read beyond len (SCAN_SLACK). */
+size_t iso_utc_fast(const char *s, size_t len, char *out);
+
+/* To UTC (naive is taken as UTC). False: outside years 1-9999. */
+bool timestamp_to_utc(struct timestamp *ts);
+
+/* isoformat(): 2024-01-02T03:04:05[.ffffff][+00:00]. */
+void timestamp_format(const struct timestamp *ts, struct buf *out);
+/* SQLite's text: 2024-01-02 03:04:05.ffffff, offset dropped. */
+void timestamp_format_sql(const struct timestamp *ts, struct buf *out);
+void date_format(int64_t us, struct buf *out);          /* 2024-01-02 */
+void time_format(const struct timestamp *t, struct buf *out); /* 01:02:03[.f] */
+
+/* Epoch seconds (a double, or exact integer text) to UTC; rounded half-even
+ * to microseconds. False: outside years 1-9999, or not finite. */
+bool timestamp_from_epoch(double seconds, struct timestamp *out);
+
+/* Now, UTC. */
+struct timestamp timestamp_now(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zio: compressed bytes in and out. zio.c knows the formats, zio_zstd.c is the
+ * only includer of zstd.h, zio_gzip.c of libdeflate.h and zlib.h.
+ *
+ * Shape:  reading detects zstd (28 B5 2F FD), gzip (1F 8B) or plain by content;
+ *         any number of frames or members, concatenated (RFC 8878, RFC 1952).
+ *         Writing makes independent frames (members), one call each.
+ * Errors: ERR_DATA for a damaged or cut stream, ERR_IO with errno's text.
+ */
+#ifndef DLT_ZIO_H
+#define DLT_ZIO_H
+
+#include "common/buf.h"
+#include "common/error.h"
+
+enum codec {
+	CODEC_NONE,
+	CODEC_GZIP,
+	CODEC_ZSTD,
+	CODEC_FAST, /* zstd on the outside; cheaper to make */
+};
+
+/* "zstd", "fast", "gzip", "none"; -1 ERR_USAGE. */
+int codec_parse(const char *name, enum codec *out, struct error *err);
+const char *codec_name(enum codec c);
+const char *codec_suffix(enum codec c); /* ".zst", ".gz", "" */
+
+/* One frame of data appended to out. A compressor is for one thread. */
+struct compressor;
+struct compressor *compressor_new(enum codec c);
+void compressor_free(struct compressor *c);
+int compressor_frame(struct compressor *c, const void *data, size_t len,
+    struct buf *out, struct error *err);
+
+/* Pull reader over any source of bytes. */
+typedef long (*zin_source)(void *arg, void *data, size_t len,
+    struct error *err); /* bytes, 0 at the end, -1 */
+struct zin;
+struct zin *zin_new(zin_source source, void *arg);
+struct zin *zin_open(const char *path, struct error *err);
+/* Up to len decoded bytes; 0 at the end; -1. Reads as much as it can get. */
+long zin_read(struct zin *z, void *data, size_t len, struct error *err);
+enum codec zin_codec(const struct zin *z); /* known after the first read */
+void zin_free(struct zin *z); /* closes what zin_open() opened */
+
+#endif

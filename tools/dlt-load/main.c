@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/msg.h"
+
+int
+main(int argc, char **argv)
+{
+	msg_init("dlt-load");
+	return msg_close(EXIT_DONE);
+}
