@@ -608,13 +608,13 @@ date_from_iso(const char *s, size_t len, struct timestamp *out)
 		c.p++;
 		c.extended = true;
 	}
+	/* as in Python 3.11, what follows the day is not looked at */
 	if (peek(&c) == 'W') {
 		int week, day = 1;
 
 		c.p++;
 		if (!take_int(&c, 2, &week) || v->year < 1)
 			return false;
-		/* what follows the day is not looked at */
 		if (!at_end(&c) &&
 		    ((c.extended && *c.p++ != '-') || !take_int(&c, 1, &day)))
 			return false;
@@ -623,7 +623,7 @@ date_from_iso(const char *s, size_t len, struct timestamp *out)
 	} else {
 		if (!take_int(&c, 2, &v->month) ||
 		    (c.extended && (peek(&c) != '-' || !c.p++)) ||
-		    !take_int(&c, 2, &v->day) || !at_end(&c))
+		    !take_int(&c, 2, &v->day))
 			return false;
 	}
 	if (!date_is_valid(v))
