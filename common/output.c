@@ -1,2 +1,578 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/base.h"
+#include "common/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/hash.h"
+#include "common/mem.h"
+
+static bool no_sync;
+
+void
+output_no_sync(void)
+{
+	no_sync = true;
+}
+
+/* ---- paths ---- */
+
+/* The folder that holds path, malloc'd: "." for a bare name. */
+static char *
+parent_of(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return n ? xstrndup(path, n) : xstrdup(".");
+}
+
+static char *
+name_beside(const char *path)
+{
+	char *dir = parent_of(path);
+	char hex[17], *name;
+
+	/* 16 hex digits, the spelling of dlt's own temporary names. */
+	hash_random_hex(hex, 8);
+	name = xasprintf("%s/%s", dir, hex);
+	free(dir);
+	return name;
+}
+
+int
+fsync_path(const char *path, struct error *err)
+{
+	int fd, rc = 0;
+
+	if (no_sync)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	/* EINVAL: a file system that has nothing to sync for this kind. */
+	if (fsync(fd) && errno != EINVAL)
+		rc = error_errno(err, "%s: fsync", path);
+	close(fd);
+	return rc;
+}
+
+static int
+fsync_parent(const char *path, struct error *err)
+{
+	char *dir = parent_of(path);
+	int rc = fsync_path(dir, err);
+
+	free(dir);
+	return rc;
+}
+
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+make_dirs(const char *path, struct error *err)
+{
+	char *dir;
+	int rc;
+
+	if (mkdir(path, 0777) == 0)
+		return fsync_parent(path, err);
+	if (errno == EEXIST) {
+		if (is_dir(path))
+			return 0;
+		errno = ENOTDIR;
+		return error_errno(err, "%s", path);
+	}
+	if (errno != ENOENT || !*path)
+		return error_errno(err, "%s: mkdir", path);
+	dir = parent_of(path);
+	rc = make_dirs(dir, err);
+	free(dir);
+	if (rc)
+		return -1;
+	/* Somebody else may have made it meanwhile. */
+	if (mkdir(path, 0777) && (errno != EEXIST || !is_dir(path)))
+		return error_errno(err, "%s: mkdir", path);
+	return fsync_parent(path, err);
+}
+
+int
+rename_synced(const char *from, const char *to, struct error *err)
+{
+	if (rename(from, to))
+		return error_errno(err, "%s: rename to %s", from, to);
+	if (fsync_parent(to, err))
+		return -1;
+	return fsync_parent(from, err);
+}
+
+/* ---- removal ---- */
+
+static int remove_at(int dir, const char *name);
+
+/* All entries of an open folder; closes it. Follows no symbolic link, and
+ * allocates nothing of ours: it also runs at exit. 0, or -1 with errno. */
+static int
+remove_entries(int fd)
+{
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+	int failed = 0;
+
+	if (!d) {
+		close(fd);
+		return -1;
+	}
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (remove_at(dirfd(d), e->d_name))
+			failed = errno;
+	}
+	closedir(d);
+	errno = failed;
+	return failed ? -1 : 0;
+}
+
+static int
+remove_at(int dir, const char *name)
+{
+	int fd;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	/* Other threads may still be writing when the process ends early, so
+	 * a folder is given a second and a third look. */
+	for (int i = 0; i < 3; i++) {
+		fd = openat(dir, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? 0 : -1;
+		if (remove_entries(fd))
+			return -1;
+		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -1;
+	}
+	return -1;
+}
+
+int
+remove_tree(const char *path, struct error *err)
+{
+	if (remove_at(AT_FDCWD, path))
+		return error_errno(err, "%s: remove", path);
+	return 0;
+}
+
+/* ---- removal at exit ---- */
+
+struct doomed {
+	struct doomed *next;
+	char path[];
+};
+
+static struct doomed *doomed_list;
+static bool doomed_hooked;
+static pthread_mutex_t doomed_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+remove_doomed(void)
+{
+	struct doomed *d;
+
+	pthread_mutex_lock(&doomed_lock);
+	while ((d = doomed_list)) {
+		doomed_list = d->next;
+		(void)remove_at(AT_FDCWD, d->path);
+		free(d);
+	}
+	pthread_mutex_unlock(&doomed_lock);
+}
+
+void
+output_remove_at_exit(const char *path)
+{
+	/* Absolute, so that a later chdir() does not matter; allocated before
+	 * the lock is taken, because running out of memory exits. */
+	char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *full = cwd ? xasprintf("%s/%s", cwd, path) : xstrdup(path);
+	size_t n = strlen(full) + 1;
+	struct doomed *d = xmalloc(sizeof(*d) + n);
+
+	memcpy(d->path, full, n);
+	free(full);
+	free(cwd);
+	pthread_mutex_lock(&doomed_lock);
+	if (!doomed_hooked)
+		doomed_hooked = atexit(remove_doomed) == 0;
+	d->next = doomed_list;
+	doomed_list = d;
+	pthread_mutex_unlock(&doomed_lock);
+}
+
+void
+output_keep(const char *path)
+{
+	size_t n = strlen(path);
+	struct doomed *d, **link;
+
+	pthread_mutex_lock(&doomed_lock);
+	for (link = &doomed_list; (d = *link); link = &d->next) {
+		size_t len = strlen(d->path);
+
+		/* A relative path was made absolute: compare its tail. */
+		if (len < n || strcmp(d->path + len - n, path) != 0 ||
+		    (len > n && (*path == '/' || d->path[len - n - 1] != '/')))
+			continue;
+		*link = d->next;
+		free(d);
+		break;
+	}
+	pthread_mutex_unlock(&doomed_lock);
+}
+
+/* ---- files ---- */
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+output_file(const char *path, const void *data, size_t len, struct error *err)
+{
+	char *tmp = name_beside(path);
+	int fd, saved, rc = -1;
+
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		error_errno(err, "%s", path);
+		free(tmp);
+		return -1;
+	}
+	if (write_all(fd, data, len) || (!no_sync && fsync(fd))) {
+		error_errno(err, "%s: write", path);
+		close(fd);
+		goto out;
+	}
+	/* Some file systems say only here that the disk is full. */
+	if (close(fd)) {
+		error_errno(err, "%s: close", path);
+		goto out;
+	}
+	if (rename(tmp, path)) {
+		saved = errno;
+		unlink(tmp);
+		errno = saved;
+		error_errno(err, "%s: rename", path);
+		goto out;
+	}
+	rc = fsync_parent(path, err);
+out:
+	if (rc)
+		unlink(tmp);
+	free(tmp);
+	return rc;
+}
+
+static int
+read_all(int fd, const char *path, size_t max, struct buf *b, struct error *err)
+{
+	for (;;) {
+		ssize_t n;
+
+		buf_reserve(b, 65536);
+		n = read(fd, b->data + b->len, b->cap - b->len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "%s: read", path);
+		b->len += (size_t)n;
+		b->data[b->len] = '\0';
+		if (b->len > max)
+			return error_set(err, ERR_DATA,
+			    "%s: larger than %zu bytes", path, max);
+		if (n == 0)
+			return 0;
+	}
+}
+
+int
+read_file(const char *path, size_t max, char **data, size_t *len,
+    struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct buf b = { 0 };
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (uintmax_t)st.st_size <= max)
+		buf_reserve(&b, (size_t)st.st_size + 65536);
+	rc = read_all(fd, path, max, &b, err);
+	close(fd);
+	if (rc) {
+		buf_release(&b);
+		return -1;
+	}
+	*len = b.len;
+	*data = buf_take(&b);
+	return 0;
+}
+
+/* ---- directories ---- */
+
+/* Where the target really is: symbolic links resolved, so that `-o link`
+ * fills what the link names; malloc'd. */
+static char *
+real_target(const char *target)
+{
+	char *real = realpath(target, NULL);
+	size_t n = strlen(target);
+
+	if (real)
+		return real;
+	while (n > 1 && target[n - 1] == '/')
+		n--;
+	return xstrndup(target, n);
+}
+
+int
+output_dir_begin(const char *target, char **tmp, struct error *err)
+{
+	char *real = real_target(target);
+	char *parent = parent_of(real);
+	char hex[17], *path = NULL;
+	int rc = -1;
+
+	if (make_dirs(parent, err))
+		goto out;
+	hash_random_hex(hex, 8);
+	path = xasprintf("%s/.%s", parent, hex);
+	output_remove_at_exit(path);
+	if (mkdir(path, 0777)) {
+		output_keep(path);
+		error_errno(err, "%s: mkdir beside it", target);
+		goto out;
+	}
+	*tmp = path;
+	path = NULL;
+	rc = 0;
+out:
+	free(path);
+	free(parent);
+	free(real);
+	return rc;
+}
+
+static int
+fsync_dirs(const char *path, struct error *err)
+{
+	DIR *d;
+	struct dirent *e;
+	int rc = 0;
+
+	if (no_sync)
+		return 0;
+	d = opendir(path);
+	if (!d)
+		return error_errno(err, "%s", path);
+	while (!rc && (e = readdir(d))) {
+		struct stat st;
+		char *sub;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		sub = xasprintf("%s/%s", path, e->d_name);
+		rc = fsync_dirs(sub, err);
+		free(sub);
+	}
+	closedir(d);
+	return rc ? rc : fsync_path(path, err);
+}
+
+/* Swap two directories in one step; where the file system cannot, in two: the
+ * old one is put aside first. Afterwards tmp holds what was there before. */
+static int
+exchange_dirs(const char *tmp, const char *target, struct error *err)
+{
+	char *aside;
+	int rc = -1;
+
+#ifdef RENAME_EXCHANGE
+	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, target, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP)
+		return error_errno(err, "%s: exchange", target);
+#endif
+	aside = xasprintf("%s.old", tmp);
+	if (rename(target, aside)) {
+		error_errno(err, "%s: rename", target);
+	} else if (rename(tmp, target)) {
+		error_errno(err, "%s: rename", target);
+		(void)rename(aside, target);
+	} else if (rename(aside, tmp)) {
+		error_errno(err, "%s: rename", aside);
+	} else {
+		rc = 0;
+	}
+	free(aside);
+	return rc;
+}
+
+int
+output_dir_commit(char *tmp, const char *target, bool exchange,
+    struct error *err)
+{
+	char *real = real_target(target);
+	bool swapped = false;
+	int rc = -1;
+
+	if (fsync_dirs(tmp, err))
+		goto out;
+	if (rename(tmp, real)) {
+		if (errno != ENOTEMPTY && errno != EEXIST) {
+			error_errno(err, "%s: rename", target);
+			goto out;
+		}
+		if (!exchange) {
+			error_errno(err, "%s", target);
+			goto out;
+		}
+		if (exchange_dirs(tmp, real, err))
+			goto out;
+		swapped = true;
+	}
+	if (!swapped)
+		output_keep(tmp);
+	if (fsync_parent(real, err))
+		goto out;
+	rc = 0;
+	/* What is left of the old one is only litter: no reason to fail. */
+	if (swapped) {
+		(void)remove_at(AT_FDCWD, tmp);
+		output_keep(tmp);
+	}
+	free(tmp);
+out:
+	free(real);
+	return rc;
+}
+
+void
+output_dir_abort(char *tmp)
+{
+	if (!tmp)
+		return;
+	(void)remove_at(AT_FDCWD, tmp);
+	output_keep(tmp);
+	free(tmp);
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t pending_signal;
+
+static void
+on_signal(int signo)
+{
+	if (pending_signal) {
+		/* The user asks a second time: no more waiting. */
+		signal(signo, SIG_DFL);
+		raise(signo);
+		return;
+	}
+	pending_signal = signo;
+}
+
+void
+signals_init(void)
+{
+	static const int list[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction old;
+
+	sigemptyset(&sa.sa_mask);
+	/* No SA_RESTART: a read that waits for input has to notice. */
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		/* nohup, and background jobs of sh: ignored stays ignored. */
+		if (sigaction(list[i], NULL, &old) == 0 &&
+		    old.sa_handler == SIG_IGN)
+			continue;
+		sigaction(list[i], &sa, NULL);
+	}
+	/* A closed pipe is seen as EPIPE, so that we can tidy up first. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int
+signal_pending(void)
+{
+	return pending_signal;
+}
+
+void
+signal_note(int signo)
+{
+	if (!pending_signal)
+		pending_signal = signo;
+}
+
+void
+signal_reraise(void)
+{
+	int signo = pending_signal;
+	sigset_t set;
+
+	if (!signo)
+		return;
+	/* Dying by a signal skips atexit(). */
+	remove_doomed();
+	fflush(NULL);
+	signal(signo, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(signo);
+}

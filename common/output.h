@@ -18,16 +18,18 @@ void output_no_sync(void);
 int output_file(const char *path, const void *data, size_t len,
     struct error *err);
 
-/* Make a temporary directory beside `target`; its path is returned in *tmp
- * (malloc'd) and removed recursively at exit unless committed. */
+/* Make a temporary directory beside `target` (whose missing parents are made);
+ * its path is returned in *tmp (malloc'd) and removed recursively at exit
+ * unless committed. A target that is a symbolic link means what it names. */
 int output_dir_begin(const char *target, char **tmp, struct error *err);
 /* fsync the tree's directories (files must be fsynced by who wrote them) and
  * move it to target: absent or an empty directory is filled; with `exchange`
  * an existing one is replaced in one step (renameat2) and the old removed;
- * else EEXIST is an error. */
+ * else EEXIST is an error. Success frees tmp; after a failure it is still
+ * the caller's, for output_dir_abort(). */
 int output_dir_commit(char *tmp, const char *target, bool exchange,
     struct error *err);
-void output_dir_abort(char *tmp); /* remove now; frees tmp */
+void output_dir_abort(char *tmp); /* remove now; frees tmp; NULL is legal */
 
 /* Register / forget a path that must vanish if the process ends early. */
 void output_remove_at_exit(const char *path);
@@ -35,15 +37,19 @@ void output_keep(const char *path);
 
 int fsync_path(const char *path, struct error *err); /* file or directory */
 int make_dirs(const char *path, struct error *err);  /* mkdir -p, fsynced */
+/* A file or a whole tree; links are removed, never followed; absent is fine. */
 int remove_tree(const char *path, struct error *err);
 int rename_synced(const char *from, const char *to, struct error *err);
 int read_file(const char *path, size_t max, char **data, size_t *len,
     struct error *err); /* NUL added */
 
-/* SIGINT and SIGTERM set a flag that loops poll; at exit the tool cleans up
- * and raises the signal again. A second one kills at once. */
+/* SIGINT, SIGTERM and SIGHUP set a flag that loops poll; at exit the tool
+ * cleans up and raises the signal again. A second one kills at once. SIGPIPE
+ * is ignored: who meets EPIPE on stdout calls signal_note(SIGPIPE). */
 void signals_init(void);
-int signal_pending(void);  /* its number, or 0 */
-void signal_reraise(void); /* dies by it if one is pending */
+int signal_pending(void);     /* its number, or 0 */
+void signal_note(int signo);  /* as if it had arrived */
+/* Dies by it if one is pending, after removing what is unfinished. */
+void signal_reraise(void);
 
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zio_codec: what zio.c needs from one compression format. Private to zio.
+ *
+ * Shape:  a decoder is fed slices of the stored bytes and writes slices of
+ *         plain ones; it knows whether it stands between two frames.
+ * Errors: ERR_DATA with the bare cause; zio.c adds the place.
+ */
+#ifndef DLT_ZIO_CODEC_H
+#define DLT_ZIO_CODEC_H
+
+#include "common/buf.h"
+#include "common/error.h"
+
+/* A slice of bytes that is consumed, or filled, from pos on. */
+struct zio_slice {
+	char *data;
+	size_t len;
+	size_t pos;
+};
+
+struct zio_decoder {
+	void *(*open)(void);
+	void (*close)(void *state);
+	/* Advance as far as one of the slices allows; 0 or -1. */
+	int (*step)(void *state, struct zio_slice *in, struct zio_slice *out,
+	    struct error *err);
+	/* True when the bytes so far are whole frames only. */
+	bool (*whole)(const void *state);
+};
+
+extern const struct zio_decoder zio_zstd_decoder;
+extern const struct zio_decoder zio_gzip_decoder;
+
+void *zio_zstd_compressor(int level);
+void zio_zstd_compressor_free(void *c);
+int zio_zstd_frame(void *c, const void *data, size_t len, struct buf *out,
+    struct error *err);
+
+void *zio_gzip_compressor(int level);
+void zio_gzip_compressor_free(void *c);
+int zio_gzip_frame(void *c, const void *data, size_t len, struct buf *out,
+    struct error *err);
+
+#endif
