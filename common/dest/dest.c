@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct dest_ops dest_sqlite;
+
+static const struct dest_ops *const destinations[] = { &dest_sqlite };
+
+static const struct dest_ops *
+find_ops(const char *url, const char **rest)
+{
+	for (size_t i = 0; i < ARRAY_LEN(destinations); i++) {
+		const struct dest_ops *ops = destinations[i];
+		size_t len = strlen(ops->scheme);
+
+		if (!strncmp(url, ops->scheme, len) && url[len] == ':') {
+			*rest = url + len + 1;
+			return ops;
+		}
+	}
+	return NULL;
+}
+
+bool
+dest_is_url(const char *text)
+{
+	const char *rest;
+
+	return find_ops(text, &rest) != NULL;
+}
+
+struct dest *
+dest_open(const char *url, const struct dest_settings *settings,
+    struct error *err)
+{
+	static const struct dest_settings none = { .wait_s = -1 };
+	const char *rest;
+	const struct dest_ops *ops = find_ops(url, &rest);
+	struct dest *d;
+
+	if (!ops) {
+		error_set(err, ERR_USAGE,
+		    "no destination \"%s\": known is sqlite:FILE", url);
+		return NULL;
+	}
+	d = ops->open(rest, settings ? settings : &none, err);
+	if (!d) {
+		error_prefix(err, "%s: ", url);
+		return NULL;
+	}
+	d->ops = ops;
+	d->url = xstrdup(url);
+	return d;
+}
+
+void
+dest_close(struct dest *d)
+{
+	if (!d)
+		return;
+	free(d->url);
+	d->ops->rollback(d);
+	d->ops->close(d);
+}
+
+int
+dest_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
+    bool *found, struct error *err)
+{
+	*found = false;
+	if (d->ops->stored_schema(d, schema_name, json, found, err) < 0)
+		return error_prefix(err, "%s: ", d->url);
+	return 0;
+}
+
+int
+dest_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
+    bool *found, struct error *err)
+{
+	*found = false;
+	if (d->ops->stored_state(d, pipeline_name, doc, found, err) < 0)
+		return error_prefix(err, "%s: ", d->url);
+	return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dest: destinations, where packages are loaded and from where schema and state
+ * are taken back.
+ *
+ * To add one (git's builtin.h was the model for this recipe):
+ *   1. write dest_NAME.c, the only includer of the client library's header,
+ *      with a `const struct dest_ops dest_NAME`;
+ *   2. declare it in dest.c and add it to the table there;
+ *   3. give its types and quoting as a `struct ddl_dialect` (ddl.h);
+ *   4. tests/unit/test_dest_NAME.c for the parts, a section of
+ *      tests/dlt-load.bats for the tool; compare.py for what comes out.
+ * Everything else (packages, jobs, retries, decoding rows) is common.
+ *
+ * Shape:  one struct dest is one connection, used by one thread at a time.
+ *         All changes happen between begin and commit; a rollback, a kill or a
+ *         power failure before commit leaves everything as it was.
+ * Errors: ERR_TEMP when trying again may help (locked, busy); ERR_IO disks and
+ *         files; ERR_REMOTE what the destination refuses; ERR_DATA rows.
+ * Owner:  dest_open() -> dest_close().
+ * Source: contract.md sections 10.2-10.4; design sections 3.3 and 8.
+ */
+#ifndef DLT_DEST_H
+#define DLT_DEST_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/schema.h"
+
+struct dest;
+
+struct dest_settings {
+	double wait_s;  /* for a lock of the destination; < 0: its default */
+	bool read_only; /* for --sync: nothing is created or changed */
+};
+
+/* ---- rows, as decoded from job files ---- */
+
+enum cell_kind {
+	CELL_NULL,
+	CELL_INTEGER,
+	CELL_DOUBLE,
+	CELL_TEXT,
+	CELL_BLOB,
+};
+
+struct cell {
+	uint32_t column : 24; /* index among the schema table's columns */
+	uint32_t kind : 8;    /* enum cell_kind */
+	uint32_t len;         /* of TEXT and BLOB, bytes */
+	union {
+		const char *text;
+		int64_t integer;
+		double number;
+	};
+};
+
+struct row {
+	uint32_t
+	    end; /* one past its last cell; it begins where the last ended */
+	uint64_t line; /* in the job file, from 1 */
+};
+
+/* Some rows of one table. A column that has no cell in a row is null there; if
+ * it has several the last one counts. */
+struct rows {
+	const struct table *table;
+	struct cell *cells;
+	struct row *rows;
+	size_t cell_count, row_count;
+};
+
+/* How values are to be handed over (what Python dlt hands to its driver). */
+struct dest_values {
+	bool sql_time;      /* "YYYY-MM-DD HH:MM:SS.ffffff" in UTC, no zone */
+	bool spaced_json;   /* JSON as Python's json.dumps spells it */
+	bool double_number; /* decimals and wei as doubles */
+};
+
+/* ---- marks of finished work, in the table _dlt_jobs ---- */
+
+struct dest_mark {
+	const char *load_id;
+	const char *job_id;   /* "" stands for the whole package */
+	const char *checksum; /* SHA-256 in hex of the job file as stored */
+	uint64_t rows;
+};
+
+struct dest_ops {
+	const char *scheme; /* "sqlite", as in "sqlite:FILE" */
+	const char *form;   /* "sqlite:FILE", for messages */
+	struct dest_values values;
+
+	/* rest: what follows "SCHEME:"; returns NULL on failure. */
+	struct dest *(*open)(const char *rest, const struct dest_settings *set,
+	    struct error *err);
+	void (*close)(struct dest *d);
+
+	/* contract.md 10.3; see dest_stored_schema() and dest_stored_state(). */
+	int (*stored_schema)(struct dest *d, const char *schema_name,
+	    struct buf *json, bool *found, struct error *err);
+	int (*stored_state)(struct dest *d, const char *pipeline_name,
+	    struct buf *doc, bool *found, struct error *err);
+
+	int (*begin)(struct dest *d, struct error *err);
+	int (*commit)(struct dest *d, struct error *err);
+	void (*rollback)(struct dest *d); /* nothing when none is open */
+
+	/* Is the version hash in _dlt_version? */
+	int (*has_version)(struct dest *d, const char *hash, bool *found,
+	    struct error *err);
+	int (*add_version)(struct dest *d, const struct schema *s,
+	    struct error *err);
+	/* Create the table or add what columns it lacks (complete ones only;
+	 * names differ in more than case); an existing column of another type
+	 * is ERR_REMOTE. Appends what was done to *added, as members of a JSON
+	 * object "table":{"name":..,"columns":{..}}; NULL: not wanted. */
+	int (*migrate)(struct dest *d, const struct table *t, struct buf *added,
+	    struct error *err);
+	/* Delete all rows, if the table exists. */
+	int (*empty)(struct dest *d, const struct table *t, struct error *err);
+	/* Insert; on failure *bad is the offending row, or row_count. */
+	int (*insert)(struct dest *d, const struct rows *rows, size_t *bad,
+	    struct error *err);
+
+	/* The mark of a job: its checksum in *checksum, or empty. */
+	int (*marked)(struct dest *d, const char *load_id, const char *job_id,
+	    struct buf *checksum, uint64_t *rows, struct error *err);
+	int (*mark)(struct dest *d, const struct dest_mark *m,
+	    struct error *err);
+	/* Calls f for the marks of a load, by job id, without that of "". */
+	int (*each_mark)(struct dest *d, const char *load_id,
+	    void (*f)(const struct dest_mark *m, void *arg), void *arg,
+	    struct error *err);
+	int (*unmark)(struct dest *d, const char *load_id, struct error *err);
+	/* _dlt_loads: is the load there, and adding it with status 0. */
+	int (*has_load)(struct dest *d, const char *load_id,
+	    const char *schema_name, bool *found, struct error *err);
+	int (*add_load)(struct dest *d, const char *load_id,
+	    const struct schema *s, struct error *err);
+};
+
+/* Embed it first in a destination's own struct. */
+struct dest {
+	const struct dest_ops *ops;
+	char *url; /* for messages: no secrets */
+};
+
+/* Does the text begin with the scheme of a known destination? */
+bool dest_is_url(const char *text);
+
+/* "sqlite:FILE" (also "sqlite:///FILE", as SQLAlchemy spells it); ERR_USAGE
+ * for an unknown scheme or an empty FILE. settings may be NULL. */
+struct dest *dest_open(const char *url, const struct dest_settings *settings,
+    struct error *err);
+void dest_close(struct dest *d); /* NULL is legal; rolls back */
+
+/* The newest stored schema of that name (by inserted_at), as JSON text. found
+ * is false when there is none, or no table _dlt_version, or no database. */
+int dest_stored_schema(struct dest *d, const char *schema_name,
+    struct buf *json, bool *found, struct error *err);
+
+/* The newest state of a pipeline whose load has completed, as one JSON object
+ * {"version","engine_version","pipeline_name","state","created_at",
+ * "version_hash","_dlt_load_id"}; "state" is as stored (base64 of zlib). */
+int dest_stored_state(struct dest *d, const char *pipeline_name,
+    struct buf *doc, bool *found, struct error *err);
+
+#endif
