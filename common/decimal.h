@@ -16,22 +16,31 @@ bool number_is_integer(const char *s, size_t len); /* no '.', 'e', 'E' */
 /* Range of an integer token with any number of digits. */
 bool integer_fits_int64(const char *s, size_t len);
 bool integer_fits_uint64(const char *s, size_t len); /* also all int64 */
-/* |v| within dlt's wei limits (contract.md 7.8). */
+/* Within dlt's wei limits (contract.md 7.8); decimal strings are welcome.
+ * Infinities are not, NaN is. */
 bool integer_fits_wei(const char *s, size_t len);
 
-/* Python's int(text) incl. strip, sign, '_', Unicode digits and 0x: canonical
- * decimal digits are added to out. False: ValueError, nothing added. */
+/* The three text_to_* take UTF-8, strip white space and read a lower-case 0x
+ * as a hexadecimal integer, as dlt's coercion does; Unicode digits count.
+ *
+ * Python's int(text) incl. sign and '_': canonical decimal digits are added to
+ * out. False: ValueError (also for more than 4300 digits), nothing added. */
 bool text_to_integer(const char *s, size_t len, struct buf *out);
 
-/* Python's float(text) (same tolerance, nan and inf included). */
+/* Python's float(text), nan and inf included. False: ValueError, and 0x...
+ * beyond the range of a double. */
 bool text_to_double(const char *s, size_t len, double *out);
+/* The same without 0x: Python's float() itself. */
+bool text_to_float(const char *s, size_t len, double *out);
 
 /* Python's Decimal(text) then str(): exponent form is kept. */
 bool text_to_decimal(const char *s, size_t len, struct buf *out);
 
-/* A decimal string (as above) that is integral, as plain digits; else false. */
+/* A decimal string (as above) that is integral, as plain digits; else false
+ * (also above 4300 digits). */
 bool decimal_to_integer(const char *s, size_t len, struct buf *out);
-/* Correctly rounded double of a decimal or integer string. */
+/* Correctly rounded double of a decimal or integer string; infinite above the
+ * range. */
 double decimal_to_double(const char *s, size_t len);
 
 /* Exact binary expansion of a finite double, in Decimal's str() form. */
