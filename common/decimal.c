@@ -334,6 +334,17 @@ fold(const char *s, size_t len, enum underscores mode, struct buf *out)
 	return !pending;
 }
 
+/* str.strip() takes U+001C to U+001F for white space; int() and float(), which
+ * strip too, do not. */
+static bool
+has_separator(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (s[i] >= 0x1C && s[i] <= 0x1F)
+			return true;
+	return false;
+}
+
 /* Hexadecimal digits (at most MAX_HEX_DIGITS) to decimal ones, in limbs of
  * nine digits. */
 static void
@@ -367,6 +378,8 @@ text_hex(const char *s, size_t len, struct buf *out)
 	const char *p, *end;
 	bool negative = false, ok = false;
 
+	if (has_separator(s, len))
+		return false;
 	strip(&s, &len);
 	if (len > 0 && (*s == '+' || *s == '-')) {
 		negative = *s++ == '-';
@@ -486,11 +499,7 @@ text_to_float(const char *s, size_t len, double *out)
 	bool negative = false, ok = false;
 	size_t n;
 
-	/* float() does not take the separators U+001C to U+001F for space */
-	for (size_t i = 0; i < len; i++)
-		if (s[i] >= 0x1C && s[i] <= 0x1F)
-			return false;
-	if (!fold(s, len, UNDERSCORE_BETWEEN, &text))
+	if (has_separator(s, len) || !fold(s, len, UNDERSCORE_BETWEEN, &text))
 		goto out;
 	p = buf_str(&text);
 	end = p + text.len;
