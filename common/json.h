@@ -44,8 +44,11 @@ struct json {
 
 struct json_doc {
 	struct arena arena;
-	void *tokens;          /* private to json.c */
+	void *tokens;          /* from here to seed: private to json.c */
 	size_t tokens_cap;
+	struct json **set;     /* hash set of the members of a large object */
+	size_t set_cap;
+	uint64_t seed;
 	struct json *root;
 };
 
@@ -56,7 +59,8 @@ int json_parse(struct json_doc *doc, const char *text, size_t len,
 void json_release(struct json_doc *doc);
 
 /* Read and parse a whole file (at most 256 MiB; gzip is not undone). The text
- * is kept in *text, which the caller frees after the doc. */
+ * is kept in *text, which the caller frees after the doc (NULL on failure).
+ * Errors begin with the path: ERR_DATA "PATH:LINE:COLUMN: what", or ERR_IO. */
 int json_read_file(struct json_doc *doc, const char *path, char **text,
     struct error *err);
 

@@ -37,4 +37,8 @@ const char *scan_space(const char *p, const char *end);
  * valid: strings and brackets only, at memory speed. NULL: not in [p, end). */
 const char *scan_skip(const char *p, const char *end);
 
+/* Does a valid number token exceed the doubles (1e400)? Exact, without any
+ * locale, linear. */
+bool scan_number_is_infinite(const char *s, size_t len);
+
 #endif
