@@ -1,9 +1,213 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "common/jsonw.h"
 #include "common/msg.h"
+#include "common/opt.h"
+#include "common/output.h"
+#include "tools/dlt-normalize/wiring.h"
+
+static struct {
+	struct opt_common common;
+	const char *output, *packages_from, *format, *target, *schema;
+	const char *max_memory;
+	bool print, nul, deterministic;
+} cfg;
+
+static const struct opt options[] = {
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Input and output", NULL },
+	{ 'o', "output", "DIR", OPT_STRING, &cfg.output,
+	    "write the package to DIR, whole or not at all", NULL },
+	{ 'T', "packages-from", "FILE|-", OPT_STRING, &cfg.packages_from,
+	    "take the packages that FILE lists, one a line", NULL },
+	{ 0, "print", NULL, OPT_FLAG, &cfg.print,
+	    "print the path of each committed package", NULL },
+	{ '0', NULL, NULL, OPT_FLAG, &cfg.nul,
+	    "end printed and listed names by NUL", NULL },
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Normalizing", NULL },
+	{ 0, "for", "DESTINATION", OPT_STRING, &cfg.target,
+	    "names and ids as this destination wants them", NULL },
+	{ 0, "schema", "FILE", OPT_STRING, &cfg.schema,
+	    "begin with this schema, not the package's", NULL },
+	{ 0, "format", "jsonl", OPT_STRING, &cfg.format,
+	    "format of the job files", NULL },
+	{ 0, "compression", "zstd|fast|gzip|none", OPT_CONFIG,
+	    &cfg.common.config, "of the job files",
+	    "normalize.data_writer.compression" },
+	{ 0, "file-max-items", "N", OPT_CONFIG, &cfg.common.config,
+	    "begin a new file after N rows",
+	    "normalize.data_writer.file_max_items" },
+	{ 0, "file-max-bytes", "N", OPT_CONFIG, &cfg.common.config,
+	    "begin a new file after N uncompressed bytes",
+	    "normalize.data_writer.file_max_bytes" },
+	{ 0, "buffer-max-items", "N", OPT_CONFIG, &cfg.common.config,
+	    "look at these limits every N rows",
+	    "normalize.data_writer.buffer_max_items" },
+	{ 0, "deterministic", NULL, OPT_FLAG, &cfg.deterministic,
+	    "row ids from content and position", NULL },
+	{ 0, "max-memory", "SIZE", OPT_STRING, &cfg.max_memory,
+	    "keep at most SIZE of rows in buffers (64MiB)", NULL },
+	OPT_COMMON(cfg.common, "normalize.workers"),
+};
+
+static const struct opt_spec spec = {
+	.tool = "dlt-normalize",
+	.summary = "turns the nested rows of a load package into tables",
+	.usage = "[OPTION]... [PACKAGE]...\n-p NAME [OPTION]...\n",
+	.examples =
+	    "dlt-extract events=FILE | dlt-normalize | dlt-load sqlite:FILE\n"
+	    "dlt-normalize -o normalized extracted\n"
+	    "dlt-normalize -p github\n",
+	.options = options,
+	.count = ARRAY_LEN(options),
+};
+
+static int
+read_settings(struct config *c, struct wiring *w, struct error *err)
+{
+	const struct config_context stage = { cfg.common.pipeline, { NULL }, 0,
+		"normalize" };
+	const struct config_context files = { cfg.common.pipeline,
+		{ "normalize" }, 1, "data_writer" };
+	long workers = sysconf(_SC_NPROCESSORS_ONLN);
+	const char *codec = NULL;
+	uint64_t memory = 64 << 20;
+
+	if (config_int(c, &stage, "workers", &workers, err) ||
+	    config_writer(c, &files, &w->set.rotation, err) ||
+	    config_string(c, &files, "compression", &codec, err))
+		return -1;
+	if (workers < 1 || workers > 1024)
+		return error_set(err, ERR_USAGE,
+		    "normalize.workers is %ld, not 1 to 1024", workers);
+	w->set.workers = (unsigned)workers;
+	w->set.codec = w->set.rotation.disable_compression ? CODEC_NONE
+	                                                   : CODEC_ZSTD;
+	w->codec_given = codec || w->set.rotation.disable_compression;
+	if (codec && codec_parse(codec, &w->set.codec, err))
+		return -1;
+	if (cfg.max_memory && opt_size(cfg.max_memory, &memory, err))
+		return error_prefix(err, "--max-memory: ");
+	w->set.max_memory = memory < (1 << 20) ? 1 << 20 : (size_t)memory;
+	return 0;
+}
+
+static int
+check_options(struct wiring *w, struct error *err)
+{
+	if (cfg.format && strcmp(cfg.format, "jsonl") != 0)
+		return error_set(err, ERR_USAGE,
+		    "format \"%s\" is not "
+		    "available; this version writes jsonl",
+		    cfg.format);
+	w->set.format = "jsonl";
+	w->set.target = target_find(cfg.target);
+	if (!w->set.target)
+		return error_set(err, ERR_USAGE,
+		    "--for: unknown destination \"%s\"", cfg.target);
+	if (cfg.output && cfg.common.pipeline)
+		return error_set(err, ERR_USAGE,
+		    "--output and --pipeline exclude each other");
+	if (cfg.print && !cfg.output && !cfg.common.pipeline)
+		return error_set(err, ERR_USAGE,
+		    "--print needs --output or "
+		    "--pipeline: the package itself goes to standard output");
+	if (!cfg.output && !cfg.common.pipeline && isatty(STDOUT_FILENO))
+		return error_set(err, ERR_USAGE,
+		    "a package stream is not "
+		    "written to a terminal; use --output DIR or a pipe");
+	return 0;
+}
+
+static int
+stdin_is_terminal(const struct wiring *w, struct error *err)
+{
+	if (w->pipeline || w->packages_from || w->operands.count ||
+	    !isatty(STDIN_FILENO))
+		return 0;
+	return error_set(err, ERR_USAGE,
+	    "standard input is a terminal; give "
+	    "a PACKAGE, or a package stream from dlt-extract");
+}
+
+static void
+report(const struct wiring *w)
+{
+	struct buf b = { 0 };
+	struct jsonw j;
+
+	jsonw_init(&j, &b, false);
+	jsonw_object(&j);
+	jsonw_key(&j, "packages");
+	jsonw_int(&j, (long long)w->totals.packages);
+	jsonw_key(&j, "rows");
+	jsonw_int(&j, (long long)w->totals.rows);
+	jsonw_key(&j, "slow_rows");
+	jsonw_int(&j, (long long)w->totals.slow_rows);
+	jsonw_end_object(&j);
+	if (cfg.common.json && (w->output || w->pipeline))
+		puts(buf_str(&b));
+	msg_info("%llu packages, %llu rows (%llu by the slow lane)",
+	    (unsigned long long)w->totals.packages,
+	    (unsigned long long)w->totals.rows,
+	    (unsigned long long)w->totals.slow_rows);
+	buf_release(&b);
+}
+
+static int
+run(struct config *c, struct opt_list *operands, struct error *err)
+{
+	struct wiring w = { .pipeline = cfg.common.pipeline,
+		.output = cfg.output,
+		.packages_from = cfg.packages_from,
+		.schema_file = cfg.schema,
+		.print = cfg.print,
+		.nul = cfg.nul,
+		.operands = *operands };
+
+	w.set.deterministic = cfg.deterministic;
+	if (opt_wait(cfg.common.wait, &w.wait, err) ||
+	    config_set_all(c, &cfg.common.config, err) ||
+	    read_settings(c, &w, err))
+		return -1;
+	if (cfg.common.show_config) {
+		config_show(c, cfg.common.json, stdout);
+		return 0;
+	}
+	if (check_options(&w, err) || stdin_is_terminal(&w, err))
+		return -1;
+#ifdef DLT_TEST_HOOKS
+	if (getenv("DLT_TEST_LANE") &&
+	    strcmp(getenv("DLT_TEST_LANE"), "slow") == 0)
+		w.set.lane = LANE_SLOW;
+#endif
+	if (wiring_run(&w, err))
+		return -1;
+	report(&w);
+	return 0;
+}
 
 int
 main(int argc, char **argv)
 {
-	msg_init("dlt-normalize");
-	return msg_close(EXIT_DONE);
+	struct opt_list operands = { 0 };
+	struct error err = { 0 };
+	struct config *c;
+	int status = EXIT_DONE;
+
+	if (opt_begin(&spec, &cfg.common, argc, argv, &operands, &status)) {
+		signals_init();
+		c = config_load(cfg.common.directory, &err);
+		if (!c || run(c, &operands, &err))
+			status = msg_fail(&err);
+		config_free(c);
+	}
+	opt_list_release(&operands);
+	opt_common_release(&cfg.common);
+	signal_reraise();
+	return msg_close(status);
 }

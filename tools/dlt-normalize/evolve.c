@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-normalize/evolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/msg.h"
+
+#define PROVENANCE_VALUE 80 /* bytes of a value that are shown */
+
+void
+evolve_init(struct evolve *ev, struct schema *s, const char *const *strategies)
+{
+	*ev = (struct evolve){ .schema = s, .strategies = strategies };
+	ev->version = ev->json_version = 1;
+}
+
+void
+evolve_release(struct evolve *ev)
+{
+	size_t i;
+
+	for (i = 0; i < ev->filter_count; i++) {
+		free(ev->filters[i].table);
+		free(ev->filters[i].column);
+	}
+	for (i = 0; i < ev->update_count; i++)
+		free(ev->updates[i].columns);
+	for (i = 0; i < ev->contract_count; i++)
+		free(ev->contract_names[i]);
+	free(ev->filters);
+	free(ev->updates);
+	free(ev->contracts);
+	free(ev->contract_names);
+	buf_release(&ev->provenance);
+	*ev = (struct evolve){ 0 };
+}
+
+enum contract_mode
+evolve_filter(const struct evolve *ev, const char *table, const char *column)
+{
+	size_t i;
+
+	for (i = 0; i < ev->filter_count; i++) {
+		const struct filter *f = &ev->filters[i];
+
+		if (strcmp(f->table, table) != 0 || !f->column != !column)
+			continue;
+		if (!column || strcmp(f->column, column) == 0)
+			return f->mode;
+	}
+	return CONTRACT_EVOLVE;
+}
+
+static void
+add_filter(struct evolve *ev, const char *table, const char *column,
+    enum contract_mode mode)
+{
+	struct filter *f;
+	size_t i;
+
+	for (i = 0; i < ev->filter_count; i++) {
+		f = &ev->filters[i];
+		if (column && f->column && strcmp(f->table, table) == 0 &&
+		    strcmp(f->column, column) == 0)
+			return;
+	}
+	ev->filters = xgrow(ev->filters, &ev->filter_cap, ev->filter_count + 1,
+	    sizeof(*ev->filters));
+	f = &ev->filters[ev->filter_count++];
+	f->table = xstrdup(table);
+	f->column = column ? xstrdup(column) : NULL;
+	f->mode = mode;
+}
+
+/* Settings of a table are looked up once per run and kept, as dlt does. */
+static struct contract
+contract_of(struct evolve *ev, const char *name, const struct table *t,
+    const struct table *parent)
+{
+	size_t i, cap = ev->contract_cap;
+
+	for (i = 0; i < ev->contract_count; i++)
+		if (strcmp(ev->contract_names[i], name) == 0)
+			return ev->contracts[i];
+	ev->contract_names = xgrow(ev->contract_names, &cap, i + 1,
+	    sizeof(*ev->contract_names));
+	ev->contracts = xgrow(ev->contracts, &ev->contract_cap, i + 1,
+	    sizeof(*ev->contracts));
+	ev->contract_names[i] = xstrdup(name);
+	ev->contracts[i] = schema_contract(ev->schema, t, parent, name);
+	ev->contract_count++;
+	return ev->contracts[i];
+}
+
+static int
+frozen(struct error *err, const char *what, const char *table,
+    const struct new_column *c)
+{
+	if (!c)
+		return error_set(err, ERR_SCHEMA,
+		    "table \"%s\": the schema contract freezes %s", table,
+		    what);
+	return error_set(err, ERR_SCHEMA,
+	    "column \"%s.%.*s\" (%s): the schema contract freezes %s", table,
+	    (int)c->len, c->name, type_name(c->type), what);
+}
+
+/* Contract.md 9.1, items 3 and 4, for one column. */
+static int
+check_column(struct evolve *ev, const char *table, struct new_column *c,
+    enum contract_mode mode, const char *what, struct error *err)
+{
+	char *name;
+
+	if (mode == CONTRACT_EVOLVE)
+		return 0;
+	if (mode == CONTRACT_FREEZE)
+		return frozen(err, what, table, c);
+	name = xstrndup(c->name, c->len);
+	add_filter(ev, table, name, mode);
+	free(name);
+	c->dropped = true;
+	return 0;
+}
+
+/* 1: go on, 0: discard the row, -1: frozen. */
+static int
+check_contract(struct evolve *ev, const char *name, const char *parent,
+    struct new_column *columns, size_t count, struct error *err)
+{
+	struct table *t = schema_table(ev->schema, name);
+	struct contract k = contract_of(ev, name, t,
+	    parent ? schema_table(ev->schema, parent) : NULL);
+	bool is_new = !t || table_is_new(t);
+	enum contract_mode column_mode = k.columns;
+	size_t i;
+
+	if (is_new && k.tables == CONTRACT_FREEZE)
+		return frozen(err, "tables", name, NULL);
+	if (is_new && k.tables != CONTRACT_EVOLVE) {
+		add_filter(ev, name, NULL, k.tables);
+		return 0;
+	}
+	if (is_new || table_normalizer_flag(t, "evolve-columns-once"))
+		column_mode = CONTRACT_EVOLVE;
+	for (i = 0; i < count; i++) {
+		struct new_column *c = &columns[i];
+
+		if (c->len >= 4 && memcmp(c->name, "_dlt", 4) == 0)
+			continue;
+		if (check_column(ev, name, c,
+		        c->variant ? k.data_type : column_mode,
+		        c->variant ? "data types" : "columns", err))
+			return -1;
+	}
+	return 1;
+}
+
+static void
+add_update(struct evolve *ev, struct table *t, struct column *c)
+{
+	struct update *u = NULL;
+	size_t i;
+
+	for (i = 0; i < ev->update_count && !u; i++)
+		if (ev->updates[i].table == t)
+			u = &ev->updates[i];
+	if (!u) {
+		ev->updates = xgrow(ev->updates, &ev->update_cap,
+		    ev->update_count + 1, sizeof(*ev->updates));
+		u = &ev->updates[ev->update_count++];
+		*u = (struct update){ .table = t };
+	}
+	u->columns = xgrow(u->columns, &u->cap, u->count + 1,
+	    sizeof(*u->columns));
+	u->columns[u->count++] = c;
+}
+
+static size_t
+cut_utf8(const char *s, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max && ((unsigned char)s[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
+static void
+add_provenance(struct evolve *ev, const struct table *t,
+    const struct new_column *c, const struct place *at)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, &ev->provenance, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "table");
+	jsonw_str(&w, t->name);
+	jsonw_key(&w, "column");
+	jsonw_strn(&w, c->name, c->len);
+	jsonw_key(&w, "data_type");
+	jsonw_str(&w, type_name(c->type));
+	jsonw_key(&w, "input");
+	jsonw_str(&w, at->file);
+	jsonw_key(&w, "row");
+	jsonw_int(&w, (long long)at->row);
+	if (at->line) {
+		jsonw_key(&w, "line");
+		jsonw_int(&w, (long long)at->line);
+	}
+	jsonw_key(&w, "byte");
+	jsonw_int(&w, (long long)at->byte);
+	if (c->cause) {
+		jsonw_key(&w, "value");
+		jsonw_strn(&w, c->cause->raw,
+		    cut_utf8(c->cause->raw, c->cause->raw_len,
+		        PROVENANCE_VALUE));
+	}
+	if (c->base) {
+		jsonw_key(&w, "instead_of");
+		jsonw_str(&w, c->base);
+	}
+	jsonw_end_object(&w);
+	buf_addc(&ev->provenance, '\n');
+}
+
+static void
+warn_variant(const struct table *t, const struct new_column *c,
+    const struct column *base, const struct place *at)
+{
+	msg_warn("%s:%llu: %s.%s is %s: a %s value goes to column \"%.*s\"; "
+	         "--column %s.%s:%s at extract would avoid it",
+	    at->file, (unsigned long long)(at->line ? at->line : at->row),
+	    t->name, c->base, base ? type_name(base->type) : "of another type",
+	    type_name(c->type), (int)c->len, c->name, t->name, c->base,
+	    type_name(c->type));
+}
+
+int
+evolve_apply(struct evolve *ev, const char *name, const char *parent,
+    struct new_column *columns, size_t count, const struct place *at,
+    struct error *err)
+{
+	int rc = check_contract(ev, name, parent, columns, count, err);
+	struct table *t;
+	bool added;
+	size_t i;
+
+	ev->version++;
+	if (rc <= 0)
+		return rc;
+	t = schema_table(ev->schema, name);
+	added = !t;
+	if (added)
+		t = schema_add_table(ev->schema, name, parent,
+		    parent ? NULL : name, parent ? NULL : "append");
+	for (i = 0; i < count; i++) {
+		struct new_column *n = &columns[i];
+		struct column *c;
+
+		if (n->dropped)
+			continue;
+		c = table_column_n(t, n->name, n->len);
+		if (c && c->type != TYPE_NONE)
+			continue; /* asked for twice by one row */
+		c = schema_infer_column(ev->schema, t, n->name, n->len, n->type,
+		    n->variant);
+		add_update(ev, t, c);
+		add_provenance(ev, t, n, at);
+		if (n->type == TYPE_JSON)
+			ev->json_version++;
+		if (n->variant)
+			warn_variant(t, n, table_column(t, n->base), at);
+	}
+	if (added)
+		schema_propagate_root_key(ev->schema, t, ev->strategies);
+	return 1;
+}
+
+static void
+write_hints(struct jsonw *w, const struct hints *h)
+{
+	size_t i;
+
+	for (i = 0; i < h->count; i++) {
+		if (strcmp(h->items[i].key, "columns") == 0)
+			continue;
+		jsonw_key(w, h->items[i].key);
+		jsonw_raw(w, h->items[i].value, strlen(h->items[i].value));
+	}
+}
+
+void
+evolve_write_updates(const struct evolve *ev, struct buf *out)
+{
+	struct jsonw w;
+	size_t i, k;
+
+	jsonw_init(&w, out, false);
+	jsonw_object(&w);
+	for (i = 0; i < ev->update_count; i++) {
+		const struct update *u = &ev->updates[i];
+
+		jsonw_key(&w, u->table->name);
+		jsonw_object(&w);
+		jsonw_key(&w, "columns");
+		jsonw_object(&w);
+		for (k = 0; k < u->count; k++) {
+			jsonw_key(&w, u->columns[k]->name);
+			jsonw_object(&w);
+			write_hints(&w, &u->columns[k]->hints);
+			jsonw_end_object(&w);
+		}
+		jsonw_end_object(&w);
+		write_hints(&w, &u->table->hints);
+		jsonw_end_object(&w);
+	}
+	jsonw_end_object(&w);
+}

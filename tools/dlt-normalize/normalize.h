@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * normalize: packages in, packages out.
+ *
+ * Shape:  a reader thread cuts blocks, workers walk them, the caller's thread
+ *         commits results in input order and lets the schema evolve. The
+ *         output does not depend on the number of workers.
+ * Errors: as struct error; nothing is committed then.
+ */
+#ifndef DLT_NORMALIZE_NORMALIZE_H
+#define DLT_NORMALIZE_NORMALIZE_H
+
+#include "common/config.h"
+#include "common/package.h"
+#include "common/schema.h"
+#include "tools/dlt-normalize/walk.h"
+
+/* What a destination wants of names and ids (contract.md 5.4, 9.2). */
+struct target {
+	const char *name;
+	size_t max_identifier;         /* 0: no limit */
+	const char *const *strategies; /* of merge; NULL-terminated */
+};
+
+/* By name, URL or destination_type ("sqlite:x.db", "postgres",
+ * "dlt.destinations.duckdb"); NULL: the one without limits; not found: NULL. */
+const struct target *target_find(const char *name);
+
+struct normalize_settings {
+	unsigned workers;
+	enum codec codec;
+	const char *format;
+	struct writer_settings rotation;
+	size_t max_memory;
+	bool deterministic;
+	enum lane lane;
+	const struct target *target;
+};
+
+/* Where packages go. All calls come from the caller's thread. */
+struct sink {
+	void *arg;
+	/* the schema to begin with (NULL and no error: the package's own) */
+	struct schema *(*schema)(void *arg, const char *name,
+	    struct error *err);
+	/* a place for a package; it belongs to normalize until done */
+	struct package_out *(*open)(void *arg, const struct package_spec *spec,
+	    struct error *err);
+	/* the package is finished: commit it. schema has been bumped. */
+	int (*commit)(void *arg, const char *load_id, struct schema *schema,
+	    bool changed, struct error *err);
+};
+
+struct normalize_totals {
+	uint64_t packages, rows, slow_rows, files;
+};
+
+/* Normalize all packages of `in` (taken over). */
+int normalize_run(struct package_in *in, const struct normalize_settings *set,
+    const struct sink *sink, struct normalize_totals *totals,
+    struct error *err);
+
+#endif

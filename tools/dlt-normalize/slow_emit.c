@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/decimal.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "tools/dlt-normalize/slow.h"
+
+void
+propagation_for(struct slow *s, const char *table, bool is_root,
+    void (*f)(const char *from, const char *as, void *arg), void *arg)
+{
+	struct table *t = schema_table(s->w->schema, table), none = { 0 };
+	char *name = arena_strdup(s->arena, table);
+
+	if (!t) {
+		none.name = name;
+		none.name_len = strlen(name);
+		none.parent = is_root ? NULL : name;
+		t = &none;
+	}
+	schema_propagation(s->w->schema, t, f, arg);
+}
+
+/* ---- coercion (7.2) ---- */
+
+static void
+want_column(struct slow *s, const char *name, enum data_type type,
+    const char *base, const struct json *cause)
+{
+	struct new_column *n;
+
+	s->added = xgrow(s->added, &s->added_cap, s->added_count + 1,
+	    sizeof(*s->added));
+	n = &s->added[s->added_count++];
+	*n = (struct new_column){ .name = name,
+		.len = strlen(name),
+		.type = type,
+		.variant = base != NULL,
+		.base = base,
+		.cause = cause };
+}
+
+static const char *
+variant_name(struct slow *s, const struct row *r, const char *name,
+    const char *type)
+{
+	struct buf *b = &s->w->name_buf;
+	char tail[32];
+	const char *parts[2] = { name, tail };
+	struct column *old;
+
+	if (strcmp(type, "json") == 0 && r->table) {
+		buf_reset(b);
+		strcpy(tail, "v_complex");
+		name_fragments(&s->w->schema->naming, parts, 2, b);
+		old = table_column(r->table, buf_str(b));
+		if (old && old->variant)
+			return old->name;
+	}
+	buf_reset(b);
+	tail[0] = 'v';
+	tail[1] = '_';
+	strcpy(tail + 2, type);
+	name_fragments(&s->w->schema->naming, parts, 2, b);
+	return arena_strndup(s->arena, buf_str(b), b->len);
+}
+
+/* Text of a value as a JSON string would have it, for messages. */
+static int
+cannot_place(struct slow *s, const struct row *r, const char *name)
+{
+	return error_prefix(s->err, "column \"%s.%s\": ", r->name, name);
+}
+
+static int
+coerce(struct slow *s, struct row *r, struct field *f, const char *name,
+    const struct value *v, const char *base)
+{
+	struct column *c = r->table ? table_column(r->table, name) : NULL;
+	bool complete = c && c->type != TYPE_NONE;
+	enum data_type type;
+	int n;
+
+	if (complete && c->type == v->type) {
+		f->value = *v;
+		f->out_name = name;
+		return 0;
+	}
+	type = complete
+	    ? c->type
+	    : schema_infer_type(s->w->schema, name, v, base != NULL);
+	n = value_coerce(v, type, s->arena, &f->value, s->err);
+	if (n < 0)
+		return cannot_place(s, r, name);
+	if (n == 0)
+		return coerce(s, r, f,
+		    variant_name(s, r, name, type_name(v->type)), v, name);
+	if (f->value.type == TYPE_WEI &&
+	    !integer_fits_wei(f->value.text, f->value.len)) {
+		struct value text = f->value;
+
+		text.type = TYPE_TEXT;
+		return coerce(s, r, f, variant_name(s, r, name, "str"), &text,
+		    name);
+	}
+	if (type == TYPE_TIMESTAMP &&
+	    value_to_utc(&f->value, c ? c->timezone : true, s->err))
+		return cannot_place(s, r, name);
+	f->out_name = name;
+	if (!complete)
+		want_column(s, name, type, base, f->node);
+	return 0;
+}
+
+static int
+coerce_null(struct slow *s, struct row *r, struct field *f)
+{
+	struct column *c = r->table ? table_column(r->table, f->name) : NULL;
+	bool complete = c && c->type != TYPE_NONE;
+
+	f->dropped = true;
+	if (complete ? c->nullable
+	             : c || !schema_name_is_not_null(s->w->schema, f->name))
+		return 0;
+	return error_set(s->err, ERR_DATA,
+	    "column \"%s.%s\" is not nullable and the row has null", r->name,
+	    f->name);
+}
+
+static int
+coerce_field(struct slow *s, struct row *r, struct field *f)
+{
+	struct value v = f->value;
+
+	if (f->dropped)
+		return 0;
+	if (f->node)
+		value_from_json(f->node, s->arena, &v);
+	if (v.type == TYPE_NONE)
+		return coerce_null(s, r, f);
+	if (coerce(s, r, f, f->name, &v, NULL))
+		return -1;
+	f->raw = f->node && f->node->kind == JSON_STRING &&
+	    f->value.type == TYPE_TEXT && f->value.text == f->node->str;
+	return 0;
+}
+
+/* ---- contracts (9.1) ---- */
+
+/* False: the row is discarded. by_name: fields as they came (before coercion),
+ * else as columns. */
+static bool
+filter_columns(struct slow *s, struct row *r, bool by_name)
+{
+	const struct evolve *ev = s->w->evolve;
+	bool any = false;
+	size_t i;
+
+	if (!ev->filter_count)
+		return true;
+	for (i = 0; i < r->count; i++) {
+		struct field *f = &r->fields[i];
+		const char *name = by_name ? f->name : f->out_name;
+
+		if (f->dropped || !name)
+			continue;
+		switch (evolve_filter(ev, r->name, name)) {
+		case CONTRACT_DISCARD_ROW:
+			return false;
+		case CONTRACT_DISCARD_VALUE:
+			f->dropped = true;
+			break;
+		case CONTRACT_EVOLVE:
+		case CONTRACT_FREEZE:
+			any = true;
+			break;
+		}
+	}
+	return any;
+}
+
+static int
+evolve_row(struct slow *s, const struct frame *f, struct row *r)
+{
+	struct walker *w = s->w;
+	struct buf *b = &w->name_buf;
+	struct place at;
+	char *parent = NULL;
+
+	if (!w->live) {
+		s->change = true;
+		return -1;
+	}
+	walk_place(w->job, w->place_row + w->res->rows + 1,
+	    w->block_offset + (uint64_t)(s->row_begin - w->block), &at);
+	if (f->parent_len) {
+		buf_reset(b);
+		name_fragments(&w->schema->naming, f->parent_path,
+		    f->parent_len, b);
+		parent = arena_strndup(s->arena, buf_str(b), b->len);
+	}
+	return evolve_apply(w->evolve, r->name, parent, s->added,
+	    s->added_count, &at, s->err);
+}
+
+/* ---- writing ---- */
+
+static bool
+before(const struct field *a, const struct field *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
+	if (!a->node || !b->node)
+		return false;
+	return (uintptr_t)a->node->raw < (uintptr_t)b->node->raw;
+}
+
+static int
+compare_fields(const void *a, const void *b)
+{
+	const struct field *x = *(const struct field *const *)a;
+	const struct field *y = *(const struct field *const *)b;
+
+	return before(x, y) ? -1 : before(y, x);
+}
+
+/* Two values for one column (a variant and a key of the same name): the later
+ * one stays, as in a dict. */
+static void
+drop_doubles(struct row *r)
+{
+	size_t i, k;
+
+	for (i = 0; i < r->count; i++) {
+		const struct field *v = &r->fields[i];
+
+		if (v->dropped || v->out_name == v->name)
+			continue;
+		for (k = 0; k < r->count; k++)
+			if (k != i && !r->fields[k].dropped &&
+			    strcmp(r->fields[k].out_name, v->out_name) == 0)
+				r->fields[k < i ? k : i].dropped = true;
+	}
+}
+
+static void
+write_row(struct slow *s, struct row *r)
+{
+	struct out *o = out_get(s->w, r->table);
+	struct buf b = { 0 };
+	struct field **order = arena_alloc(s->arena,
+	    (r->count + 1) * sizeof(struct field *));
+	size_t i, n = 0;
+
+	drop_doubles(r);
+	for (i = 0; i < r->count; i++)
+		if (!r->fields[i].dropped)
+			order[n++] = &r->fields[i];
+	qsort(order, n, sizeof(struct field *), compare_fields);
+	buf_addc(&b, '{');
+	for (i = 0; i < n; i++) {
+		if (i)
+			buf_addc(&b, ',');
+		jsonw_quote(&b, order[i]->out_name, strlen(order[i]->out_name));
+		buf_addc(&b, ':');
+		if (order[i]->raw)
+			buf_add(&b, order[i]->node->raw,
+			    order[i]->node->raw_len);
+		else
+			value_write_jsonl(&order[i]->value, &b);
+	}
+	out_touch(s->w, o);
+	if ((size_t)(o->lim - o->w) < b.len)
+		out_grow(o, b.len);
+	memcpy(o->w, b.data, b.len);
+	o->w += b.len;
+	out_row_end(o);
+	buf_release(&b);
+}
+
+int
+emit_row(struct slow *s, const struct frame *f, struct row *r)
+{
+	size_t i;
+	int rc;
+
+	if (evolve_filter(s->w->evolve, r->name, NULL) != CONTRACT_EVOLVE)
+		return 0;
+	if (!filter_columns(s, r, true))
+		return 0;
+	s->added_count = 0;
+	for (i = 0; i < r->count; i++)
+		if (coerce_field(s, r, &r->fields[i]))
+			return -1;
+	if (s->added_count || !r->table) {
+		rc = evolve_row(s, f, r);
+		if (rc <= 0)
+			return rc;
+		r->table = schema_table(s->w->schema, r->name);
+		if (!filter_columns(s, r, false))
+			return 0;
+	}
+	if (!s->skip_write)
+		write_row(s, r);
+	return 1;
+}

@@ -1,0 +1,728 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fast lane. A NUL follows each block and is legal nowhere in JSON, so no
+ * loop here runs past the end: whatever is cut or odd makes a step return
+ * NULL, a surprise, and the slow lane decides.
+ */
+#include "tools/dlt-normalize/walk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/scan.h"
+#include "common/timestamp.h"
+#include "common/utf8.h"
+#include "tools/dlt-normalize/walker.h"
+
+#define BIGINT_DIGITS 18  /* always fit int64 */
+#define DOUBLE_DIGITS 15  /* integers that a double holds */
+#define DOUBLE_SAFE   200 /* digits of a mantissa that cannot overflow */
+
+static const char *walk_object(struct walker *w, struct ctx *c, const char *p,
+    struct out *o, uint64_t row, const char *id);
+
+static ALWAYS_INLINE const char *
+space(const char *p)
+{
+	if (UNLIKELY((unsigned char)*p <= ' '))
+		while (*p == ' ' || *p == '\t' || *p == '\r')
+			p++;
+	return p;
+}
+
+/* Append n bytes, in blocks: both sides have slack. */
+static ALWAYS_INLINE void
+put_block(struct out *o, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	do {
+		memcpy(o->w + i, s + i, 32);
+		i += 32;
+	} while (UNLIKELY(i < n));
+	o->w += n;
+}
+
+static ALWAYS_INLINE void
+put_prefix(struct out *o, const struct key *k)
+{
+	if (UNLIKELY((size_t)(o->lim - o->w) < k->prefix_len + 64 ||
+	        o->w > o->lim))
+		out_grow(o, k->prefix_len + 64);
+	put_block(o, k->prefix, k->prefix_len);
+}
+
+/* ---- strings ---- */
+
+static bool
+is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+
+/* Length of a legal escape at p (a backslash); a pair of surrogates counts as
+ * one. 0: a surprise. */
+static size_t
+escape_len(const char *p)
+{
+	bool high;
+
+	if (p[1] && strchr("\"\\/bfnrt", p[1]))
+		return 2;
+	if (p[1] != 'u' || !is_hex(p[2]) || !is_hex(p[3]) || !is_hex(p[4]) ||
+	    !is_hex(p[5]))
+		return 0;
+	if ((p[2] | 32) != 'd' || p[3] < '8')
+		return 6;
+	high = (p[3] | 32) == '8' || (p[3] | 32) == '9' || (p[3] | 32) == 'a' ||
+	    (p[3] | 32) == 'b';
+	if (!high || p[6] != '\\' || p[7] != 'u' || (p[8] | 32) != 'd' ||
+	    (p[9] | 32) < 'c' || (p[9] | 32) > 'f' || !is_hex(p[10]) ||
+	    !is_hex(p[11]))
+		return 0;
+	return 12;
+}
+
+/* May the string (p behind its quote) carry a type marker, U+F026..F02E? */
+static ALWAYS_INLINE bool
+may_be_marked(const char *p)
+{
+	if (LIKELY(*p != '\\' && (unsigned char)*p != 0xef))
+		return false;
+	if (*p == '\\')
+		return p[1] == 'u' && (p[2] | 32) == 'f';
+	return (unsigned char)p[1] == 0x80;
+}
+
+#ifdef __SSE2__
+/* Bits of the bytes that end or interrupt a string. */
+static ALWAYS_INLINE unsigned
+string_stops(__m128i v)
+{
+	__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+	__m128i ctl = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+
+	return (unsigned)
+	    _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), ctl));
+}
+#endif
+
+/* Copy plain bytes up to the next quote, backslash or control character;
+ * returns where that stands. o->w moves along. */
+static ALWAYS_INLINE const char *
+copy_plain(struct out *o, const char *p)
+{
+	for (;;) {
+		if (UNLIKELY(o->w > o->lim))
+			out_grow(o, (size_t)(o->w - o->lim) + ROW_SLACK);
+#ifdef __SSE2__
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		unsigned m = string_stops(v);
+
+		_mm_storeu_si128((__m128i *)(void *)o->w, v);
+		if (LIKELY(m)) {
+			unsigned n = (unsigned)__builtin_ctz(m);
+
+			o->w += n;
+			return p + n;
+		}
+		p += 16;
+		o->w += 16;
+#else
+		if (*p == '"' || *p == '\\' || (unsigned char)*p < ' ')
+			return p;
+		*o->w++ = *p++;
+#endif
+	}
+}
+
+static ALWAYS_INLINE const char *
+copy_string(struct out *o, const char *p)
+{
+	if (UNLIKELY(may_be_marked(p + 1)))
+		return NULL;
+	*o->w++ = *p++;
+	for (;;) {
+		size_t n;
+
+		p = copy_plain(o, p);
+		if (LIKELY(*p == '"')) {
+			*o->w++ = '"';
+			return p + 1;
+		}
+		n = *p == '\\' ? escape_len(p) : 0;
+		if (!n)
+			return NULL;
+		memcpy(o->w, p, n);
+		o->w += n;
+		p += n;
+	}
+}
+
+static const char *
+copy_timestamp(struct out *o, const char *p)
+{
+	const char *s = p + 1;
+	size_t len = 0, n;
+
+	while (len < 40 && s[len] != '"' && s[len] != '\\' &&
+	    (unsigned char)s[len] >= ' ')
+		len++;
+	if (s[len] != '"')
+		return NULL;
+	*o->w++ = '"';
+	n = iso_utc_fast(s, len, o->w);
+	if (!n)
+		return NULL;
+	o->w += n;
+	*o->w++ = '"';
+	return s + len + 1;
+}
+
+/* ---- numbers ---- */
+
+static ALWAYS_INLINE const char *
+digits(const char *p)
+{
+	while ((unsigned char)(*p - '0') <= 9)
+		p++;
+	return p;
+}
+
+/* The fraction and exponent at q of a number that begins at p; NULL: bad, or
+ * so large that it needs a closer look. */
+static const char *
+float_tail(const char *p, const char *q)
+{
+	const char *d;
+
+	if (*q == '.') {
+		d = q + 1;
+		q = digits(d);
+		if (q == d)
+			return NULL;
+	}
+	if (q - p > DOUBLE_SAFE)
+		return NULL;
+	if ((*q | 32) == 'e') {
+		d = q + 1;
+		d += *d == '+' || *d == '-';
+		q = digits(d);
+		if (q == d || q - d > 2)
+			return NULL;
+	}
+	return q;
+}
+
+static ALWAYS_INLINE const char *
+copy_number(struct out *o, const struct key *k, const char *p)
+{
+	const char *first = p + (*p == '-'), *q = digits(first);
+	size_t count = (size_t)(q - first), len;
+	bool whole = *q != '.' && (*q | 32) != 'e';
+
+	if (UNLIKELY(!count || (*first == '0' && count > 1)))
+		return NULL;
+	if (LIKELY(whole)) {
+		size_t most = k->type == TYPE_BIGINT ? BIGINT_DIGITS
+		                                     : DOUBLE_DIGITS;
+
+		if (UNLIKELY(count > most))
+			return NULL;
+	} else {
+		if (k->type != TYPE_DOUBLE)
+			return NULL;
+		q = float_tail(p, q);
+		if (!q)
+			return NULL;
+	}
+	len = (size_t)(q - p);
+	if (UNLIKELY(len > 64 && (size_t)(o->lim - o->w) < len))
+		out_grow(o, len + 64);
+	put_block(o, p, len);
+	if (whole && k->type == TYPE_DOUBLE) {
+		*o->w++ = '.';
+		*o->w++ = '0';
+	}
+	return q;
+}
+
+/* ---- values ---- */
+
+static const char *
+literal(struct out *o, const char *p, const char *text, size_t len)
+{
+	if (strncmp(p, text, len) != 0)
+		return NULL;
+	memcpy(o->w, text, len);
+	o->w += len;
+	return p + len;
+}
+
+/* null: nothing is written; whether that is right depends on the column. */
+static const char *
+walk_null(struct walker *w, struct ctx *c, struct key *k, const char *p)
+{
+	if (strncmp(p, "null", 4) != 0 || k->null_slow)
+		return NULL;
+	if (!k->slot && !key_resolve(c, k)) {
+		if (k->slow)
+			return NULL;
+		w->res->depends = true;
+	} else if (!k->nullable) {
+		return NULL;
+	}
+	return p + 4;
+}
+
+static ALWAYS_INLINE const char *
+walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
+    struct out *o, uint64_t row)
+{
+	if (UNLIKELY(*p == 'n'))
+		return walk_null(w, c, k, p);
+	if (UNLIKELY(!k->slot) && !key_resolve(c, k))
+		return NULL;
+	if (UNLIKELY(k->slot->shared)) {
+		if (k->slot->stamp == row)
+			return NULL;
+		k->slot->stamp = row;
+	}
+	put_prefix(o, k);
+	switch (*p) {
+	case '"':
+		if (LIKELY(k->type == TYPE_TEXT))
+			return copy_string(o, p);
+		return k->type == TYPE_TIMESTAMP ? copy_timestamp(o, p) : NULL;
+	case 't':
+		return k->type == TYPE_BOOL ? literal(o, p, "true", 4) : NULL;
+	case 'f':
+		return k->type == TYPE_BOOL ? literal(o, p, "false", 5) : NULL;
+	default:
+		if (k->type == TYPE_BIGINT || k->type == TYPE_DOUBLE)
+			return copy_number(o, k, p);
+		return NULL;
+	}
+}
+
+static const char *walk_element(struct walker *w, struct node *n, const char *p,
+    const char *parent_id, uint64_t index);
+
+/* A list: each element is a row of the table that key k leads to. p behind
+ * the bracket. An empty list writes nothing. */
+static const char *
+walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
+    const char *id)
+{
+	struct node *n = k->child;
+	uint64_t index = 0;
+
+	p = space(p);
+	if (*p == ']')
+		return p + 1;
+	if (UNLIKELY(k->json_checked != w->evolve->json_version) &&
+	    !key_opens(c, k))
+		return NULL;
+	if (UNLIKELY(!n))
+		n = node_child(w, c, k);
+	if (UNLIKELY(!n->out || !n->out->ready || n->out->shared || n->slow) &&
+	    !node_ready(n))
+		return NULL;
+	for (;;) {
+		p = walk_element(w, n, p, id, index++);
+		if (UNLIKELY(!p))
+			return NULL;
+		p = space(p);
+		if (*p == ']')
+			return p + 1;
+		if (UNLIKELY(*p != ','))
+			return NULL;
+		p = space(p + 1);
+	}
+}
+
+/* One element of a list; p stands at it. */
+static const char *
+walk_element(struct walker *w, struct node *n, const char *p,
+    const char *parent_id, uint64_t index)
+{
+	struct out *o = n->out;
+	char id[HASH_ID_LEN + 1];
+	uint64_t row = ++w->row;
+	struct key *k;
+
+	nested_row_id(w, o, parent_id, index, id);
+	begin_nested_row(w, o, n->root->propagates ? w->root_id : NULL,
+	    parent_id, index, id);
+	if (*p == '{') {
+		p = walk_object(w, n->ctx, p + 1, o, row, id);
+	} else if (*p == '[') {
+		k = node_list_key(n);
+		p = walk_list(w, n->list_ctx, k, p + 1, id);
+	} else {
+		k = node_value_key(n);
+		p = walk_scalar(w, n->ctx, k, p, o, row);
+	}
+	if (LIKELY(p != NULL))
+		out_row_end(o);
+	return p;
+}
+
+static ALWAYS_INLINE bool
+key_matches(const struct walker *w, const struct key *k, const char *p)
+{
+	size_t len = k->raw_len;
+
+#ifdef __SSE2__
+	const __m128i *a = (const __m128i *)(const void *)p;
+	const __m128i *b = (const __m128i *)(const void *)k->head;
+	unsigned m =
+	    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a),
+	        _mm_loadu_si128(b)));
+
+	if (LIKELY(len <= 16))
+		return (~m & ((1u << len) - 1)) == 0;
+	if (m != 0xffff)
+		return false;
+#endif
+	if (len > SCAN_SLACK && (size_t)(w->end - p) < len)
+		return false;
+	return memcmp(p, k->raw, len) == 0;
+}
+
+/* The key at p by its bytes; *value is where its value begins. */
+static NOINLINE struct key *
+find_key(struct ctx *c, const char *p, const char **value)
+{
+	const char *q = p + 1;
+
+	if (*p != '"')
+		return NULL;
+	while (*q != '"') {
+		if ((unsigned char)*q < ' ')
+			return NULL;
+		q += 1 + (*q == '\\' && q[1]);
+	}
+	*value = space(q + 1);
+	if (**value != ':')
+		return NULL;
+	++*value;
+	return ctx_key(c, p, (size_t)(q + 1 - p));
+}
+
+/* The members of an object; p behind the brace. id: of the row. */
+static const char *
+walk_object(struct walker *w, struct ctx *c, const char *p, struct out *o,
+    uint64_t row, const char *id)
+{
+	struct key **guess = &c->first, *k;
+
+	p = space(p);
+	if (UNLIKELY(*p == '}'))
+		return p + 1;
+	for (;;) {
+		k = *guess;
+		if (LIKELY(k && key_matches(w, k, p))) {
+			p += k->raw_len;
+		} else {
+			k = find_key(c, p, &p);
+			if (!k)
+				return NULL;
+			*guess = k;
+		}
+		if (UNLIKELY(*k->stamp == row || k->slow))
+			return NULL;
+		*k->stamp = row;
+		p = space(p);
+		if (UNLIKELY(*p == '{')) {
+			if (UNLIKELY(k->json_checked !=
+			        w->evolve->json_version) &&
+			    !key_opens(c, k))
+				return NULL;
+			p = walk_object(w, k->sub ? k->sub : ctx_sub(c, k),
+			    p + 1, o, row, id);
+		} else if (UNLIKELY(*p == '[')) {
+			p = walk_list(w, c, k, p + 1, id);
+		} else {
+			p = walk_scalar(w, c, k, p, o, row);
+		}
+		if (UNLIKELY(!p))
+			return NULL;
+		p = space(p);
+		guess = &k->next;
+		if (LIKELY(*p == ',')) {
+			p = space(p + 1);
+			continue;
+		}
+		return *p == '}' ? p + 1 : NULL;
+	}
+}
+
+/* ---- rows ---- */
+
+static void
+row_begin(struct walker *w)
+{
+	w->root_row = ++w->row;
+	w->touched_count = 0;
+}
+
+/* A whole row by the fast lane; NULL: a surprise, everything taken back. */
+static const char *
+fast_row(struct walker *w, struct node *n, const char *p)
+{
+	const char *begin = p;
+
+	if (*p != '{' || w->cfg->lane == LANE_SLOW || w->force_slow ||
+	    w->evolve->filter_count || !node_ready(n))
+		return NULL;
+	row_begin(w);
+	root_row_id(w, begin, w->root_id);
+	begin_root_row(w, n->out, w->root_id);
+	p = walk_object(w, n->ctx, p + 1, n->out, w->root_row, w->root_id);
+	if (LIKELY(p != NULL))
+		out_row_end(n->out);
+	else
+		outs_rollback(w);
+	return p;
+}
+
+struct progress {
+	const char *p; /* the next row, or what follows the last */
+	enum row_state state;
+};
+
+/* One row: fast, else slow. 0, or 1: stop here (the schema would change), or
+ * -1 with err (also for what is no valid row). */
+static int
+one_row(struct walker *w, struct node *n, struct progress *at,
+    struct error *err)
+{
+	const char *row = at->p, *next = fast_row(w, n, row);
+	enum slow_status st;
+
+	if (LIKELY(next != NULL)) {
+		at->p = next;
+		w->res->rows++;
+		return 0;
+	}
+	next = scan_skip(row, w->end);
+	if (!next)
+		next = w->end;
+	row_begin(w);
+	st = slow_row(w, n, row, (size_t)(next - row), err);
+	if (st != SLOW_DONE) {
+		outs_rollback(w);
+		return st == SLOW_CHANGE ? 1 : -1;
+	}
+	w->res->depends = true;
+	w->res->rows++;
+	w->res->slow_rows++;
+	at->p = next;
+	return 0;
+}
+
+/* Over brackets, commas and line ends to the next row. 1: there is one, 0: end
+ * of block, -1: this is no list of rows. */
+static int
+next_row(struct walker *w, struct progress *at, struct error *err)
+{
+	for (;; at->p++) {
+		at->p = space(at->p);
+		if (at->p >= w->end)
+			return 0;
+		switch (at->state) {
+		case ROWS_LINE:
+			if (*at->p == '\n')
+				break;
+			if (*at->p != '[')
+				return error_set(err, ERR_DATA,
+				    "the line is no array of rows");
+			at->state = ROWS_FIRST;
+			break;
+		case ROWS_FIRST:
+			if (*at->p != ']')
+				return 1;
+			at->state = ROWS_LINE;
+			break;
+		case ROWS_NEXT:
+			return 1;
+		case ROWS_AFTER:
+			if (*at->p != ',' && *at->p != ']')
+				return error_set(err, ERR_DATA,
+				    "expected ',' or ']' after a row");
+			at->state = *at->p == ',' ? ROWS_NEXT : ROWS_LINE;
+			break;
+		}
+	}
+}
+
+/* A block ends with a line, or behind a comma where a long line was cut. */
+static int
+check_end(const struct block *b, const struct progress *at, struct error *err)
+{
+	enum row_state want = b->cut ? ROWS_NEXT : ROWS_LINE;
+
+	if (at->state == want)
+		return 0;
+	return error_set(err, ERR_DATA, "the line ends inside its array");
+}
+
+static void
+walker_begin(struct walker *w, const struct job *job, const struct block *b,
+    bool live, uint64_t first_row, struct result *res)
+{
+	w->job = job;
+	w->block = b->data;
+	w->end = b->data + b->len;
+	w->block_offset = b->offset;
+	w->live = live;
+	w->place_row = first_row;
+	w->res = res;
+	res->version = w->evolve->version;
+}
+
+/* The name of the job's root table, normalized once more (contract.md 6.1). */
+static struct node *
+root_of(struct walker *w, const struct job *job)
+{
+	buf_reset(&w->root_buf);
+	name_key(&w->schema->naming, job->table, strlen(job->table), true,
+	    &w->root_buf);
+	return node_root(w, buf_str(&w->root_buf));
+}
+
+static void
+place_error(const struct walker *w, struct error *err)
+{
+	struct place place;
+
+	walk_place(w->job, w->place_row + w->res->rows + 1,
+	    w->block_offset + w->res->at, &place);
+	error_prefix(err, "%s:%llu:%s", place.file,
+	    (unsigned long long)(place.line ? place.line : place.row),
+	    err->msg[0] >= '0' && err->msg[0] <= '9' ? "" : " ");
+}
+
+int
+walker_block(struct walker *w, const struct job *job, const struct block *b,
+    bool live, uint64_t first_row, struct result *res, struct error *err)
+{
+	struct progress at = { b->data + res->at, ROWS_LINE };
+	struct node *n;
+	int rc;
+
+	if (res->stopped)
+		at.state = res->state;
+	else if (b->in_array)
+		at.state = ROWS_NEXT;
+	res->stopped = false;
+	walker_begin(w, job, b, live, first_row, res);
+	n = root_of(w, job);
+	w->force_slow = !utf8_is_valid(b->data, b->len);
+	while ((rc = next_row(w, &at, err)) > 0) {
+		rc = one_row(w, n, &at, err);
+		if (rc)
+			break;
+		at.state = ROWS_AFTER;
+	}
+	if (rc == 0)
+		rc = check_end(b, &at, err);
+	res->at = (size_t)(at.p - b->data);
+	res->state = at.state;
+	if (rc && !live) {
+		res->stopped = res->depends = true;
+		rc = 0;
+	} else if (rc < 0) {
+		place_error(w, err);
+	}
+	outs_detach(w);
+	return rc;
+}
+
+int
+walker_empty(struct walker *w, const struct job *job, struct error *err)
+{
+	struct block none = { .data = w->nothing };
+	struct result res = { 0 };
+	int rc;
+
+	walker_begin(w, job, &none, true, 0, &res);
+	row_begin(w);
+	rc = slow_empty(w, root_of(w, job), err) == SLOW_ERROR ? -1 : 0;
+	outs_detach(w);
+	result_release(&res);
+	return rc;
+}
+
+/* The manifest's origins of a job: an array of {"input", "row", "line", ...},
+ * the first row of each input. `line` counts rows as lines from there where
+ * the input has one row a line. */
+void
+walk_place(const struct job *job, uint64_t row, uint64_t byte,
+    struct place *out)
+{
+	struct json_doc doc = { 0 };
+	const struct json *o, *hit = NULL;
+	struct error err;
+
+	*out = (struct place){ .file = job->name, .row = row, .byte = byte };
+	if (!job->origins ||
+	    json_parse(&doc, job->origins, strlen(job->origins), &err) ||
+	    doc.root->kind != JSON_ARRAY)
+		goto out;
+	for (o = doc.root->child; o; o = o->next)
+		if (json_get_int(o, "row", 1) <= (long long)row)
+			hit = o;
+	if (hit && json_get_str(hit, "input", NULL)) {
+		struct job *j = (struct job *)(uintptr_t)job;
+
+		free(j->place);
+		j->place = xstrdup(json_get_str(hit, "input", ""));
+		out->file = j->place;
+		if (json_get_bool(hit, "lines", false))
+			out->line = (uint64_t)json_get_int(hit, "line", 1) +
+			    row - (uint64_t)json_get_int(hit, "row", 1);
+	}
+out:
+	json_release(&doc);
+}
+
+struct walker *
+walker_new(const struct walk_config *cfg)
+{
+	struct walker *w = xcalloc(1, sizeof(*w));
+	struct buf b = { 0 };
+
+	w->cfg = cfg;
+	w->evolve = cfg->evolve;
+	w->schema = cfg->evolve->schema;
+	buf_adds(&b, "{\"_dlt_load_id\":");
+	jsonw_quote(&b, cfg->load_id, strlen(cfg->load_id));
+	buf_adds(&b, ",\"_dlt_id\":\"");
+	w->root_prefix_len = b.len;
+	w->root_prefix = buf_take(&b);
+	return w;
+}
+
+void
+walker_free(struct walker *w)
+{
+	if (!w)
+		return;
+	outs_release(w);
+	slow_release(w);
+	arena_release(&w->arena);
+	buf_release(&w->name_buf);
+	buf_release(&w->id_buf);
+	buf_release(&w->root_buf);
+	free(w->root_prefix);
+	free(w);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "tools/dlt-normalize/walker.h"
+
+#define SEGMENT_MIN ((size_t)4096)
+
+struct out *
+out_get(struct walker *w, struct table *t)
+{
+	struct out *o;
+	size_t i;
+
+	for (i = 0; i < w->out_count; i++)
+		if (w->outs[i]->table == t)
+			return w->outs[i];
+	o = xcalloc(1, sizeof(*o));
+	o->table = t;
+	o->id_infix = xasprintf("_%s_", t->name);
+	o->id_infix_len = strlen(o->id_infix);
+	w->outs = xgrow(w->outs, &w->out_cap, w->out_count + 1,
+	    sizeof(*w->outs));
+	w->outs[w->out_count++] = o;
+	return o;
+}
+
+static struct segment *
+segment_take(struct result *res, struct table *t)
+{
+	struct segment *s;
+
+	if (res->count == res->cap) {
+		size_t old = res->cap;
+
+		res->segments = xgrow(res->segments, &res->cap, res->count + 1,
+		    sizeof(*res->segments));
+		memset(res->segments + old, 0,
+		    (res->cap - old) * sizeof(*res->segments));
+	}
+	s = res->segments[res->count];
+	if (!s)
+		s = res->segments[res->count] = xcalloc(1, sizeof(*s));
+	res->count++;
+	s->table = t;
+	s->len = s->rows = 0;
+	if (!s->data) {
+		s->cap = SEGMENT_MIN;
+		s->data = xmalloc(s->cap + ROW_SLACK);
+	}
+	return s;
+}
+
+static void
+out_attach(struct walker *w, struct out *o)
+{
+	size_t i;
+
+	o->seg = NULL;
+	for (i = 0; i < w->res->count; i++)
+		if (w->res->segments[i]->table == o->table)
+			o->seg = w->res->segments[i];
+	if (!o->seg)
+		o->seg = segment_take(w->res, o->table);
+	o->w = o->seg->data + o->seg->len;
+	o->lim = o->seg->data + o->seg->cap;
+}
+
+void
+out_touch(struct walker *w, struct out *o)
+{
+	if (!o->seg)
+		out_attach(w, o);
+	if (o->marked != w->root_row) {
+		o->marked = w->root_row;
+		o->mark_len = (size_t)(o->w - o->seg->data);
+		o->mark_rows = o->seg->rows;
+		w->touched = xgrow(w->touched, &w->touched_cap,
+		    w->touched_count + 1, sizeof(*w->touched));
+		w->touched[w->touched_count++] = o;
+	}
+}
+
+void
+out_grow(struct out *o, size_t more)
+{
+	struct segment *s = o->seg;
+	size_t used = (size_t)(o->w - s->data);
+
+	while (s->cap < used + more)
+		s->cap *= 2;
+	s->data = xrealloc(s->data, s->cap + ROW_SLACK);
+	o->w = s->data + used;
+	o->lim = s->data + s->cap;
+}
+
+void
+out_row_end(struct out *o)
+{
+	struct segment *s = o->seg;
+
+	*o->w++ = '}';
+	*o->w++ = '\n';
+	if (s->rows == s->rows_cap)
+		s->ends = xgrow(s->ends, &s->rows_cap, s->rows + 1,
+		    sizeof(*s->ends));
+	s->len = (size_t)(o->w - s->data);
+	s->ends[s->rows++] = (uint32_t)s->len;
+}
+
+void
+outs_rollback(struct walker *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->touched_count; i++) {
+		struct out *o = w->touched[i];
+
+		o->w = o->seg->data + o->mark_len;
+		o->seg->len = o->mark_len;
+		o->seg->rows = o->mark_rows;
+		o->marked = 0;
+	}
+	w->touched_count = 0;
+}
+
+void
+outs_detach(struct walker *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->out_count; i++)
+		w->outs[i]->seg = NULL;
+	w->touched_count = 0;
+}
+
+void
+outs_release(struct walker *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->out_count; i++) {
+		free(w->outs[i]->id_infix);
+		free(w->outs[i]);
+	}
+	free(w->outs);
+	free(w->touched);
+}
+
+void
+root_row_id(struct walker *w, const char *row, char id[HASH_ID_LEN + 1])
+{
+	char text[256];
+	int n;
+
+	if (!w->cfg->deterministic) {
+		hash_random_id(id);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%s_%s_%llu", w->cfg->load_id,
+	    w->job->file_id,
+	    (unsigned long long)(w->block_offset + (uint64_t)(row - w->block)));
+	hash_id(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1,
+	    id);
+}
+
+static void
+put(struct out *o, const char *s, size_t len)
+{
+	memcpy(o->w, s, len);
+	o->w += len;
+}
+
+#define PUT(o, literal) put(o, literal, sizeof(literal) - 1)
+
+void
+begin_root_row(struct walker *w, struct out *o, const char *id)
+{
+	out_touch(w, o);
+	if ((size_t)(o->lim - o->w) < w->root_prefix_len + 64)
+		out_grow(o, w->root_prefix_len + 64);
+	put(o, w->root_prefix, w->root_prefix_len);
+	put(o, id, HASH_ID_LEN);
+	*o->w++ = '"';
+}
+
+static size_t
+format_uint(char *out, uint64_t v)
+{
+	char digits[24];
+	size_t n = sizeof(digits);
+
+	do
+		digits[--n] = (char)('0' + v % 10);
+	while (v /= 10);
+	memcpy(out, digits + n, sizeof(digits) - n);
+	return sizeof(digits) - n;
+}
+
+void
+begin_nested_row(struct walker *w, struct out *o, const char *root_id,
+    const char *parent_id, uint64_t index, const char *id)
+{
+	size_t parent_len = strlen(parent_id);
+	size_t need = parent_len + (root_id ? strlen(root_id) : 0) + 160;
+
+	out_touch(w, o);
+	if ((size_t)(o->lim - o->w) < need)
+		out_grow(o, need);
+	*o->w++ = '{';
+	if (root_id) {
+		PUT(o, "\"_dlt_root_id\":\"");
+		put(o, root_id, strlen(root_id));
+		PUT(o, "\",");
+	}
+	PUT(o, "\"_dlt_parent_id\":\"");
+	put(o, parent_id, parent_len);
+	PUT(o, "\",\"_dlt_list_idx\":");
+	o->w += format_uint(o->w, index);
+	PUT(o, ",\"_dlt_id\":\"");
+	put(o, id, HASH_ID_LEN);
+	*o->w++ = '"';
+}
+
+void
+nested_row_id(struct walker *w, struct out *o, const char *parent_id,
+    uint64_t index, char id[HASH_ID_LEN + 1])
+{
+	size_t parent_len = strlen(parent_id);
+	struct buf *b = &w->id_buf;
+
+	buf_reset(b);
+	buf_reserve(b, parent_len + o->id_infix_len + 24);
+	memcpy(b->data, parent_id, parent_len);
+	memcpy(b->data + parent_len, o->id_infix, o->id_infix_len);
+	b->len = parent_len + o->id_infix_len;
+	b->len += format_uint(b->data + b->len, index);
+	hash_id(b->data, b->len, id);
+}
+
+void
+result_reset(struct result *res)
+{
+	res->count = 0;
+	res->version = 0;
+	res->depends = res->stopped = false;
+	res->state = ROWS_LINE;
+	res->at = 0;
+	res->rows = res->slow_rows = 0;
+}
+
+void
+result_release(struct result *res)
+{
+	size_t i;
+
+	for (i = 0; i < res->cap; i++) {
+		if (!res->segments[i])
+			continue;
+		free(res->segments[i]->data);
+		free(res->segments[i]->ends);
+		free(res->segments[i]);
+	}
+	free(res->segments);
+	*res = (struct result){ 0 };
+}

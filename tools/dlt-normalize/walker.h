@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walker: what the two lanes share: the tables that a walker writes, with the
+ * marks that let a row be taken back. Private to walk*.c and slow*.c.
+ */
+#ifndef DLT_NORMALIZE_WALKER_H
+#define DLT_NORMALIZE_WALKER_H
+
+#include "common/json.h"
+#include "tools/dlt-normalize/walk.h"
+
+struct ctx;
+struct node;
+
+/* A table being written: the segment of the current block. */
+struct out {
+	struct table *table;
+	struct segment *seg; /* NULL: not used in this block yet */
+	char *w;             /* next byte */
+	char *lim;           /* ROW_SLACK bytes may follow it */
+	uint64_t marked;     /* root row that marked it */
+	size_t mark_len, mark_rows;
+	struct node *owner; /* the one path that leads here */
+	bool ready;         /* system columns are complete */
+	bool shared;        /* several paths lead here: slow lane only */
+	char *id_infix;     /* "_TABLE_", for ids of nested rows */
+	size_t id_infix_len;
+};
+
+/* A column as this walker sees it. */
+struct slot {
+	struct column *column;
+	uint64_t stamp; /* row that wrote it last */
+	bool shared;    /* several keys lead here */
+};
+
+/* A table as reached by one path from its root. */
+struct node {
+	struct walker *walker;
+	struct node *parent; /* NULL: root table */
+	struct node *root;
+	char **path; /* normalized parts, of the whole chain */
+	size_t path_len;
+	char *name;      /* the parts joined and shortened */
+	struct out *out; /* NULL: the schema has no such table (yet) */
+	struct ctx *ctx; /* of its rows */
+	struct slot **slots;
+	size_t slot_count, slot_cap;
+	struct key *value, *list; /* of elements that are no objects */
+	struct ctx *list_ctx;
+	bool slow;          /* key hash, propagation, ...: slow lane only */
+	bool propagates;    /* root: _dlt_id goes down as _dlt_root_id */
+	enum row_id row_id; /* root */
+	struct node *next;  /* roots of a walker */
+};
+
+/* One key of the objects at one path. */
+struct key {
+	char head[32]; /* the first bytes of "key": */
+	char *raw;     /* all of them, 32 readable bytes behind */
+	uint32_t raw_len;
+	uint32_t prefix_len;
+	char *prefix;     /* ,"column": and 32 readable bytes behind */
+	struct key *next; /* the key that followed this one last time */
+	uint64_t *stamp;  /* row that had this key last */
+	uint64_t own_stamp;
+	struct slot *slot;   /* NULL: the column is not there (yet) */
+	enum data_type type; /* of the column, as the walk needs it */
+	bool nullable;
+	bool slow;             /* a surprise wherever it comes */
+	bool null_slow;        /* null is one */
+	uint64_t json_checked; /* json_version at which `column` is no json */
+	char *column;          /* name, path included */
+	size_t column_len;
+	char *part, *table_part; /* normalized key, as column and as table */
+	char *text;              /* decoded key */
+	size_t text_len;
+	struct ctx *sub;    /* objects here */
+	struct node *child; /* lists here */
+	struct key *hash_next;
+};
+
+/* Objects at one path within the rows of a table. */
+struct ctx {
+	struct node *node;
+	char **path; /* normalized parts below the table */
+	size_t path_len;
+	long level;        /* of nesting that is left (contract.md 6.4) */
+	long row_level;    /* the same for the row as a whole */
+	bool escaped;      /* a key was spelt with escapes */
+	struct key *first; /* the key that came first last time */
+	struct key **buckets;
+	size_t bucket_count, key_count;
+};
+
+struct walker {
+	const struct walk_config *cfg;
+	struct evolve *evolve;
+	struct schema *schema;
+	struct arena arena; /* keys, contexts, nodes; until walker_free() */
+	struct node *roots;
+	struct out **outs;
+	size_t out_count, out_cap;
+	struct out **touched; /* by the current root row */
+	size_t touched_count, touched_cap;
+	struct result *res;
+	const struct job *job;
+	const char *block, *end; /* of the current block */
+	uint64_t block_offset;
+	uint64_t row;      /* stamp of the current row, of any table */
+	uint64_t root_row; /* stamp of the current root row */
+	char *root_prefix; /* {"_dlt_load_id":"...","_dlt_id":" */
+	size_t root_prefix_len;
+	char root_id[HASH_ID_LEN + 1];
+	uint64_t place_row; /* rows of the job before this block */
+	bool live;          /* surprises may change the schema */
+	bool force_slow;    /* the block is no UTF-8 */
+	char nothing[1];
+	struct buf name_buf, id_buf, root_buf;
+	struct json_doc doc; /* of the slow lane */
+	struct arena row_arena;
+	struct slow *slow; /* private to slow.c */
+};
+
+/* ---- walk_out.c ---- */
+
+/* The output for a table of the schema. */
+struct out *out_get(struct walker *w, struct table *t);
+/* Mark it for the current root row and have room for a row's begin. */
+void out_touch(struct walker *w, struct out *o);
+/* Room for `more` bytes (and ROW_SLACK); keeps w->... pointers right. */
+void out_grow(struct out *o, size_t more);
+/* The row ends here. */
+void out_row_end(struct out *o);
+/* Take back what the current root row has written everywhere. */
+void outs_rollback(struct walker *w);
+/* Forget segments (they go with the result). */
+void outs_detach(struct walker *w);
+void outs_release(struct walker *w);
+
+/* The id of a root row: random, or by content and position. */
+void root_row_id(struct walker *w, const char *row, char id[HASH_ID_LEN + 1]);
+/* The begin of a row with its system columns; o->w stands behind them. */
+void begin_root_row(struct walker *w, struct out *o, const char *id);
+void begin_nested_row(struct walker *w, struct out *o, const char *root_id,
+    const char *parent_id, uint64_t index, const char *id);
+void nested_row_id(struct walker *w, struct out *o, const char *parent_id,
+    uint64_t index, char id[HASH_ID_LEN + 1]);
+
+/* ---- walk_plan.c ---- */
+
+struct node *node_root(struct walker *w, const char *table);
+struct node *node_child(struct walker *w, struct ctx *c, struct key *k);
+/* Is the table in the schema with all that a fast row needs? */
+bool node_ready(struct node *n);
+struct ctx *ctx_sub(struct ctx *c, struct key *k);
+/* The key whose raw bytes ("key": without white space) begin at p. */
+struct key *ctx_key(struct ctx *c, const char *raw, size_t len);
+/* The key's column, if the schema has it complete. */
+bool key_resolve(struct ctx *c, struct key *k);
+/* May objects and lists at this key be opened (not kept as json)? */
+bool key_opens(struct ctx *c, struct key *k);
+struct key *node_value_key(struct node *n);
+struct key *node_list_key(struct node *n);
+long json_level(const struct walker *w, const struct table *t);
+
+/* ---- slow.c ---- */
+
+enum slow_status {
+	SLOW_ERROR = -1,
+	SLOW_DONE,
+	SLOW_CHANGE, /* not live, and the schema would change */
+};
+
+enum slow_status slow_row(struct walker *w, struct node *root, const char *row,
+    size_t len, struct error *err);
+enum slow_status
+slow_empty(struct walker *w, struct node *root, struct error *err);
+void slow_release(struct walker *w);
+
+#endif

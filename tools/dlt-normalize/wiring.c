@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-normalize/wiring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/msg.h"
+#include "common/output.h"
+#include "common/workdir.h"
+
+#define LIST_MAX ((size_t)64 << 20) /* bytes of a list of packages */
+
+/* A place for packages: what struct sink calls. */
+struct place_out {
+	struct wiring *w;
+	struct workdir *workdir;
+	char *build;        /* directory being written */
+	const char *source; /* of -p: the extracted package, removed last */
+};
+
+static struct schema *
+given_schema(void *arg, const char *name, struct error *err)
+{
+	struct place_out *p = arg;
+	bool missing = false;
+
+	if (p->w->schema_file)
+		return schema_read(p->w->schema_file, err);
+	if (p->workdir)
+		return workdir_schema(p->workdir, name, &missing, err);
+	return NULL;
+}
+
+static void
+announce(const struct wiring *w, const char *path)
+{
+	if (!w->print)
+		return;
+	fputs(path, stdout);
+	putchar(w->nul ? '\0' : '\n');
+	fflush(stdout);
+}
+
+/* ---- stream ---- */
+
+static struct package_out *
+stream_open(void *arg, const struct package_spec *spec, struct error *err)
+{
+	(void)arg;
+	return package_out_stream(STDOUT_FILENO, spec, err);
+}
+
+static int
+stream_commit(void *arg, const char *load_id, struct schema *schema,
+    bool changed, struct error *err)
+{
+	(void)arg;
+	(void)load_id;
+	(void)schema;
+	(void)changed;
+	(void)err;
+	return 0;
+}
+
+/* ---- directory ---- */
+
+static struct package_out *
+dir_open(void *arg, const struct package_spec *spec, struct error *err)
+{
+	struct place_out *p = arg;
+
+	if (p->build) {
+		error_set(err, ERR_USAGE,
+		    "--output takes one package, and "
+		    "the input has several");
+		return NULL;
+	}
+	if (output_dir_begin(p->w->output, &p->build, err))
+		return NULL;
+	return package_out_dir(p->build, spec, err);
+}
+
+static int
+dir_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
+    struct error *err)
+{
+	(void)arg;
+	(void)load_id;
+	(void)schema;
+	(void)changed;
+	(void)err;
+	return 0; /* after the whole input has been read: see run_dir() */
+}
+
+/* ---- pipeline ---- */
+
+static struct package_out *
+work_open(void *arg, const struct package_spec *spec, struct error *err)
+{
+	struct place_out *p = arg;
+
+	p->build = workdir_build_dir(p->workdir, STAGE_NORMALIZE, spec->load_id,
+	    err);
+	return p->build ? package_out_dir(p->build, spec, err) : NULL;
+}
+
+/* Contract.md 1.5: schema, rename, then the extracted package goes. */
+static int
+work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
+    struct error *err)
+{
+	struct place_out *p = arg;
+	char *path;
+	int rc;
+
+	rc = workdir_lock(p->workdir, STAGE_COMMIT, WAIT_FOREVER, err);
+	if (rc)
+		return -1;
+	if (changed)
+		rc = workdir_save_schema(p->workdir, schema, err);
+	if (!rc)
+		rc = workdir_commit(p->workdir, STAGE_NORMALIZE, p->build,
+		    load_id, err);
+	if (!rc)
+		rc = remove_tree(p->source, err);
+	workdir_unlock(p->workdir, STAGE_COMMIT);
+	free(p->build);
+	p->build = NULL;
+	if (rc)
+		return -1;
+	path = workdir_package_dir(p->workdir, STAGE_NORMALIZE, load_id);
+	announce(p->w, path);
+	free(path);
+	return 0;
+}
+
+/* ---- inputs ---- */
+
+/* Lines, or NUL-terminated names with -0, of a file or standard input. */
+static int
+read_list(const struct wiring *w, struct opt_list *list, char **text,
+    struct error *err)
+{
+	const char *file = w->packages_from;
+	char end = w->nul ? '\0' : '\n', *p, *stop;
+	size_t len;
+
+	if (read_file(strcmp(file, "-") == 0 ? "/dev/stdin" : file, LIST_MAX,
+	        text, &len, err))
+		return -1;
+	for (p = *text; p < *text + len; p = stop + 1) {
+		stop = memchr(p, end, (size_t)(*text + len - p));
+		if (!stop)
+			stop = *text + len;
+		*stop = '\0';
+		if (*p)
+			opt_list_add(list, p);
+	}
+	return 0;
+}
+
+static int
+normalize_dir(struct wiring *w, const char *path, const struct sink *sink,
+    struct error *err)
+{
+	struct package_in *in = package_in_dir(path, err);
+
+	if (!in)
+		return -1;
+	return normalize_run(in, &w->set, sink, &w->totals, err);
+}
+
+static int
+run_list(struct wiring *w, const struct opt_list *list, const struct sink *sink,
+    struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (normalize_dir(w, list->items[i], sink, err))
+			return -1;
+	return 0;
+}
+
+static int
+run_stdin(struct wiring *w, const struct sink *sink, struct error *err)
+{
+	struct package_in *in = package_in_stream(STDIN_FILENO, err);
+
+	if (!in)
+		return -1;
+	return normalize_run(in, &w->set, sink, &w->totals, err);
+}
+
+static int
+run_inputs(struct wiring *w, const struct opt_list *list,
+    const struct sink *sink, struct error *err)
+{
+	if (!list->count && !w->packages_from)
+		return run_stdin(w, sink, err);
+	if (list->count == 1 && strcmp(list->items[0], "-") == 0)
+		return run_stdin(w, sink, err);
+	return run_list(w, list, sink, err);
+}
+
+static int
+run_stream(struct wiring *w, const struct opt_list *list, struct error *err)
+{
+	struct place_out p = { .w = w };
+	const struct sink sink = { &p, given_schema, stream_open,
+		stream_commit };
+
+	return run_inputs(w, list, &sink, err);
+}
+
+static int
+run_dir(struct wiring *w, const struct opt_list *list, struct error *err)
+{
+	struct place_out p = { .w = w };
+	const struct sink sink = { &p, given_schema, dir_open, dir_commit };
+
+	if (run_inputs(w, list, &sink, err)) {
+		if (p.build)
+			output_dir_abort(p.build);
+		return -1;
+	}
+	if (!p.build)
+		return error_set(err, ERR_DATA, "the input has no package");
+	if (output_dir_commit(p.build, w->output, true, err))
+		return -1;
+	announce(w, w->output);
+	return 0;
+}
+
+/* The name of a package of this pipeline, given as a path or a load id. */
+static const char *
+last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static int
+run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
+    struct error *err)
+{
+	char *path = workdir_package_dir(wd, STAGE_EXTRACT, load_id);
+	struct place_out p = { .w = w, .workdir = wd, .source = path };
+	const struct sink sink = { &p, given_schema, work_open, work_commit };
+	int rc = 0;
+
+	if (access(path, F_OK) == 0) {
+		rc = normalize_dir(w, path, &sink, err);
+		if (rc)
+			error_prefix(err, "package %s: ", load_id);
+	} else {
+		msg_info("package %s is not in extracted/: nothing to do",
+		    load_id);
+	}
+	if (p.build)
+		remove_tree(p.build, &(struct error){ 0 });
+	free(p.build);
+	free(path);
+	return rc;
+}
+
+/* Python lists whole folders and stops at a name it does not know: where it
+ * has run, gzip is what it can read. */
+static void
+choose_codec(struct wiring *w, const struct workdir *wd)
+{
+	char *trace = xasprintf("%s/trace.pickle", wd->path);
+
+	if (!w->codec_given && w->set.codec == CODEC_ZSTD &&
+	    access(trace, F_OK) == 0)
+		w->set.codec = CODEC_GZIP;
+	free(trace);
+}
+
+static int
+run_pipeline(struct wiring *w, const struct opt_list *list, struct error *err)
+{
+	struct workdir wd = { 0 };
+	char **names = NULL;
+	size_t count = 0, i;
+	int rc = -1;
+
+	if (workdir_open(&wd, w->pipeline, false, err))
+		return -1;
+	if (workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err))
+		goto out;
+	choose_codec(w, &wd);
+	if (w->packages_from || list->count) {
+		for (i = 0, rc = 0; i < list->count && !rc; i++)
+			rc = run_pending(w, &wd, last_part(list->items[i]),
+			    err);
+		goto out;
+	}
+	if (workdir_pending(&wd, STAGE_NORMALIZE, &names, &count, err))
+		goto out;
+	for (i = 0, rc = 0; i < count && !rc; i++)
+		rc = run_pending(w, &wd, names[i], err);
+out:
+	for (i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	workdir_close(&wd);
+	return rc;
+}
+
+int
+wiring_run(struct wiring *w, struct error *err)
+{
+	struct opt_list list = { 0 };
+	char *text = NULL;
+	size_t i;
+	int rc = -1;
+
+	for (i = 0; i < w->operands.count; i++)
+		opt_list_add(&list, w->operands.items[i]);
+	if (w->packages_from && read_list(w, &list, &text, err))
+		goto out;
+	if (w->pipeline)
+		rc = run_pipeline(w, &list, err);
+	else if (w->output)
+		rc = run_dir(w, &list, err);
+	else
+		rc = run_stream(w, &list, err);
+out:
+	opt_list_release(&list);
+	free(text);
+	return rc;
+}

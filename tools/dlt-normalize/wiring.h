@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wiring: where packages come from and go to: a stream, directories, or the
+ * working directory of a pipeline.
+ */
+#ifndef DLT_NORMALIZE_WIRING_H
+#define DLT_NORMALIZE_WIRING_H
+
+#include "common/opt.h"
+#include "tools/dlt-normalize/normalize.h"
+
+struct wiring {
+	const char *pipeline; /* -p, or NULL */
+	double wait;
+	const char *output;        /* -o, or NULL */
+	const char *packages_from; /* -T, or NULL */
+	const char *schema_file;   /* --schema, or NULL */
+	bool print, nul;
+	struct opt_list operands;
+	struct normalize_settings set;
+	bool codec_given;
+	struct normalize_totals totals;
+};
+
+/* Normalize what the command line names. */
+int wiring_run(struct wiring *w, struct error *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * writer: rows of tables, in order, into rotated and compressed job files.
+ *
+ * Shape:  rows are appended to a frame per table; a full frame (1 MiB, cut at
+ *         a row's end) is compressed by the pool; finished frames are joined to
+ *         job files in the order in which they were cut. What is cut where
+ *         depends on the bytes alone, never on timing or the number of workers.
+ * Errors: ERR_IO of the package's output.
+ */
+#ifndef DLT_NORMALIZE_WRITER_H
+#define DLT_NORMALIZE_WRITER_H
+
+#include "common/config.h"
+#include "common/package.h"
+#include "common/schema.h"
+#include "tools/dlt-normalize/pool.h"
+
+struct writer;
+
+struct writer_config {
+	struct pool *pool;
+	struct package_out *out;
+	struct schema *schema;
+	enum codec codec;
+	const char *format; /* "jsonl" */
+	struct writer_settings rotation;
+	size_t max_memory;
+	/* in a stream, before a job file is sent: send the schema if need be */
+	int (*before_job)(void *arg, struct error *err);
+	void *arg;
+};
+
+struct writer *writer_new(const struct writer_config *cfg);
+/* Rows of a table: data up to ends[rows - 1], ends counted from data. */
+int writer_rows(struct writer *w, struct table *t, const char *data,
+    const uint32_t *ends, size_t rows, struct error *err);
+/* A job file without rows, if the table has none yet. */
+int writer_empty(struct writer *w, struct table *t, struct error *err);
+/* Write out everything; after it the package can be finished. */
+int writer_finish(struct writer *w, struct error *err);
+/* Calls f for each table that has a job file, in the order of their first. */
+void writer_tables(const struct writer *w,
+    void (*f)(struct table *t, uint64_t rows, void *arg), void *arg);
+void writer_free(struct writer *w); /* waits for what is under way */
+
+#endif
