@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Common ground of the bats files: `load helper`.
+#
+# Each test runs in a directory of its own ($PWD), with its own data directory
+# and no configuration but what it writes. PATH begins with the built tools.
+
+bats_require_minimum_version 1.5.0
+load /usr/lib/bats/bats-support/load.bash
+load /usr/lib/bats/bats-assert/load.bash
+
+GOLDEN=${TEST_DATA:?set by meson}/packages
+SOURCE_DIR=${SOURCE_DIR:?set by meson}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
+  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+}
+
+# need_level all|full: skip the test below that level of tests/run.
+need_level() {
+  case ${DLT_TEST_LEVEL:-base}:$1 in
+    full:* | all:all | base:base) ;;
+    *) skip "runs with tests/run --$1" ;;
+  esac
+}
+
+# quiet COMMAND...: succeeds with not one byte on stderr.
+quiet() {
+  "$@" 2>stderr
+  [ ! -s stderr ] || {
+    cat stderr >&2
+    return 1
+  }
+}
+
+# fails STATUS COMMAND...: ends with that status; $output is its stderr.
+fails() {
+  local want=$1
+  shift
+  run --separate-stderr "$@"
+  output=$stderr
+  [ "$status" -eq "$want" ] || {
+    echo "status $status, not $want: $*"
+    echo "$output"
+    return 1
+  }
+}
+
+compare() {
+  "${PYTHON:-python3}" "$SOURCE_DIR/tests/compare.py" "$@"
+}
+
+# The one directory in DIR.
+only() {
+  set -- "$1"/*
+  [ $# -eq 1 ] && echo "$1"
+}
+
+# Rows of tables of an SQLite file as text, in the order of their columns but
+# without ids: sqlite_rows FILE.
+sqlite_dump() {
+  "${PYTHON:-python3}" "$SOURCE_DIR/tests/dump.py" "$@"
+}
