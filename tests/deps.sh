@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the project needs of Debian, and a way to have it installed.
 
 BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # Common ground of the bats files: `load helper`.
 #
 # Each test runs in a directory of its own ($PWD), with its own data directory
