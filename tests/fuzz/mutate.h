@@ -15,8 +15,8 @@
 static const char *const mutate_seeds[] = {
 	"{\"a\":1,\"b\":[true,false,null],\"c\":{\"d\":\"x\"}}",
 	"[1,-2,0.5,1e10,-1.5E-3,1e308,123456789012345678901234567890]",
-	"[\"\\u00e4\\ud83d\\ude00\\n\\\\\\\"\\/\",\"\xc3\xa4\xe2\x82\xac"
-	"\xf0\x9f\x98\x80\"]",
+	"[\"\\u00e4\\ud83d\\ude00\\n\\\\\\\"\\/\"]",
+	"[\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\",1]",
 	" { \"key with blanks\" : [ ] , \"k\" : { } } \n",
 	"\"a string that is longer than sixteen bytes, twice \xc3\xa9\"",
 	"[[[[[[[[{\"a\":[{\"a\":[{}]}]}]]]]]]]]",
