@@ -45,12 +45,17 @@ struct value {
 
 /* The value of a JSON node, markers decoded (contract.md 3.2); objects and
  * arrays become JSON (markers inside decoded and written untyped, 7.6).
- * Integers beyond 64 bits: WEI, beyond wei's range TEXT (dlt(7) DIFFERENCES). */
+ * Integers beyond 64 bits: WEI, beyond wei's range TEXT (dlt(7) DIFFERENCES).
+ * A marked UUID, which dlt cannot store, becomes its TEXT. A marked time or
+ * "now" in place of a timestamp, which dlt takes for today's, stays TEXT. */
 void value_from_json(const struct json *node, struct arena *a,
     struct value *out);
 
 /* Coerce; the row of the table in contract.md 7.4.
  * 1: done. 0: not possible (ValueError: a variant column takes the value).
+ * BIGINT holds what fits int64 or uint64 only: where dlt's bigint outgrows
+ * them its writer fails, here the result is 0. The same for epochs that
+ * overflow the C library of Python.
  * -1: what makes dlt fail (offset out of range, "12:"), err filled. */
 int value_coerce(const struct value *v, enum data_type to, struct arena *a,
     struct value *out, struct error *err);
