@@ -1,2 +1,1129 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/base.h"
+#include "common/config.h"
+
+#include "common/buf.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/opt.h"
+#include "common/output.h"
+#include "common/toml.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FILE  ((size_t)4 << 20) /* of a configuration file */
+#define MAX_PARTS 8                 /* pipeline, E, C and the key; spare */
+#define MAX_PATHS 16
+
+/* One value that somebody has set. */
+struct entry {
+	const char *const *parts; /* of the key, from the root */
+	size_t depth;
+	enum toml_type type;
+	const char *text; /* NULL: a table */
+	int64_t integer;
+	double number;
+	bool boolean;
+	const char *origin; /* FILE:LINE, variable, flag */
+	bool asked;         /* a lookup has passed here */
+};
+
+struct provider {
+	struct entry *entries;
+	size_t count, cap;
+	size_t sorted; /* of a file: how many can be searched by halves */
+	bool is_file;
+};
+
+/* One key as the candidates for it are tried. */
+struct path {
+	const char *parts[MAX_PARTS];
+	size_t depth;
+};
+
+/* What was asked for, for config_show(). */
+struct setting {
+	const char *key, *found_as, *value, *origin;
+	enum toml_type type; /* of value */
+	bool is_default;
+};
+
+struct config {
+	struct arena arena; /* all strings */
+	struct provider flags, secrets, config;
+	const char *mounted; /* where secrets are mounted */
+	struct setting *settings;
+	size_t setting_count, setting_cap;
+	struct opt_list files; /* those that were read */
+};
+
+enum secrecy { OPEN, SECRET };
+
+/* ---- keys ---- */
+
+static bool
+is_bare(const char *part)
+{
+	return *part && !strpbrk(part, ".\"=");
+}
+
+/* "a.b", parts with dots quoted as in TOML. */
+static char *
+join_parts(struct config *c, const char *const *parts, size_t depth)
+{
+	struct buf b = { 0 };
+	char *joined;
+	size_t i;
+
+	for (i = 0; i < depth; i++) {
+		if (i)
+			buf_addc(&b, '.');
+		if (is_bare(parts[i]))
+			buf_adds(&b, parts[i]);
+		else
+			buf_addf(&b, "\"%s\"", parts[i]);
+	}
+	joined = arena_strdup(&c->arena, buf_str(&b));
+	buf_release(&b);
+	return joined;
+}
+
+static bool
+same_parts(const char *const *a, const char *const *b, size_t depth)
+{
+	size_t i;
+
+	for (i = 0; i < depth; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	size_t i;
+	int d;
+
+	for (i = 0; i < x->depth && i < y->depth; i++) {
+		d = strcmp(x->parts[i], y->parts[i]);
+		if (d)
+			return d;
+	}
+	return (x->depth > y->depth) - (x->depth < y->depth);
+}
+
+static struct entry *
+find_entry(const struct provider *p, const char *const *parts, size_t depth)
+{
+	struct entry wanted = { .parts = parts, .depth = depth };
+	size_t i;
+
+	if (p->is_file)
+		return p->sorted ? bsearch(&wanted, p->entries, p->sorted,
+		                       sizeof(wanted), compare_entries)
+		                 : NULL;
+	for (i = 0; i < p->count; i++)
+		if (compare_entries(&wanted, &p->entries[i]) == 0)
+			return &p->entries[i];
+	return NULL;
+}
+
+static void
+add_entry(struct provider *p, const struct entry *e)
+{
+	p->entries = xgrow(p->entries, &p->cap, p->count + 1,
+	    sizeof(*p->entries));
+	p->entries[p->count++] = *e;
+}
+
+static const char *const *
+copy_parts(struct config *c, const char *const *parts, size_t depth)
+{
+	const char **copy = arena_alloc(&c->arena, depth * sizeof(*copy));
+	size_t i;
+
+	for (i = 0; i < depth; i++)
+		copy[i] = arena_strdup(&c->arena, parts[i]);
+	return copy;
+}
+
+/* ---- flags ---- */
+
+/* The parts of `a."b.c".d=value`; s is cut to pieces. Returns the value, or
+ * NULL when that is not its form. */
+static char *
+split_key(char *s, const char **parts, size_t max, size_t *depth)
+{
+	for (*depth = 0; *depth < max; ++*depth) {
+		char *start = s, end;
+
+		if (*s == '"') {
+			s = strchr(++start, '"');
+			if (!s)
+				return NULL;
+			*s++ = '\0';
+		} else {
+			s += strcspn(s, ".=");
+		}
+		end = *s;
+		if (end)
+			*s++ = '\0';
+		if (!*start)
+			return NULL;
+		parts[*depth] = start;
+		if (end == '=') {
+			++*depth;
+			return s;
+		}
+		if (end != '.')
+			return NULL;
+	}
+	return NULL;
+}
+
+int
+config_set(struct config *c, const char *key_value, const char *origin,
+    struct error *err)
+{
+	char *copy = arena_strdup(&c->arena, key_value);
+	const char *parts[MAX_PARTS];
+	struct entry e = { .type = TOML_STRING }, *old;
+
+	e.text = split_key(copy, parts, MAX_PARTS, &e.depth);
+	if (!e.text)
+		return error_set(err, ERR_USAGE,
+		    "%s: \"%s\" is not of the form KEY=VALUE, as "
+		    "normalize.workers=3",
+		    origin, key_value);
+	e.parts = copy_parts(c, parts, e.depth);
+	e.origin = arena_strdup(&c->arena, origin);
+	if (strcmp(origin, "-c") == 0 || strcmp(origin, "--config") == 0) {
+		const char *key = join_parts(c, e.parts, e.depth);
+		char *full = arena_alloc(&c->arena, strlen(key) + 4);
+
+		memcpy(full, "-c ", 3);
+		memcpy(full + 3, key, strlen(key) + 1);
+		e.origin = full;
+	}
+	old = find_entry(&c->flags, e.parts, e.depth);
+	if (old)
+		*old = e;
+	else
+		add_entry(&c->flags, &e);
+	return 0;
+}
+
+int
+config_set_all(struct config *c, const struct opt_list *settings,
+    struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < settings->count; i++)
+		if (config_set(c, settings->items[i],
+		        settings->origins ? settings->origins[i] : "-c", err))
+			return -1;
+	return 0;
+}
+
+const char *
+config_unused(const struct config *c, size_t *at)
+{
+	while (*at < c->flags.count) {
+		const struct entry *e = &c->flags.entries[(*at)++];
+
+		if (!e->asked && strncmp(e->origin, "-c ", 3) == 0)
+			return e->origin;
+	}
+	return NULL;
+}
+
+/* ---- files ---- */
+
+struct loading {
+	struct config *c;
+	struct provider *provider;
+	const char *path;
+};
+
+/* Does an earlier file say something else about this key, or about a table
+ * above it? Tables of both are merged. */
+static bool
+is_overridden(const struct provider *p, const struct toml_node *node)
+{
+	size_t depth;
+
+	if (!p->sorted)
+		return false;
+	for (depth = 1; depth <= node->depth; depth++) {
+		const struct entry *e = find_entry(p, node->path, depth);
+
+		if (!e)
+			return false;
+		if (e->type != TOML_TABLE)
+			return true;
+	}
+	return true;
+}
+
+static int
+load_value(void *arg, const struct toml_node *node, struct error *err)
+{
+	struct loading *l = arg;
+	struct entry e = { .depth = node->depth,
+		.type = node->type,
+		.integer = node->integer,
+		.number = node->number,
+		.boolean = node->boolean };
+	char *origin;
+
+	if (is_overridden(l->provider, node))
+		return 0;
+	e.parts = copy_parts(l->c, node->path, node->depth);
+	if (node->text)
+		e.text = arena_strdup(&l->c->arena, node->text);
+	origin = xasprintf("%s:%zu", l->path, node->line);
+	e.origin = arena_strdup(&l->c->arena, origin);
+	free(origin);
+	add_entry(l->provider, &e);
+	return 0;
+}
+
+/* dlt ignores what is no regular file. */
+static int
+load_file(struct config *c, struct provider *p, const char *folder,
+    const char *name, struct error *err)
+{
+	char *path, *text;
+	struct loading l = { c, p, NULL };
+	struct stat st;
+	size_t len;
+	int rc;
+
+	if (!folder)
+		return 0;
+	path = xasprintf("%s/%s", folder, name);
+	l.path = arena_strdup(&c->arena, path);
+	free(path);
+	if (stat(l.path, &st) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return error_errno(err, "%s", l.path);
+	if (access(l.path, F_OK) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (read_file(l.path, MAX_FILE, &text, &len, err) < 0)
+		return -1;
+	rc = toml_walk(text, len, l.path, load_value, &l, err);
+	free(text);
+	if (rc == 0 && p->count)
+		qsort(p->entries, p->count, sizeof(*p->entries),
+		    compare_entries);
+	p->sorted = p->count;
+	opt_list_add(&c->files, l.path);
+	return rc;
+}
+
+struct config *
+config_open(const char *settings, const char *global, const char *secrets,
+    struct error *err)
+{
+	struct config *c = xcalloc(1, sizeof(*c));
+
+	c->mounted = arena_strdup(&c->arena,
+	    secrets ? secrets : "/run/secrets");
+	c->secrets.is_file = c->config.is_file = true;
+	if (load_file(c, &c->secrets, settings, "secrets.toml", err) ||
+	    load_file(c, &c->secrets, global, "secrets.toml", err) ||
+	    load_file(c, &c->config, settings, "config.toml", err) ||
+	    load_file(c, &c->config, global, "config.toml", err)) {
+		config_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* dlt's global_dir(): not moved by DLT_DATA_DIR; malloc'd. */
+static char *
+global_folder(const char *folder_name)
+{
+	const char *home = getenv("HOME"), *data = getenv("XDG_DATA_HOME");
+	const char *temporary = getenv("TMPDIR");
+	struct stat st;
+	char *folder;
+
+	if (geteuid() == 0)
+		return xstrdup("/var/dlt");
+	if (!home) {
+		const struct passwd *user = getpwuid(geteuid());
+
+		home = user ? user->pw_dir : NULL;
+	}
+	if (!home || access(home, W_OK | X_OK) < 0)
+		return xasprintf("%s/dlt",
+		    temporary && *temporary ? temporary : "/tmp");
+	folder = xasprintf("%s/%s", home, folder_name);
+	if (data && (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		free(folder);
+		folder = xasprintf("%s/dlt", data);
+	}
+	return folder;
+}
+
+struct config *
+config_load(const char *dir, struct error *err)
+{
+	const char *project = dir ? dir : getenv("DLT_PROJECT_DIR");
+	const char *folder_name = getenv("DLT_CONFIG_FOLDER");
+	char *settings, *global;
+	struct config *c;
+	struct stat st;
+
+	if (dir && stat(dir, &st) < 0) {
+		error_errno(err, "-C %s", dir);
+		err->code = ERR_USAGE;
+		return NULL;
+	}
+	if (dir && !S_ISDIR(st.st_mode)) {
+		error_set(err, ERR_USAGE, "-C %s: not a directory", dir);
+		return NULL;
+	}
+	if (!folder_name)
+		folder_name = ".dlt";
+	if (project && *project && folder_name[0] != '/')
+		settings = xasprintf("%s/%s", project, folder_name);
+	else
+		settings = xstrdup(folder_name);
+	global = global_folder(folder_name);
+	c = config_open(settings, global, NULL, err);
+	free(settings);
+	free(global);
+	return c;
+}
+
+void
+config_free(struct config *c)
+{
+	if (!c)
+		return;
+	free(c->flags.entries);
+	free(c->secrets.entries);
+	free(c->config.entries);
+	free(c->settings);
+	opt_list_release(&c->files);
+	arena_release(&c->arena);
+	free(c);
+}
+
+/* ---- lookup ---- */
+
+static bool
+same_path(const struct path *a, const struct path *b)
+{
+	return a->depth == b->depth && same_parts(a->parts, b->parts, a->depth);
+}
+
+static void
+add_part(struct path *p, const char *part)
+{
+	if (part && *part && p->depth < MAX_PARTS - 1)
+		p->parts[p->depth++] = part;
+}
+
+static void
+end_path(struct path *p, const struct config_context *ctx, const char *key)
+{
+	add_part(p, ctx->section);
+	p->parts[p->depth++] = key;
+}
+
+/* The candidates without the pipeline's name, the most specific one first
+ * (contract.md 11.2, steps 2 and 3). */
+static size_t
+build_paths(const struct config_context *ctx, const char *key,
+    struct path *paths)
+{
+	struct path compact = { .depth = 0 };
+	size_t n, i, count = 0;
+
+	for (n = ctx->count + 1; n-- > 0;) {
+		struct path *p = &paths[count++];
+
+		p->depth = 0;
+		for (i = 0; i < n; i++)
+			add_part(p, ctx->path[i]);
+		end_path(p, ctx, key);
+	}
+	if (ctx->count < 3 || !ctx->path[0] || !ctx->path[1] || !ctx->path[2] ||
+	    strcmp(ctx->path[0], "sources") != 0 ||
+	    strcmp(ctx->path[1], ctx->path[2]) == 0)
+		return count;
+	add_part(&compact, ctx->path[0]);
+	add_part(&compact, ctx->path[2]);
+	end_path(&compact, ctx, key);
+	for (i = 0; i < count; i++)
+		if (same_path(&paths[i], &compact))
+			return count;
+	memmove(&paths[3], &paths[2], (count - 2) * sizeof(*paths));
+	paths[2] = compact;
+	return count + 1;
+}
+
+static char *
+variable_name(const struct path *p)
+{
+	struct buf b = { 0 };
+	size_t i;
+
+	for (i = 0; i < p->depth; i++) {
+		const char *s = p->parts[i];
+
+		if (i)
+			buf_adds(&b, "__");
+		for (; *s; s++)
+			buf_addc(&b, (char)toupper((unsigned char)*s));
+	}
+	return buf_take(&b);
+}
+
+/* What is set outside of files; the entry lives in the arena. */
+static struct entry *
+outside_entry(struct config *c, const struct path *p, const char *text,
+    size_t len, const char *origin)
+{
+	struct entry *e = arena_alloc(&c->arena, sizeof(*e));
+
+	*e = (struct entry){ .type = TOML_STRING };
+	e->parts = copy_parts(c, p->parts, p->depth);
+	e->depth = p->depth;
+	e->text = arena_strndup(&c->arena, text, len);
+	e->origin = arena_strdup(&c->arena, origin);
+	return e;
+}
+
+/* /run/secrets/sources--x--password, or that file in a folder of that name, as
+ * container systems mount them. The line's end is not part of a secret. */
+static struct entry *
+find_mounted(struct config *c, const struct path *p, const char *variable)
+{
+	char *name = xstrdup(variable), *path, *text = NULL, *s;
+	struct entry *e = NULL;
+	struct error ignored;
+	struct stat st;
+	size_t len;
+
+	for (s = name; *s; s++)
+		*s = *s == '_' ? '-' : (char)tolower((unsigned char)*s);
+	path = strchr(name, '/') ? xstrdup("")
+	                         : xasprintf("%s/%s", c->mounted, name);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		free(path);
+		path = xasprintf("%s/%s/%s", c->mounted, name, name);
+	}
+	if (*path && read_file(path, MAX_FILE, &text, &len, &ignored) == 0) {
+		while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+			len--;
+		e = outside_entry(c, p, text, len, path);
+		free(text);
+	}
+	free(path);
+	free(name);
+	return e;
+}
+
+static struct entry *
+find_outside(struct config *c, const struct path *p, enum secrecy secrecy)
+{
+	char *variable = variable_name(p);
+	struct entry *e = NULL;
+	const char *text;
+
+	if (secrecy == SECRET)
+		e = find_mounted(c, p, variable);
+	if (!e) {
+		text = getenv(variable);
+		if (text)
+			e = outside_entry(c, p, text, strlen(text), variable);
+	}
+	free(variable);
+	return e;
+}
+
+/* All candidates are passed even when one was found: -c keys that nobody
+ * passes are mistakes, those that lose are not. */
+static struct entry *
+search_flags(struct config *c, const struct path *paths, size_t count)
+{
+	struct entry *found = NULL, *e;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		e = find_entry(&c->flags, paths[i].parts, paths[i].depth);
+		if (e)
+			e->asked = true;
+		if (!found)
+			found = e;
+	}
+	return found;
+}
+
+static struct entry *
+search_providers(struct config *c, const struct path *paths, size_t count,
+    enum secrecy secrecy)
+{
+	const struct provider *files[] = { &c->secrets, &c->config };
+	struct entry *e;
+	size_t i, n;
+
+	for (i = 0; i < count; i++) {
+		e = find_outside(c, &paths[i], secrecy);
+		if (e)
+			return e;
+	}
+	for (n = 0; n < ARRAY_LEN(files); n++) {
+		for (i = 0; i < count; i++) {
+			e = find_entry(files[n], paths[i].parts,
+			    paths[i].depth);
+			if (e)
+				return e;
+		}
+	}
+	return NULL;
+}
+
+static size_t
+prefix_paths(const char *pipeline, const struct path *paths, size_t count,
+    struct path *prefixed)
+{
+	size_t i;
+
+	if (!pipeline || !*pipeline)
+		return 0;
+	for (i = 0; i < count; i++) {
+		prefixed[i].parts[0] = pipeline;
+		memcpy(&prefixed[i].parts[1], paths[i].parts,
+		    paths[i].depth * sizeof(paths[i].parts[0]));
+		prefixed[i].depth = paths[i].depth + 1;
+	}
+	return count;
+}
+
+/* The entry that counts, or NULL; *most is its most specific key. */
+static struct entry *
+search(struct config *c, const struct config_context *ctx, const char *key,
+    enum secrecy secrecy, const char **most)
+{
+	struct path paths[MAX_PATHS], prefixed[MAX_PATHS];
+	size_t count = build_paths(ctx, key, paths);
+	size_t more = prefix_paths(ctx->pipeline, paths, count, prefixed);
+	struct entry *under, *e;
+
+	*most = join_parts(c, paths[0].parts, paths[0].depth);
+	under = search_flags(c, prefixed, more);
+	e = search_flags(c, paths, count);
+	if (under)
+		e = under;
+	if (!e)
+		e = search_providers(c, prefixed, more, secrecy);
+	if (!e)
+		e = search_providers(c, paths, count, secrecy);
+	return e;
+}
+
+/* ---- what was asked ---- */
+
+static const char *
+without_password(struct config *c, const char *text)
+{
+	const char *user = strstr(text, "://"), *colon, *at, *end;
+	struct buf b = { 0 };
+
+	if (!user)
+		return text;
+	user += 3;
+	end = user + strcspn(user, "/?#\" ");
+	colon = memchr(user, ':', (size_t)(end - user));
+	at = colon ? memrchr(colon, '@', (size_t)(end - colon)) : NULL;
+	if (!at)
+		return text;
+	buf_add(&b, text, (size_t)(colon + 1 - text));
+	buf_addf(&b, "***%s", at);
+	text = arena_strdup(&c->arena, b.data);
+	buf_release(&b);
+	return text;
+}
+
+/* e NULL: the default, spelt as value (NULL: none). */
+static void
+remember(struct config *c, const char *most, const struct entry *e,
+    const char *value, enum toml_type type)
+{
+	struct setting s = { most, NULL, value, "default", type, !e };
+	size_t i;
+
+	if (value)
+		s.value = arena_strdup(&c->arena, without_password(c, value));
+	if (e) {
+		s.origin = e->origin;
+		s.found_as = join_parts(c, e->parts, e->depth);
+	}
+	for (i = 0; i < c->setting_count; i++) {
+		if (strcmp(c->settings[i].key, most) == 0) {
+			c->settings[i] = s;
+			return;
+		}
+	}
+	c->settings = xgrow(c->settings, &c->setting_cap, c->setting_count + 1,
+	    sizeof(s));
+	c->settings[c->setting_count++] = s;
+}
+
+const char *
+config_get(struct config *c, const struct config_context *ctx, const char *key,
+    const char **origin)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, OPEN, &most);
+
+	if (e && e->type == TOML_TABLE)
+		e = NULL;
+	remember(c, most, e, e ? e->text : NULL, e ? e->type : TOML_STRING);
+	if (e && origin)
+		*origin = e->origin;
+	return e ? e->text : NULL;
+}
+
+/* ---- types ---- */
+
+/* "FILE:LINE: KEY: ", or the variable or flag, which are the key; then what
+ * was found and what was expected. */
+static int
+wrong(struct config *c, const struct entry *e, const char *expected,
+    struct error *err)
+{
+	const char *quote = e->type == TOML_STRING ? "\"" : "";
+	const char *text = e->text ? without_password(c, e->text) : "a table";
+	const char *hint = "";
+
+	if (e->type == TOML_ARRAY)
+		text = "an array";
+	if (e->type == TOML_STRING &&
+	    (!*text || strcasecmp(text, "none") == 0 ||
+	        strcasecmp(text, "null") == 0))
+		hint = "; leave the setting out to have none";
+	error_set(err, ERR_USAGE, "%s%.200s%s is not %s%s", quote, text, quote,
+	    expected, hint);
+	if (strchr(e->origin, '/') || strstr(e->origin, ".toml:"))
+		error_prefix(err, "%s: ", join_parts(c, e->parts, e->depth));
+	return error_prefix(err, "%s: ", e->origin);
+}
+
+enum parsed { PARSED, NOT_A_NUMBER, OUT_OF_RANGE };
+
+/* Python's int(): blanks around, a sign, single "_" between digits; and the
+ * "0x" that dlt adds to it. */
+static enum parsed
+parse_int(const char *s, long *out)
+{
+	char digits[80];
+	size_t n = 0, len;
+	int base = 10;
+	char *end;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	for (len = strlen(s); len && isspace((unsigned char)s[len - 1]); len--)
+		;
+	if (len > 2 && s[0] == '0' && s[1] == 'x') {
+		base = 16;
+		s += 2;
+		len -= 2;
+	}
+	if (len && (*s == '-' || *s == '+')) {
+		digits[n++] = *s++;
+		len--;
+	}
+	for (; len; s++, len--) {
+		bool between = *s == '_' && n &&
+		    isxdigit((unsigned char)s[-1]) && len > 1 &&
+		    isxdigit((unsigned char)s[1]);
+
+		if (between)
+			continue;
+		if (!isxdigit((unsigned char)*s))
+			return NOT_A_NUMBER;
+		if (n == sizeof(digits) - 1)
+			return OUT_OF_RANGE;
+		digits[n++] = *s;
+	}
+	digits[n] = '\0';
+	errno = 0;
+	*out = strtol(digits, &end, base);
+	if (end == digits || *end)
+		return NOT_A_NUMBER;
+	return errno == ERANGE ? OUT_OF_RANGE : PARSED;
+}
+
+static enum parsed
+entry_int(const struct config *c, const struct entry *e, long *out)
+{
+	enum parsed rc;
+	struct error ignored;
+	uint64_t size;
+
+	switch (e->type) {
+	case TOML_INTEGER:
+		*out = (long)e->integer;
+		return PARSED;
+	case TOML_FLOAT:
+		if (!isfinite(e->number) || e->number != floor(e->number))
+			return NOT_A_NUMBER;
+		if (fabs(e->number) >= 9223372036854775808.0)
+			return OUT_OF_RANGE;
+		*out = (long)e->number;
+		return PARSED;
+	case TOML_STRING:
+		rc = parse_int(e->text, out);
+		if (rc != NOT_A_NUMBER || e < c->flags.entries ||
+		    e >= c->flags.entries + c->flags.count ||
+		    opt_size(e->text, &size, &ignored) < 0)
+			return rc;
+		if (size > LONG_MAX)
+			return OUT_OF_RANGE;
+		*out = (long)size;
+		return PARSED;
+	default:
+		return NOT_A_NUMBER;
+	}
+}
+
+/* zero_is_none: for display, a default of 0 stands for "not set". */
+static int
+read_int(struct config *c, const struct config_context *ctx, const char *key,
+    long min, bool zero_is_none, long *out, struct error *err)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, OPEN, &most);
+	long n = *out;
+	char text[32], expected[64];
+
+	if (e) {
+		switch (entry_int(c, e, &n)) {
+		case PARSED:
+			break;
+		case NOT_A_NUMBER:
+			return wrong(c, e, "a whole number", err);
+		case OUT_OF_RANGE:
+			return wrong(c, e, "a number of 64 bits", err);
+		}
+		if (n < min) {
+			snprintf(expected, sizeof(expected),
+			    "a whole number from %ld on", min);
+			return wrong(c, e, expected, err);
+		}
+	}
+	snprintf(text, sizeof(text), "%ld", n);
+	remember(c, most, e, !e && zero_is_none && n == 0 ? NULL : text,
+	    TOML_INTEGER);
+	*out = n;
+	return 0;
+}
+
+int
+config_int(struct config *c, const struct config_context *ctx, const char *key,
+    long *out, struct error *err)
+{
+	return read_int(c, ctx, key, LONG_MIN, false, out, err);
+}
+
+int
+config_count(struct config *c, const struct config_context *ctx,
+    const char *key, long min, long *out, struct error *err)
+{
+	return read_int(c, ctx, key, min, false, out, err);
+}
+
+/* As float() and dlt have it, but for inf and nan, which no setting wants. */
+static bool
+entry_double(const struct config *c, const struct entry *e, double *out)
+{
+	const char *text = e->text;
+	char *end;
+	long n;
+
+	if (e->type == TOML_FLOAT) {
+		*out = e->number;
+		return isfinite(e->number);
+	}
+	if (entry_int(c, e, &n) == PARSED) {
+		*out = (double)n;
+		return true;
+	}
+	if (e->type != TOML_STRING || strpbrk(text, "xXnN"))
+		return false;
+	*out = strtod(text, &end);
+	while (isspace((unsigned char)*end))
+		end++;
+	return end != text && !*end && isfinite(*out);
+}
+
+int
+config_double(struct config *c, const struct config_context *ctx,
+    const char *key, double *out, struct error *err)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, OPEN, &most);
+	double d = *out;
+	char text[32];
+
+	if (e && !entry_double(c, e, &d))
+		return wrong(c, e, "a number", err);
+	snprintf(text, sizeof(text), "%.15g", d);
+	remember(c, most, e, text, TOML_FLOAT);
+	*out = d;
+	return 0;
+}
+
+static bool
+entry_bool(const struct entry *e, bool *out)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "f",
+		"t", "n", "y", "0", "1" };
+	size_t i;
+
+	switch (e->type) {
+	case TOML_BOOL:
+		*out = e->boolean;
+		return true;
+	case TOML_INTEGER:
+		*out = e->integer != 0;
+		return true;
+	case TOML_FLOAT:
+		*out = e->number != 0;
+		return true;
+	case TOML_STRING:
+		for (i = 0; i < ARRAY_LEN(words); i++) {
+			if (strcasecmp(e->text, words[i]) == 0) {
+				*out = i % 2;
+				return true;
+			}
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+int
+config_bool(struct config *c, const struct config_context *ctx, const char *key,
+    bool *out, struct error *err)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, OPEN, &most);
+
+	if (e && !entry_bool(e, out))
+		return wrong(c, e, "true or false", err);
+	remember(c, most, e, *out ? "true" : "false", TOML_BOOL);
+	return 0;
+}
+
+static int
+read_string(struct config *c, const struct config_context *ctx, const char *key,
+    enum secrecy secrecy, const char **out, struct error *err)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, secrecy, &most);
+
+	if (e && e->type == TOML_TABLE)
+		return wrong(c, e, "text", err);
+	if (e && secrecy == SECRET && e >= c->config.entries &&
+	    e < c->config.entries + c->config.count)
+		return error_set(err, ERR_USAGE,
+		    "%s: %s is a secret; move it to secrets.toml or to the "
+		    "environment",
+		    e->origin, join_parts(c, e->parts, e->depth));
+	if (e)
+		*out = e->text;
+	remember(c, most, e, *out && secrecy == SECRET ? "***" : *out,
+	    TOML_STRING);
+	return 0;
+}
+
+int
+config_string(struct config *c, const struct config_context *ctx,
+    const char *key, const char **out, struct error *err)
+{
+	return read_string(c, ctx, key, OPEN, out, err);
+}
+
+int
+config_secret(struct config *c, const struct config_context *ctx,
+    const char *key, const char **out, struct error *err)
+{
+	return read_string(c, ctx, key, SECRET, out, err);
+}
+
+int
+config_choice(struct config *c, const struct config_context *ctx,
+    const char *key, const char *const *words, size_t count, size_t *out,
+    struct error *err)
+{
+	const char *most;
+	const struct entry *e = search(c, ctx, key, OPEN, &most);
+	struct buf expected = { 0 };
+	size_t i = *out;
+
+	if (e) {
+		for (i = 0; i < count; i++)
+			if (e->type == TOML_STRING &&
+			    strcmp(e->text, words[i]) == 0)
+				break;
+	}
+	if (i < count) {
+		remember(c, most, e, words[i], TOML_STRING);
+		*out = i;
+		return 0;
+	}
+	for (i = 0; i < count; i++)
+		buf_addf(&expected, "%s%s",
+		    i == 0              ? ""
+		        : i + 1 < count ? ", "
+		                        : " or ",
+		    words[i]);
+	wrong(c, e, buf_str(&expected), err);
+	buf_release(&expected);
+	return -1;
+}
+
+int
+config_writer(struct config *c, const struct config_context *ctx,
+    struct writer_settings *out, struct error *err)
+{
+	struct config_context writer = *ctx;
+	struct writer_settings s = { .buffer_max_items = 5000 };
+
+	writer.section = "data_writer";
+	if (read_int(c, &writer, "buffer_max_items", 0, false,
+	        &s.buffer_max_items, err) ||
+	    read_int(c, &writer, "file_max_items", 0, true, &s.file_max_items,
+	        err) ||
+	    read_int(c, &writer, "file_max_bytes", 0, true, &s.file_max_bytes,
+	        err) ||
+	    config_bool(c, &writer, "disable_compression",
+	        &s.disable_compression, err))
+		return -1;
+	*out = s;
+	return 0;
+}
+
+/* ---- --show-config ---- */
+
+static void
+show_json(const struct config *c, struct buf *out)
+{
+	struct jsonw w;
+	size_t i;
+
+	jsonw_init(&w, out, true);
+	jsonw_object(&w);
+	jsonw_key(&w, "files");
+	jsonw_array(&w);
+	for (i = 0; i < c->files.count; i++)
+		jsonw_str(&w, c->files.items[i]);
+	jsonw_end_array(&w);
+	jsonw_key(&w, "settings");
+	jsonw_array(&w);
+	for (i = 0; i < c->setting_count; i++) {
+		const struct setting *s = &c->settings[i];
+
+		jsonw_object(&w);
+		jsonw_key(&w, "key");
+		jsonw_str(&w, s->key);
+		jsonw_key(&w, "value");
+		if (s->value &&
+		    (s->type == TOML_INTEGER || s->type == TOML_FLOAT ||
+		        s->type == TOML_BOOL || s->type == TOML_ARRAY))
+			jsonw_raw(&w, s->value, strlen(s->value));
+		else
+			jsonw_str(&w, s->value);
+		jsonw_key(&w, "origin");
+		jsonw_str(&w, s->origin);
+		jsonw_key(&w, "found_as");
+		jsonw_str(&w, s->found_as);
+		jsonw_key(&w, "is_default");
+		jsonw_bool(&w, s->is_default);
+		jsonw_end_object(&w);
+	}
+	jsonw_end_array(&w);
+	jsonw_end_object(&w);
+	buf_addc(out, '\n');
+}
+
+/* One cell, control bytes masked, padded to width (0: the last one). */
+static void
+add_cell(struct buf *out, const char *text, size_t width)
+{
+	size_t n = 0;
+
+	for (; text[n]; n++) {
+		unsigned char b = (unsigned char)text[n];
+
+		buf_addc(out, b < 0x20 || b == 0x7f ? '?' : text[n]);
+	}
+	for (; n < width; n++)
+		buf_addc(out, ' ');
+}
+
+static void
+add_line(struct buf *out, const struct setting *s, const size_t *widths)
+{
+	add_cell(out, s->key, widths[0] + 2);
+	add_cell(out, s->value ? s->value : "(none)", widths[1] + 2);
+	add_cell(out, s->origin, 0);
+	/* a variable and -c spell the key themselves */
+	if (s->found_as && strchr(s->origin, ':') &&
+	    strcmp(s->found_as, s->key) != 0)
+		buf_addf(out, " [%s]", s->found_as);
+	buf_addc(out, '\n');
+}
+
+static void
+show_table(const struct config *c, struct buf *out)
+{
+	static const struct setting head = {
+		.key = "KEY", .value = "VALUE", .origin = "ORIGIN"
+	};
+	size_t widths[2] = { 3, 6 }, i;
+
+	for (i = 0; i < c->setting_count; i++) {
+		const struct setting *s = &c->settings[i];
+		size_t value = s->value ? strlen(s->value) : 0;
+
+		if (strlen(s->key) > widths[0])
+			widths[0] = strlen(s->key);
+		if (value > widths[1] && value <= 40)
+			widths[1] = value;
+	}
+	add_line(out, &head, widths);
+	for (i = 0; i < c->setting_count; i++)
+		add_line(out, &c->settings[i], widths);
+}
+
+void
+config_show(struct config *c, bool json, FILE *out)
+{
+	struct buf b = { 0 };
+
+	if (json)
+		show_json(c, &b);
+	else
+		show_table(c, &b);
+	fwrite(b.data, 1, b.len, out);
+	buf_release(&b);
+}

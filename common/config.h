@@ -78,6 +78,9 @@ const char *config_get(struct config *c, const struct config_context *ctx,
  * A number given as a flag or by -c may have a unit (opt_size()). */
 int config_int(struct config *c, const struct config_context *ctx,
     const char *key, long *out, struct error *err);
+/* A whole number of at least min. */
+int config_count(struct config *c, const struct config_context *ctx,
+    const char *key, long min, long *out, struct error *err);
 int config_double(struct config *c, const struct config_context *ctx,
     const char *key, double *out, struct error *err);
 int config_bool(struct config *c, const struct config_context *ctx,
