@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# dlt-normalize: wirings and errors. What it makes of rows: golden, lanes.
+
+load helper
+
+package() {
+  only "$GOLDEN/$1/step1/extracted"
+}
+
+# A package directory with these lines as its job file: rows_package DIR < lines
+rows_package() {
+  mkdir -p "$1/new_jobs"
+  cp "$(package flat)/schema.json" "$1/"
+  cat >"$1/new_jobs/t.0000000001.0.typed-jsonl"
+}
+
+rows_of() {
+  zstd -dcq "$1"/new_jobs/"$2".*.jsonl.zst
+}
+
+@test "-o writes a whole package, and replaces an old one in one step" {
+  quiet dlt-normalize -o out "$(package nested)"
+  [ -s out/manifest.json ] && [ -s out/schema.json ]
+  quiet dlt-normalize -o out "$(package flat)"
+  [ ! -e out/new_jobs/orders*.zst ] || ls out/new_jobs
+  run ls
+  refute_output --partial tmp
+}
+
+@test "-o refuses a directory that is no package" {
+  mkdir out
+  echo mine >out/notes.txt
+  fails 1 dlt-normalize -o out "$(package nested)"
+  [ "$(cat out/notes.txt)" = mine ]
+}
+
+@test "the package that is read is not changed" {
+  cp -r "$(package nested)" in
+  chmod -R u+w in
+  find in -type f -exec sha256sum {} + >before
+  dlt-normalize -o out in
+  find in -type f -exec sha256sum {} + | diff before -
+}
+
+@test "a job file is rotated, and one worker or four write the same" {
+  export SOURCE_DATE_EPOCH=1
+  for j in 1 4; do
+    dlt-normalize --deterministic -j $j --buffer-max-items 100 \
+      --file-max-items 150 -o out$j "$(package rotation)"
+  done
+  diff -r out1 out4
+  [ "$(ls out1/new_jobs | grep -c '^r\.')" -gt 2 ]
+}
+
+@test "compression: zstd, fast, gzip and none" {
+  for codec in zstd fast gzip none; do
+    dlt-normalize --compression $codec -o out "$(package flat)"
+    compare package "$GOLDEN/flat/step1/normalized" out
+  done
+  fails 2 dlt-normalize --compression brotli -o out "$(package flat)"
+  assert_output --partial brotli
+}
+
+@test "rows that are no objects become columns and child tables" {
+  rows_package in <<<'[1,"x",[2,[3]],null]'
+  quiet dlt-normalize -q --compression none -o out in
+  run cat out/new_jobs/t.*.jsonl
+  [ "${#lines[@]}" -eq 4 ]
+  [[ ${lines[0]} == *'"value":1}' ]]
+  run cat out/new_jobs/t__value__list.*.jsonl
+  [[ ${lines[0]} == *'"value":3}' ]]
+}
+
+@test "white space between tokens is accepted" {
+  rows_package in <<<'[ {"a" : 1 , "b" : [ 1 , 2 ] } , { "a": 2, "b": [] } ]'
+  quiet dlt-normalize --compression none -o out in
+  [ "$(cat out/new_jobs/t.*.jsonl | wc -l)" -eq 2 ]
+  [ "$(cat out/new_jobs/t__b.*.jsonl | wc -l)" -eq 2 ]
+}
+
+@test "a broken row: status 1, place and cause, nothing written" {
+  rows_package in <<<'[{"a":1},{"a":}]'
+  fails 1 dlt-normalize -o out in
+  assert_output --partial 't.0000000001.0.typed-jsonl:2:'
+  [ ! -e out ]
+}
+
+@test "lines that are no arrays of rows are refused" {
+  for text in '{"a":1}' '[1,]' '[1 2]' '[,1]' '[1' '[1]]' 'x'; do
+    rows_package in <<<"$text"
+    fails 1 dlt-normalize -o out in
+    [ ! -e out ]
+  done
+}
+
+@test "a package without a schema is refused" {
+  mkdir -p in/new_jobs
+  echo '[1]' >in/new_jobs/t.0000000001.0.typed-jsonl
+  fails 1 dlt-normalize -o out in
+  assert_output --partial schema
+}
+
+@test "a missing package is named" {
+  fails 1 dlt-normalize -o out nowhere
+  assert_output --partial nowhere
+}
+
+@test "rows where a package stream is expected" {
+  run -1 --separate-stderr bash -c 'echo "{\"a\":1}" | dlt-normalize | cat; exit "${PIPESTATUS[1]}"'
+  [[ $stderr == *'look like rows'* ]]
+  run -1 --separate-stderr bash -c 'dlt-normalize </dev/null | cat; exit "${PIPESTATUS[0]}"'
+  [[ $stderr == *'upstream wrote nothing'* ]]
+}
+
+@test "a closed pipe downstream ends it by SIGPIPE, quietly" {
+  dlt-extract -o in rows=<(seq 1 300000)
+  run -0 --separate-stderr bash -c 'dlt-normalize in | head -c 10 >/dev/null; echo "${PIPESTATUS[0]}"'
+  [ "$output" = 141 ]
+  [ -z "$stderr" ]
+}
+
+@test "a variant column warns once, with place and cure" {
+  rows_package in <<<'[{"a":1},{"a":"x"},{"a":"y"}]'
+  run --separate-stderr dlt-normalize -o out in
+  [ "$status" -eq 0 ]
+  [ "$(grep -c 'a__v_text' <<<"$stderr")" -eq 1 ]
+  [[ $stderr == *'--column t.a:text'* ]]
+}
+
+@test "a variant that meets a second type gets a further variant" {
+  rows_package in <<<'[{"a":1},{"a":"2024-01-01T00:00:00Z"},{"a":"x"}]'
+  quiet dlt-normalize -q --compression none -o out in
+  run cat out/new_jobs/t.*.jsonl
+  [[ ${lines[2]} == *'"a__v_text__v_text":"x"}' ]]
+}
+
+@test "integers of any size keep their digits" {
+  rows_package in <<<'[{"a":123456789012345678901234567890}]'
+  dlt-normalize --compression none -o out in
+  grep -q 123456789012345678901234567890 out/new_jobs/t.*.jsonl
+  [ "$(jq -r .tables.t.columns.a.data_type out/schema.json)" = wei ]
+}
+
+@test "provenance says what made each column" {
+  rows_package in <<<'[{"a":1},{"b":"x"}]'
+  dlt-normalize -o out in
+  run -0 jq -rs '.[] | select(.column == "b") | [.table, .data_type, .row, .value] | @tsv' out/provenance.jsonl
+  [ "$output" = $'t\ttext\t2\t"\\"x\\""' ] || [ "$output" = $'t\ttext\t2\t"x"' ]
+}
+
+@test "an empty package stays an empty package" {
+  dlt-extract -o in rows=/dev/null
+  quiet dlt-normalize -o out in
+  [ -s out/manifest.json ]
+}
+
+@test "--show-config names value and origin" {
+  mkdir .dlt
+  printf '[normalize]\nworkers = 3\n[normalize.data_writer]\nfile_max_items = 7\n' >.dlt/config.toml
+  run -0 dlt-normalize --show-config
+  assert_output --regexp 'workers +3 +.*config.toml:2'
+  assert_output --regexp 'file_max_items +7 +.*config.toml:4'
+  NORMALIZE__WORKERS=2 run -0 dlt-normalize --show-config
+  assert_output --regexp 'workers +2 +.*NORMALIZE__WORKERS'
+  run -0 dlt-normalize -j 5 --show-config
+  assert_output --regexp 'workers +5 '
+}
