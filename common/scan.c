@@ -559,63 +559,126 @@ skip_string(const char *p, const char *end)
 	}
 }
 
-/* The next quote or bracket in [p, end), or end. */
-static ALWAYS_INLINE const char *
-next_mark(const char *p, const char *end)
-{
 #ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"');
-	const __m128i fold = _mm_set1_epi8(0x20);
-	const __m128i open = _mm_set1_epi8('{');
-	const __m128i close = _mm_set1_epi8('}');
+/* Where c stands in the 64 bytes at p, as bits; with fold, bit 5 is set first:
+ * [ and { are then one byte, and so are ] and }. */
+static ALWAYS_INLINE uint64_t
+find_bits(const char *p, char c, char fold)
+{
+	const __m128i want = _mm_set1_epi8(c), bit5 = _mm_set1_epi8(fold);
+	uint64_t bits = 0;
 
-	/* with bit 5 set, [ and { are one byte, and so are ] and } */
-	for (; p < end; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i f = _mm_or_si128(v, fold);
-		__m128i m = _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-		    _mm_or_si128(_mm_cmpeq_epi8(f, open),
-		        _mm_cmpeq_epi8(f, close)));
-		unsigned stop = (unsigned)_mm_movemask_epi8(m);
+	for (int i = 0; i < 4; i++) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p +
+		    i * 16));
+		unsigned m = (unsigned)
+		    _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_or_si128(v, bit5),
+		        want));
 
-		if (stop) {
-			p += __builtin_ctz(stop);
-			return p < end ? p : end;
+		bits |= (uint64_t)m << (i * 16);
+	}
+	return bits;
+}
+
+/* The bytes that a backslash before them escapes; *carry goes from block to
+ * block. */
+static uint64_t
+escaped_bits(uint64_t slashes, uint64_t *carry)
+{
+	uint64_t escaped = *carry;
+
+	slashes &= ~*carry;
+	*carry = 0;
+	while (slashes) {
+		uint64_t bit = slashes & -slashes;
+
+		escaped |= bit << 1;
+		*carry = bit >> 63;
+		slashes &= ~(bit | bit << 1);
+	}
+	return escaped;
+}
+
+/* From each quote to the next: bit n is the parity of the bits 0 to n. */
+static ALWAYS_INLINE uint64_t
+inside_bits(uint64_t quotes)
+{
+	for (int shift = 1; shift < 64; shift *= 2)
+		quotes ^= quotes << shift;
+	return quotes;
+}
+
+/* The place behind the container that begins at p, or NULL. 64 bytes at a
+ * time; the last block reads up to 63 bytes behind end: SCAN_SLACK. */
+static const char *
+skip_container(const char *p, const char *end)
+{
+	uint64_t carry = 0, inside = 0;
+	size_t depth = 0;
+
+	for (; p < end; p += 64) {
+		uint64_t valid = end - p < 64 ? ((uint64_t)1 << (end - p)) - 1
+		                              : ~(uint64_t)0;
+		uint64_t slashes = find_bits(p, '\\', 0) & valid;
+		uint64_t quotes = find_bits(p, '"', 0) & valid;
+		uint64_t open, close, marks;
+		size_t closing;
+
+		if (UNLIKELY(slashes | carry))
+			quotes &= ~escaped_bits(slashes, &carry);
+		inside ^= inside_bits(quotes);
+		open = find_bits(p, '{', 0x20) & valid & ~inside;
+		close = find_bits(p, '}', 0x20) & valid & ~inside;
+		inside = inside >> 63 ? ~(uint64_t)0 : 0;
+		closing = (size_t)__builtin_popcountll(close);
+		if (LIKELY(closing < depth)) {
+			depth += (size_t)__builtin_popcountll(open) - closing;
+			continue;
+		}
+		for (marks = open | close; marks; marks &= marks - 1) {
+			int at = __builtin_ctzll(marks);
+
+			if (open >> at & 1)
+				depth++;
+			else if (--depth == 0)
+				return p + at + 1;
 		}
 	}
-	return end;
-#else
-	while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
-		p++;
-	return p;
-#endif
+	return NULL;
 }
+#else
+static const char *
+skip_container(const char *p, const char *end)
+{
+	size_t depth = 0;
+
+	while (p < end) {
+		char c = *p++;
+
+		if (c == '"') {
+			p = skip_string(p, end);
+			if (!p)
+				return NULL;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if ((c == '}' || c == ']') && --depth == 0) {
+			return p;
+		}
+	}
+	return NULL;
+}
+#endif
 
 const char *
 scan_skip(const char *p, const char *end)
 {
-	size_t depth = 0;
-
-	if (p < end && *p != '"' && *p != '{' && *p != '[') {
-		while (p < end && !is_space(*p) && *p != ',' && *p != ']' &&
-		    *p != '}')
-			p++;
-		return p < end ? p : NULL;
-	}
-	while ((p = next_mark(p, end)) < end) {
-		if (*p == '"') {
-			p = skip_string(p + 1, end);
-			if (!p || depth == 0)
-				return p;
-			continue;
-		}
-		if ((*p++ | 0x20) == '{') {
-			depth++;
-			continue;
-		}
-		if (depth <= 1)
-			return p;
-		depth--;
-	}
-	return NULL;
+	if (p >= end)
+		return NULL;
+	if (*p == '"')
+		return skip_string(p + 1, end);
+	if (*p == '{' || *p == '[')
+		return skip_container(p, end);
+	while (p < end && !is_space(*p) && *p != ',' && *p != ']' && *p != '}')
+		p++;
+	return p < end ? p : NULL;
 }

@@ -6,6 +6,8 @@
 static void
 write_sample(struct jsonw *w)
 {
+	static const char raw[] = "{\"x\":[1,\"a,{\\\"\"],\"y\":{},\"z\":[]}";
+
 	jsonw_object(w);
 	jsonw_key(w, "a");
 	jsonw_array(w);
@@ -20,7 +22,7 @@ write_sample(struct jsonw *w)
 	jsonw_array(w);
 	jsonw_end_array(w);
 	jsonw_key(w, "r");
-	jsonw_raw(w, "{\"x\":[1,\"a,{\\\"\"],\"y\":{},\"z\":[]}", 32);
+	jsonw_raw(w, raw, strlen(raw));
 	jsonw_key(w, "s");
 	jsonw_strn(w, "text", 3);
 	jsonw_end_object(w);

@@ -145,6 +145,36 @@ test_skip(void)
 	}
 }
 
+/* Runs of backslashes before a quote, at every place of a block of 64. */
+static void
+test_skip_blocks(void)
+{
+	bool same = true;
+
+	for (size_t at = 0; at < 140; at++) {
+		for (size_t run = 0; run < 9; run++) {
+			struct buf b = { 0 };
+			struct scan s;
+			const char *end;
+
+			buf_adds(&b, "[{\"");
+			for (size_t i = 0; i < at; i++)
+				buf_addc(&b, 'x');
+			for (size_t i = 0; i < run; i++)
+				buf_addc(&b, '\\');
+			buf_adds(&b,
+			    run % 2 ? "\"]}\":[\"}\"]}]]}" : "\":\"]\"}]]");
+			buf_reserve(&b, SCAN_SLACK);
+			end = b.data + b.len;
+			same &= scan_value(b.data, end, true, &s) == SCAN_OK &&
+			    scan_skip(b.data, end) == s.next &&
+			    !scan_skip(b.data, s.next - 1);
+			buf_release(&b);
+		}
+	}
+	tap_ok(same, "scan_skip finds the end as scan_value does");
+}
+
 static void
 test_infinite(void)
 {
@@ -267,6 +297,7 @@ main(void)
 	test_prefixes();
 	test_newlines();
 	test_skip();
+	test_skip_blocks();
 	test_infinite();
 	test_depth();
 	test_mutations();
