@@ -121,7 +121,8 @@ arena_more(struct arena *a, size_t size)
 	c->next = a->chunk;
 	c->size = n;
 	a->chunk = c;
-	a->next = (char *)c + ((sizeof(*c) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
+	a->next = (char *)c +
+	    ((sizeof(*c) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
 	a->end = (char *)c + n;
 }
 
@@ -170,7 +171,8 @@ arena_reset(struct arena *a)
 		free(dead);
 	}
 	c->next = NULL;
-	a->next = (char *)c + ((sizeof(*c) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
+	a->next = (char *)c +
+	    ((sizeof(*c) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
 	a->end = (char *)c + c->size;
 }
 

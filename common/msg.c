@@ -37,7 +37,7 @@ msg_verbosity(void)
 
 /* One write(2) per message, so that lines of several tools do not mix. */
 static void
-say(const char *severity, const char *fmt, va_list ap)
+    PRINTF_LIKE(2, 0) say(const char *severity, const char *fmt, va_list ap)
 {
 	char line[2048];
 	size_t n, i;
@@ -60,12 +60,12 @@ say(const char *severity, const char *fmt, va_list ap)
 		;
 }
 
-#define SAY(severity)                      \
-	do {                               \
-		va_list ap;                \
-		va_start(ap, fmt);         \
-		say(severity, fmt, ap);    \
-		va_end(ap);                \
+#define SAY(severity)                   \
+	do {                            \
+		va_list ap;             \
+		va_start(ap, fmt);      \
+		say(severity, fmt, ap); \
+		va_end(ap);             \
 	} while (0)
 
 void

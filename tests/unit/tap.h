@@ -15,8 +15,7 @@
 
 static int tap_count, tap_failed;
 
-static inline bool PRINTF_LIKE(2, 3)
-tap_ok(bool ok, const char *fmt, ...)
+static inline bool PRINTF_LIKE(2, 3) tap_ok(bool ok, const char *fmt, ...)
 {
 	va_list ap;
 
