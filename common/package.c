@@ -1,2 +1,221 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/base.h"
+#include "common/package.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/mem.h"
+#include "common/package_private.h"
+#include "common/timestamp.h"
+
+static const char *const formats[] = {
+	"typed-jsonl",
+	"jsonl",
+	"insert_values",
+	"csv",
+	"parquet",
+	"model",
+	"sql",
+	"reference",
+};
+
+static bool
+is_format(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (strcmp(formats[i], s) == 0)
+			return true;
+	return false;
+}
+
+/* int() of Python: blanks around, a sign, single underscores between digits.
+ * A negative count has no meaning here. */
+static bool
+parse_retry(const char *s, size_t len, unsigned *out)
+{
+	unsigned long v = 0;
+	bool digit = false;
+
+	while (len && s[0] == ' ')
+		s++, len--;
+	while (len && s[len - 1] == ' ')
+		len--;
+	if (len && s[0] == '+')
+		s++, len--;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '_' && digit && i + 1 < len) {
+			digit = false;
+			continue;
+		}
+		if (!isdigit((unsigned char)s[i]))
+			return false;
+		digit = true;
+		v = v * 10 + (unsigned long)(s[i] - '0');
+		if (v > 1000000000)
+			return false;
+	}
+	*out = (unsigned)v;
+	return digit;
+}
+
+static int
+bad_name(const char *name, const char *why, struct error *err)
+{
+	return error_set(err, ERR_DATA,
+	    "%s: no job file name (TABLE.ID.RETRY.FORMAT[.gz|.zst]): %s", name,
+	    why);
+}
+
+bool
+package_name_is_safe(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n || n > 255 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] == '/' || (unsigned char)name[i] < ' ' ||
+		    name[i] == 0x7f)
+			return false;
+	return true;
+}
+
+int
+job_name_parse(const char *name, struct job_name *out, struct error *err)
+{
+	const char *part[5];
+	size_t len[5], count = 0;
+	struct job_name n = { 0 };
+
+	if (!package_name_is_safe(name))
+		return bad_name(name, "illegal characters or length", err);
+	for (const char *p = name;; p++) {
+		size_t l = strcspn(p, ".");
+
+		if (count == ARRAY_LEN(part))
+			return bad_name(name, "too many parts", err);
+		part[count] = p;
+		len[count++] = l;
+		p += l;
+		if (!*p)
+			break;
+	}
+	if (count < 4)
+		return bad_name(name, "too few parts", err);
+	if (count == 5) {
+		if (strcmp(part[4], "gz") == 0)
+			n.codec = CODEC_GZIP;
+		else if (strcmp(part[4], "zst") == 0)
+			n.codec = CODEC_ZSTD;
+		else
+			return bad_name(name, "unknown compression", err);
+	}
+	if (!len[0] || !len[1])
+		return bad_name(name, "empty part", err);
+	if (!parse_retry(part[2], len[2], &n.retry))
+		return bad_name(name, "the retry count is no number", err);
+	n.format = xstrndup(part[3], len[3]);
+	if (!is_format(n.format)) {
+		free(n.format);
+		return bad_name(name, "unknown format", err);
+	}
+	n.table = xstrndup(part[0], len[0]);
+	n.file_id = xstrndup(part[1], len[1]);
+	*out = n;
+	return 0;
+}
+
+void
+job_name_release(struct job_name *n)
+{
+	free(n->table);
+	free(n->file_id);
+	free(n->format);
+	memset(n, 0, sizeof(*n));
+}
+
+char *
+job_name_format(const struct job_name *n)
+{
+	return xasprintf("%s.%s.%u.%s%s", n->table, n->file_id, n->retry,
+	    n->format, codec_suffix(n->codec));
+}
+
+char *
+job_id_format(const struct job_name *n)
+{
+	return xasprintf("%s.%s.%s%s", n->table, n->file_id, n->format,
+	    codec_suffix(n->codec));
+}
+
+/* ---- load ids ---- */
+
+char *
+load_id_now(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static double last;
+	struct timespec ts;
+	char text[40];
+	double now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	/* As Python's time.time(): nanoseconds divided once. */
+	now = (double)((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec) / 1e9;
+	pthread_mutex_lock(&lock);
+	if (now <= last)
+		now = nextafter(last, INFINITY);
+	last = now;
+	pthread_mutex_unlock(&lock);
+	/* repr(): the shortest digits that read back as the same number. */
+	for (int digits = 11; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, now);
+		if (strtod(text, NULL) == now)
+			break;
+	}
+	return xasprintf("%s%s", text, strchr(text, '.') ? "" : ".0");
+}
+
+void
+load_id_created_at(const char *load_id, struct buf *out)
+{
+	struct timestamp ts;
+	char *end = NULL;
+	double v = 0;
+
+	/* Python's float() knows no hexadecimal numbers; strtod() does. */
+	if (*load_id && !strpbrk(load_id, "xXpP"))
+		v = strtod(load_id, &end);
+	if (!end || end == load_id || *end || !timestamp_from_epoch(v, &ts))
+		ts = timestamp_now();
+	/* What pendulum's from_timestamp() carries: UTC. */
+	ts.has_zone = true;
+	ts.offset_s = 0;
+	timestamp_format(&ts, out);
+}
+
+/* ---- small files of a package ---- */
+
+const char *
+package_kind_name(enum package_kind kind)
+{
+	return kind == PACKAGE_EXTRACTED ? "extracted" : "normalized";
+}
+
+bool
+package_file_is_known(const char *name)
+{
+	static const char *const known[] = { "schema.json",
+		"load_package_state.json", "schema_updates.json",
+		"provenance.jsonl" };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(known[i], name) == 0)
+			return true;
+	return false;
+}
