@@ -272,6 +272,35 @@ test_files(void)
 	config_free(c);
 }
 
+static long
+workers_of(const char *dir)
+{
+	struct config *c = config_load(dir, &err);
+	long n = c ? number(c, &load_stage, "workers") : -2;
+
+	config_free(c);
+	return n;
+}
+
+static void
+test_folders(void)
+{
+	config_free(load("load.workers=5\n", NULL, NULL));
+	unsetenv("DLT_PROJECT_DIR");
+	unsetenv("DLT_CONFIG_FOLDER");
+	tap_int(workers_of(root), 5, "-C DIR");
+	setenv("DLT_PROJECT_DIR", root, 1);
+	tap_int(workers_of(NULL), 5, "DLT_PROJECT_DIR");
+	tap_int(workers_of(global), -1, "-C beats it");
+	setenv("DLT_CONFIG_FOLDER", "elsewhere", 1);
+	tap_int(workers_of(NULL), -1, "DLT_CONFIG_FOLDER");
+	setenv("DLT_PROJECT_DIR", "/nonexistent", 1);
+	setenv("DLT_CONFIG_FOLDER", settings, 1);
+	tap_int(workers_of(NULL), 5, "an absolute one stands alone");
+	unsetenv("DLT_PROJECT_DIR");
+	unsetenv("DLT_CONFIG_FOLDER");
+}
+
 /* ---- values ---- */
 
 static void
@@ -545,6 +574,7 @@ main(void)
 	test_other_keys();
 	test_order();
 	test_files();
+	test_folders();
 	test_int();
 	test_bool();
 	test_errors();
