@@ -4,7 +4,7 @@
 load helper
 
 # From the bottom up; a module includes only what stands left of it.
-ORDER='base error mem msg buf output utf8 decimal timestamp hash json jsonw scan
+ORDER='base error mem msg buf output utf8 decimal timestamp hash scan json jsonw
 opt zio archive zlibtext type name toml config jobwriter schema package
 state workdir testhook'
 
