@@ -115,6 +115,7 @@ static bool
 parse_base64(const char *s, size_t len, bool strict, struct buf *out)
 {
 	unsigned group = 0, held = 0, pads = 0;
+	bool padded = false;
 
 	for (size_t i = 0; i < len; i++) {
 		int v = base64_value(s[i]);
@@ -122,13 +123,15 @@ parse_base64(const char *s, size_t len, bool strict, struct buf *out)
 		if ((unsigned char)s[i] >= 0x80)
 			return false;
 		if (s[i] == '=') {
-			if (strict && held == 0)
+			/* after a complete group it is let through */
+			if (strict && i == 0)
 				return false;
+			padded = true;
 			if (held >= 2 && held + ++pads >= 4)
 				return !strict || i + 1 == len;
 			continue;
 		}
-		if (strict && (v < 0 || pads > 0))
+		if (strict && (v < 0 || padded))
 			return false;
 		if (v < 0)
 			continue;

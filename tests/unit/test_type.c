@@ -260,6 +260,8 @@ test_coerce(struct fixture *f)
 		{ "\"0x30 31\"", TYPE_BINARY, 1, "\"MDE=\"" },
 		{ "\"0x3\"", TYPE_BINARY, 0, NULL },
 		{ "\"=\"", TYPE_BINARY, 0, NULL },
+		{ "\"YWJj=\"", TYPE_BINARY, 1, "\"YWJj\"" },
+		{ "\"YWJj=YWJj\"", TYPE_BINARY, 0, NULL },
 		{ "\"YWI=YWI=\"", TYPE_BINARY, 0, NULL },
 		{ "\"YQ==\"", TYPE_BINARY, 1, "\"YQ==\"" },
 		{ "\"12:\"", TYPE_TIMESTAMP, -1, NULL },
