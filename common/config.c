@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/config.h"
+#include "common/config_priv.h"
 
 #include "common/buf.h"
-#include "common/jsonw.h"
-#include "common/mem.h"
-#include "common/opt.h"
 #include "common/output.h"
-#include "common/toml.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <math.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,49 +16,11 @@
 #define MAX_PARTS 8                 /* pipeline, E, C and the key; spare */
 #define MAX_PATHS 16
 
-/* One value that somebody has set. */
-struct entry {
-	const char *const *parts; /* of the key, from the root */
-	size_t depth;
-	enum toml_type type;
-	const char *text; /* NULL: a table */
-	int64_t integer;
-	double number;
-	bool boolean;
-	const char *origin; /* FILE:LINE, variable, flag */
-	bool asked;         /* a lookup has passed here */
-};
-
-struct provider {
-	struct entry *entries;
-	size_t count, cap;
-	size_t sorted; /* of a file: how many can be searched by halves */
-	bool is_file;
-};
-
 /* One key as the candidates for it are tried. */
 struct path {
 	const char *parts[MAX_PARTS];
 	size_t depth;
 };
-
-/* What was asked for, for config_show(). */
-struct setting {
-	const char *key, *found_as, *value, *origin;
-	enum toml_type type; /* of value */
-	bool is_default;
-};
-
-struct config {
-	struct arena arena; /* all strings */
-	struct provider flags, secrets, config;
-	const char *mounted; /* where secrets are mounted */
-	struct setting *settings;
-	size_t setting_count, setting_cap;
-	struct opt_list files; /* those that were read */
-};
-
-enum secrecy { OPEN, SECRET };
 
 /* ---- keys ---- */
 
@@ -74,9 +30,8 @@ is_bare(const char *part)
 	return *part && !strpbrk(part, ".\"=");
 }
 
-/* "a.b", parts with dots quoted as in TOML. */
-static char *
-join_parts(struct config *c, const char *const *parts, size_t depth)
+char *
+config_join(struct config *c, const char *const *parts, size_t depth)
 {
 	struct buf b = { 0 };
 	char *joined;
@@ -207,7 +162,7 @@ config_set(struct config *c, const char *key_value, const char *origin,
 	e.parts = copy_parts(c, parts, e.depth);
 	e.origin = arena_strdup(&c->arena, origin);
 	if (strcmp(origin, "-c") == 0 || strcmp(origin, "--config") == 0) {
-		const char *key = join_parts(c, e.parts, e.depth);
+		const char *key = config_join(c, e.parts, e.depth);
 		char *full = arena_alloc(&c->arena, strlen(key) + 4);
 
 		memcpy(full, "-c ", 3);
@@ -614,17 +569,16 @@ prefix_paths(const char *pipeline, const struct path *paths, size_t count,
 	return count;
 }
 
-/* The entry that counts, or NULL; *most is its most specific key. */
-static struct entry *
-search(struct config *c, const struct config_context *ctx, const char *key,
-    enum secrecy secrecy, const char **most)
+struct entry *
+config_search(struct config *c, const struct config_context *ctx,
+    const char *key, enum secrecy secrecy, const char **most)
 {
 	struct path paths[MAX_PATHS], prefixed[MAX_PATHS];
 	size_t count = build_paths(ctx, key, paths);
 	size_t more = prefix_paths(ctx->pipeline, paths, count, prefixed);
 	struct entry *under, *e;
 
-	*most = join_parts(c, paths[0].parts, paths[0].depth);
+	*most = config_join(c, paths[0].parts, paths[0].depth);
 	under = search_flags(c, prefixed, more);
 	e = search_flags(c, paths, count);
 	if (under)
@@ -638,8 +592,8 @@ search(struct config *c, const struct config_context *ctx, const char *key,
 
 /* ---- what was asked ---- */
 
-static const char *
-without_password(struct config *c, const char *text)
+const char *
+config_mask(struct config *c, const char *text)
 {
 	const char *user = strstr(text, "://"), *colon, *at, *end;
 	struct buf b = { 0 };
@@ -659,19 +613,18 @@ without_password(struct config *c, const char *text)
 	return text;
 }
 
-/* e NULL: the default, spelt as value (NULL: none). */
-static void
-remember(struct config *c, const char *most, const struct entry *e,
+void
+config_remember(struct config *c, const char *most, const struct entry *e,
     const char *value, enum toml_type type)
 {
 	struct setting s = { most, NULL, value, "default", type, !e };
 	size_t i;
 
 	if (value)
-		s.value = arena_strdup(&c->arena, without_password(c, value));
+		s.value = arena_strdup(&c->arena, config_mask(c, value));
 	if (e) {
 		s.origin = e->origin;
-		s.found_as = join_parts(c, e->parts, e->depth);
+		s.found_as = config_join(c, e->parts, e->depth);
 	}
 	for (i = 0; i < c->setting_count; i++) {
 		if (strcmp(c->settings[i].key, most) == 0) {
@@ -689,441 +642,13 @@ config_get(struct config *c, const struct config_context *ctx, const char *key,
     const char **origin)
 {
 	const char *most;
-	const struct entry *e = search(c, ctx, key, OPEN, &most);
+	const struct entry *e = config_search(c, ctx, key, OPEN, &most);
 
 	if (e && e->type == TOML_TABLE)
 		e = NULL;
-	remember(c, most, e, e ? e->text : NULL, e ? e->type : TOML_STRING);
+	config_remember(c, most, e, e ? e->text : NULL,
+	    e ? e->type : TOML_STRING);
 	if (e && origin)
 		*origin = e->origin;
 	return e ? e->text : NULL;
-}
-
-/* ---- types ---- */
-
-/* "FILE:LINE: KEY: ", or the variable or flag, which are the key; then what
- * was found and what was expected. */
-static int
-wrong(struct config *c, const struct entry *e, const char *expected,
-    struct error *err)
-{
-	const char *quote = e->type == TOML_STRING ? "\"" : "";
-	const char *text = e->text ? without_password(c, e->text) : "a table";
-	const char *hint = "";
-
-	if (e->type == TOML_ARRAY)
-		text = "an array";
-	if (e->type == TOML_STRING &&
-	    (!*text || strcasecmp(text, "none") == 0 ||
-	        strcasecmp(text, "null") == 0))
-		hint = "; leave the setting out to have none";
-	error_set(err, ERR_USAGE, "%s%.200s%s is not %s%s", quote, text, quote,
-	    expected, hint);
-	if (strchr(e->origin, '/') || strstr(e->origin, ".toml:"))
-		error_prefix(err, "%s: ", join_parts(c, e->parts, e->depth));
-	return error_prefix(err, "%s: ", e->origin);
-}
-
-enum parsed { PARSED, NOT_A_NUMBER, OUT_OF_RANGE };
-
-/* Python's int(): blanks around, a sign, single "_" between digits; and the
- * "0x" that dlt adds to it. */
-static enum parsed
-parse_int(const char *s, long *out)
-{
-	char digits[80];
-	size_t n = 0, len;
-	int base = 10;
-	char *end;
-
-	while (isspace((unsigned char)*s))
-		s++;
-	for (len = strlen(s); len && isspace((unsigned char)s[len - 1]); len--)
-		;
-	if (len > 2 && s[0] == '0' && s[1] == 'x') {
-		base = 16;
-		s += 2;
-		len -= 2;
-	}
-	if (len && (*s == '-' || *s == '+')) {
-		digits[n++] = *s++;
-		len--;
-	}
-	for (; len; s++, len--) {
-		bool between = *s == '_' && n &&
-		    isxdigit((unsigned char)s[-1]) && len > 1 &&
-		    isxdigit((unsigned char)s[1]);
-
-		if (between)
-			continue;
-		if (!isxdigit((unsigned char)*s))
-			return NOT_A_NUMBER;
-		if (n == sizeof(digits) - 1)
-			return OUT_OF_RANGE;
-		digits[n++] = *s;
-	}
-	digits[n] = '\0';
-	errno = 0;
-	*out = strtol(digits, &end, base);
-	if (end == digits || *end)
-		return NOT_A_NUMBER;
-	return errno == ERANGE ? OUT_OF_RANGE : PARSED;
-}
-
-static enum parsed
-entry_int(const struct config *c, const struct entry *e, long *out)
-{
-	enum parsed rc;
-	struct error ignored;
-	uint64_t size;
-
-	switch (e->type) {
-	case TOML_INTEGER:
-		*out = (long)e->integer;
-		return PARSED;
-	case TOML_FLOAT:
-		if (!isfinite(e->number) || e->number != floor(e->number))
-			return NOT_A_NUMBER;
-		if (fabs(e->number) >= 9223372036854775808.0)
-			return OUT_OF_RANGE;
-		*out = (long)e->number;
-		return PARSED;
-	case TOML_STRING:
-		rc = parse_int(e->text, out);
-		if (rc != NOT_A_NUMBER || e < c->flags.entries ||
-		    e >= c->flags.entries + c->flags.count ||
-		    opt_size(e->text, &size, &ignored) < 0)
-			return rc;
-		if (size > LONG_MAX)
-			return OUT_OF_RANGE;
-		*out = (long)size;
-		return PARSED;
-	default:
-		return NOT_A_NUMBER;
-	}
-}
-
-/* zero_is_none: for display, a default of 0 stands for "not set". */
-static int
-read_int(struct config *c, const struct config_context *ctx, const char *key,
-    long min, bool zero_is_none, long *out, struct error *err)
-{
-	const char *most;
-	const struct entry *e = search(c, ctx, key, OPEN, &most);
-	long n = *out;
-	char text[32], expected[64];
-
-	if (e) {
-		switch (entry_int(c, e, &n)) {
-		case PARSED:
-			break;
-		case NOT_A_NUMBER:
-			return wrong(c, e, "a whole number", err);
-		case OUT_OF_RANGE:
-			return wrong(c, e, "a number of 64 bits", err);
-		}
-		if (n < min) {
-			snprintf(expected, sizeof(expected),
-			    "a whole number from %ld on", min);
-			return wrong(c, e, expected, err);
-		}
-	}
-	snprintf(text, sizeof(text), "%ld", n);
-	remember(c, most, e, !e && zero_is_none && n == 0 ? NULL : text,
-	    TOML_INTEGER);
-	*out = n;
-	return 0;
-}
-
-int
-config_int(struct config *c, const struct config_context *ctx, const char *key,
-    long *out, struct error *err)
-{
-	return read_int(c, ctx, key, LONG_MIN, false, out, err);
-}
-
-int
-config_count(struct config *c, const struct config_context *ctx,
-    const char *key, long min, long *out, struct error *err)
-{
-	return read_int(c, ctx, key, min, false, out, err);
-}
-
-/* As float() and dlt have it, but for inf and nan, which no setting wants. */
-static bool
-entry_double(const struct config *c, const struct entry *e, double *out)
-{
-	const char *text = e->text;
-	char *end;
-	long n;
-
-	if (e->type == TOML_FLOAT) {
-		*out = e->number;
-		return isfinite(e->number);
-	}
-	if (entry_int(c, e, &n) == PARSED) {
-		*out = (double)n;
-		return true;
-	}
-	if (e->type != TOML_STRING || strpbrk(text, "xXnN"))
-		return false;
-	*out = strtod(text, &end);
-	while (isspace((unsigned char)*end))
-		end++;
-	return end != text && !*end && isfinite(*out);
-}
-
-int
-config_double(struct config *c, const struct config_context *ctx,
-    const char *key, double *out, struct error *err)
-{
-	const char *most;
-	const struct entry *e = search(c, ctx, key, OPEN, &most);
-	double d = *out;
-	char text[32];
-
-	if (e && !entry_double(c, e, &d))
-		return wrong(c, e, "a number", err);
-	snprintf(text, sizeof(text), "%.15g", d);
-	remember(c, most, e, text, TOML_FLOAT);
-	*out = d;
-	return 0;
-}
-
-static bool
-entry_bool(const struct entry *e, bool *out)
-{
-	static const char *const words[] = { "no", "yes", "false", "true", "f",
-		"t", "n", "y", "0", "1" };
-	size_t i;
-
-	switch (e->type) {
-	case TOML_BOOL:
-		*out = e->boolean;
-		return true;
-	case TOML_INTEGER:
-		*out = e->integer != 0;
-		return true;
-	case TOML_FLOAT:
-		*out = e->number != 0;
-		return true;
-	case TOML_STRING:
-		for (i = 0; i < ARRAY_LEN(words); i++) {
-			if (strcasecmp(e->text, words[i]) == 0) {
-				*out = i % 2;
-				return true;
-			}
-		}
-		return false;
-	default:
-		return false;
-	}
-}
-
-int
-config_bool(struct config *c, const struct config_context *ctx, const char *key,
-    bool *out, struct error *err)
-{
-	const char *most;
-	const struct entry *e = search(c, ctx, key, OPEN, &most);
-
-	if (e && !entry_bool(e, out))
-		return wrong(c, e, "true or false", err);
-	remember(c, most, e, *out ? "true" : "false", TOML_BOOL);
-	return 0;
-}
-
-static int
-read_string(struct config *c, const struct config_context *ctx, const char *key,
-    enum secrecy secrecy, const char **out, struct error *err)
-{
-	const char *most;
-	const struct entry *e = search(c, ctx, key, secrecy, &most);
-
-	if (e && e->type == TOML_TABLE)
-		return wrong(c, e, "text", err);
-	if (e && secrecy == SECRET && e >= c->config.entries &&
-	    e < c->config.entries + c->config.count)
-		return error_set(err, ERR_USAGE,
-		    "%s: %s is a secret; move it to secrets.toml or to the "
-		    "environment",
-		    e->origin, join_parts(c, e->parts, e->depth));
-	if (e)
-		*out = e->text;
-	remember(c, most, e, *out && secrecy == SECRET ? "***" : *out,
-	    TOML_STRING);
-	return 0;
-}
-
-int
-config_string(struct config *c, const struct config_context *ctx,
-    const char *key, const char **out, struct error *err)
-{
-	return read_string(c, ctx, key, OPEN, out, err);
-}
-
-int
-config_secret(struct config *c, const struct config_context *ctx,
-    const char *key, const char **out, struct error *err)
-{
-	return read_string(c, ctx, key, SECRET, out, err);
-}
-
-int
-config_choice(struct config *c, const struct config_context *ctx,
-    const char *key, const char *const *words, size_t count, size_t *out,
-    struct error *err)
-{
-	const char *most;
-	const struct entry *e = search(c, ctx, key, OPEN, &most);
-	struct buf expected = { 0 };
-	size_t i = *out;
-
-	if (e) {
-		for (i = 0; i < count; i++)
-			if (e->type == TOML_STRING &&
-			    strcmp(e->text, words[i]) == 0)
-				break;
-	}
-	if (i < count) {
-		remember(c, most, e, words[i], TOML_STRING);
-		*out = i;
-		return 0;
-	}
-	for (i = 0; i < count; i++)
-		buf_addf(&expected, "%s%s",
-		    i == 0              ? ""
-		        : i + 1 < count ? ", "
-		                        : " or ",
-		    words[i]);
-	wrong(c, e, buf_str(&expected), err);
-	buf_release(&expected);
-	return -1;
-}
-
-int
-config_writer(struct config *c, const struct config_context *ctx,
-    struct writer_settings *out, struct error *err)
-{
-	struct config_context writer = *ctx;
-	struct writer_settings s = { .buffer_max_items = 5000 };
-
-	writer.section = "data_writer";
-	if (read_int(c, &writer, "buffer_max_items", 0, false,
-	        &s.buffer_max_items, err) ||
-	    read_int(c, &writer, "file_max_items", 0, true, &s.file_max_items,
-	        err) ||
-	    read_int(c, &writer, "file_max_bytes", 0, true, &s.file_max_bytes,
-	        err) ||
-	    config_bool(c, &writer, "disable_compression",
-	        &s.disable_compression, err))
-		return -1;
-	*out = s;
-	return 0;
-}
-
-/* ---- --show-config ---- */
-
-static void
-show_json(const struct config *c, struct buf *out)
-{
-	struct jsonw w;
-	size_t i;
-
-	jsonw_init(&w, out, true);
-	jsonw_object(&w);
-	jsonw_key(&w, "files");
-	jsonw_array(&w);
-	for (i = 0; i < c->files.count; i++)
-		jsonw_str(&w, c->files.items[i]);
-	jsonw_end_array(&w);
-	jsonw_key(&w, "settings");
-	jsonw_array(&w);
-	for (i = 0; i < c->setting_count; i++) {
-		const struct setting *s = &c->settings[i];
-
-		jsonw_object(&w);
-		jsonw_key(&w, "key");
-		jsonw_str(&w, s->key);
-		jsonw_key(&w, "value");
-		if (s->value &&
-		    (s->type == TOML_INTEGER || s->type == TOML_FLOAT ||
-		        s->type == TOML_BOOL || s->type == TOML_ARRAY))
-			jsonw_raw(&w, s->value, strlen(s->value));
-		else
-			jsonw_str(&w, s->value);
-		jsonw_key(&w, "origin");
-		jsonw_str(&w, s->origin);
-		jsonw_key(&w, "found_as");
-		jsonw_str(&w, s->found_as);
-		jsonw_key(&w, "is_default");
-		jsonw_bool(&w, s->is_default);
-		jsonw_end_object(&w);
-	}
-	jsonw_end_array(&w);
-	jsonw_end_object(&w);
-	buf_addc(out, '\n');
-}
-
-/* One cell, control bytes masked, padded to width (0: the last one). */
-static void
-add_cell(struct buf *out, const char *text, size_t width)
-{
-	size_t n = 0;
-
-	for (; text[n]; n++) {
-		unsigned char b = (unsigned char)text[n];
-
-		buf_addc(out, b < 0x20 || b == 0x7f ? '?' : text[n]);
-	}
-	for (; n < width; n++)
-		buf_addc(out, ' ');
-}
-
-static void
-add_line(struct buf *out, const struct setting *s, const size_t *widths)
-{
-	add_cell(out, s->key, widths[0] + 2);
-	add_cell(out, s->value ? s->value : "(none)", widths[1] + 2);
-	add_cell(out, s->origin, 0);
-	/* a variable and -c spell the key themselves */
-	if (s->found_as && strchr(s->origin, ':') &&
-	    strcmp(s->found_as, s->key) != 0)
-		buf_addf(out, " [%s]", s->found_as);
-	buf_addc(out, '\n');
-}
-
-static void
-show_table(const struct config *c, struct buf *out)
-{
-	static const struct setting head = {
-		.key = "KEY", .value = "VALUE", .origin = "ORIGIN"
-	};
-	size_t widths[2] = { 3, 6 }, i;
-
-	for (i = 0; i < c->setting_count; i++) {
-		const struct setting *s = &c->settings[i];
-		size_t value = s->value ? strlen(s->value) : 0;
-
-		if (strlen(s->key) > widths[0])
-			widths[0] = strlen(s->key);
-		if (value > widths[1] && value <= 40)
-			widths[1] = value;
-	}
-	add_line(out, &head, widths);
-	for (i = 0; i < c->setting_count; i++)
-		add_line(out, &c->settings[i], widths);
-}
-
-void
-config_show(struct config *c, bool json, FILE *out)
-{
-	struct buf b = { 0 };
-
-	if (json)
-		show_json(c, &b);
-	else
-		show_table(c, &b);
-	fwrite(b.data, 1, b.len, out);
-	buf_release(&b);
 }
