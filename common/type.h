@@ -36,7 +36,7 @@ enum data_type type_parse(const char *name);
 struct value {
 	enum data_type type;
 	bool boolean;
-	bool hex;            /* BINARY: prints as 0x..., not base64 */
+	bool hex; /* BINARY: prints as 0x..., not base64 */
 	const char *text;
 	size_t len;
 	double number;       /* DOUBLE when text is NULL (may be NaN, inf) */
@@ -48,8 +48,8 @@ struct value {
  * Integers beyond 64 bits: WEI, beyond wei's range TEXT (dlt(7) DIFFERENCES).
  * A marked UUID, which dlt cannot store, becomes its TEXT. A marked time or
  * "now" in place of a timestamp, which dlt takes for today's, stays TEXT. */
-void value_from_json(const struct json *node, struct arena *a,
-    struct value *out);
+void
+value_from_json(const struct json *node, struct arena *a, struct value *out);
 
 /* Coerce; the row of the table in contract.md 7.4.
  * 1: done. 0: not possible (ValueError: a variant column takes the value).
