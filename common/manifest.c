@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/json.h"
 #include "common/jsonw.h"
@@ -356,4 +358,399 @@ package_load_id(const char *path, struct error *err)
 	id = xstrdup(strrchr(real, '/') + 1);
 	free(real);
 	return id;
+}
+
+/* ---- folders of jobs ---- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void
+job_list_release(struct job_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->names[i]);
+	free(l->names);
+	memset(l, 0, sizeof(*l));
+}
+
+static int
+job_list_add(struct job_list *l, const char *name, struct error *err)
+{
+	static const char skip[] = ".exception";
+	size_t n = strlen(name);
+	struct job_name job;
+
+	if (n >= sizeof(skip) &&
+	    strcmp(name + n - (sizeof(skip) - 1), skip) == 0)
+		return 0;
+	if (job_name_parse(name, &job, err))
+		return -1;
+	job_name_release(&job);
+	l->names = xgrow(l->names, &l->cap, l->count + 1, sizeof(*l->names));
+	l->names[l->count++] = xstrdup(name);
+	return 0;
+}
+
+int
+job_list_read(struct job_list *l, const char *path, const char *folder,
+    struct error *err)
+{
+	char *dir = xasprintf("%s/%s", path, folder);
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int rc = 0;
+
+	memset(l, 0, sizeof(*l));
+	if (!d && errno != ENOENT)
+		rc = error_errno(err, "%s", dir);
+	while (d && !rc && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = job_list_add(l, e->d_name, err);
+	if (d)
+		closedir(d);
+	if (rc && err->code == ERR_DATA)
+		error_prefix(err, "%s/", dir);
+	if (rc)
+		job_list_release(l);
+	else if (l->count)
+		qsort(l->names, l->count, sizeof(*l->names), by_name);
+	free(dir);
+	return rc;
+}
+
+bool
+package_job_elsewhere(const char *path, const char *id, struct error *err)
+{
+	static const char *const folders[] = { "started_jobs", "completed_jobs",
+		"failed_jobs" };
+	struct job_list l;
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(folders) && !found; i++) {
+		if (job_list_read(&l, path, folders[i], err))
+			return false;
+		for (size_t k = 0; k < l.count && !found; k++) {
+			struct job_name n;
+			char *other;
+
+			if (job_name_parse(l.names[k], &n, err))
+				continue;
+			other = job_id_format(&n);
+			found = strcmp(other, id) == 0;
+			free(other);
+			job_name_release(&n);
+		}
+		job_list_release(&l);
+	}
+	return found;
+}
+
+/* ---- verify and seal ---- */
+
+/* Checksum and size of a file as it is stored. */
+static int
+file_digest(const char *path, char out[HASH_HEX_LEN + 1], uint64_t *bytes,
+    struct error *err)
+{
+	struct hash *h = hash_sha256_new();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *block = xaligned(IO_BLOCK);
+	long n = -1;
+
+	*bytes = 0;
+	if (fd < 0)
+		error_errno(err, "%s", path);
+	else
+		while ((n = zin_source_fd(&fd, block, IO_BLOCK, err)) > 0) {
+			hash_update(h, block, (size_t)n);
+			*bytes += (uint64_t)n;
+		}
+	if (n == 0)
+		hash_final_hex(h, out);
+	else
+		hash_free(h);
+	if (fd >= 0 && n < 0)
+		error_prefix(err, "%s: ", path);
+	if (fd >= 0)
+		close(fd);
+	free(block);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+verify_file(const char *path, uint64_t bytes, const char *sha256,
+    struct error *err)
+{
+	char hex[HASH_HEX_LEN + 1];
+	uint64_t have;
+
+	if (file_digest(path, hex, &have, err))
+		return -1;
+	if (have != bytes)
+		return error_set(err, ERR_DATA,
+		    "%s: has %llu bytes, manifest.json says %llu", path,
+		    (unsigned long long)have, (unsigned long long)bytes);
+	if (strcmp(hex, sha256) != 0)
+		return error_set(err, ERR_DATA,
+		    "%s: differs from manifest.json (checksum)", path);
+	return 0;
+}
+
+static int
+verify_folder(const char *path, const char *folder, struct manifest *m,
+    const struct job_index *ids, struct error *err)
+{
+	struct job_list l;
+	int rc;
+
+	if (job_list_read(&l, path, folder, err))
+		return -1;
+	rc = 0;
+	for (size_t i = 0; i < l.count && !rc; i++) {
+		struct job_name n;
+		char *file, *id;
+		bool follow_up;
+		long at;
+
+		rc = job_name_parse(l.names[i], &n, err);
+		if (rc)
+			break;
+		id = job_id_format(&n);
+		file = xasprintf("%s/%s/%s", path, folder, l.names[i]);
+		follow_up = strcmp(n.format, "sql") == 0 ||
+		    strcmp(n.format, "reference") == 0;
+		at = job_index_find(ids, id);
+		if (at >= 0 && m->jobs[at].seen)
+			rc = error_set(err, ERR_DATA, "%s: is there twice",
+			    file);
+		else if (at >= 0)
+			rc = verify_file(file, m->jobs[at].bytes,
+			    m->jobs[at].sha256, err);
+		else if (!follow_up)
+			rc = error_set(err, ERR_DATA,
+			    "%s: not in manifest.json", file);
+		if (at >= 0)
+			m->jobs[at].seen = true;
+		free(file);
+		free(id);
+		job_name_release(&n);
+	}
+	job_list_release(&l);
+	return rc;
+}
+
+static int
+verify_all(const char *path, struct manifest *m, struct error *err)
+{
+	static const char *const folders[] = { "new_jobs", "started_jobs",
+		"failed_jobs", "completed_jobs" };
+	struct job_index ids = { 0 };
+	char *file = xasprintf("%s/schema.json", path);
+	int rc = verify_file(file, m->schema_bytes, m->schema_sha256, err);
+	struct stat st;
+	bool loaded;
+
+	free(file);
+	for (size_t i = 0; i < m->count; i++)
+		job_index_add(&ids, m->jobs[i].id, i);
+	for (size_t i = 0; i < ARRAY_LEN(folders) && !rc; i++)
+		rc = verify_folder(path, folders[i], m, &ids, err);
+	/* What was loaded may have been deleted since. */
+	file = xasprintf("%s/package_completed.json", path);
+	loaded = stat(file, &st) == 0;
+	free(file);
+	for (size_t i = 0; i < m->count && !rc && !loaded; i++)
+		if (!m->jobs[i].seen)
+			rc = error_set(err, ERR_DATA, "%s: %s is missing", path,
+			    m->jobs[i].id);
+	job_index_release(&ids);
+	return rc;
+}
+
+int
+package_verify(const char *path, struct error *err)
+{
+	struct manifest m;
+	bool missing;
+	int rc;
+
+	if (manifest_read(&m, path, &missing, NULL, err))
+		return -1;
+	if (missing)
+		return error_set(err, ERR_DATA, "%s: has no manifest.json",
+		    path);
+	rc = verify_all(path, &m, err);
+	manifest_release(&m);
+	return rc;
+}
+
+/* Rows of a file that is new or was changed: one a line in jsonl; in other
+ * formats only a parser could say. */
+static int
+count_rows(const char *path, const char *format, uint64_t *rows,
+    struct error *err)
+{
+	struct zin *z;
+	char *block;
+	long n;
+	char last = '\n';
+
+	*rows = UINT64_MAX;
+	if (strcmp(format, "jsonl") != 0)
+		return 0;
+	z = zin_open(path, err);
+	if (!z)
+		return -1;
+	block = xmalloc(IO_BLOCK);
+	*rows = 0;
+	while ((n = zin_read(z, block, IO_BLOCK, err)) > 0) {
+		for (long i = 0; i < n; i++)
+			*rows += block[i] == '\n';
+		last = block[n - 1];
+	}
+	*rows += last != '\n';
+	free(block);
+	zin_free(z);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+seal_job(struct manifest *out, const char *path, const char *name,
+    const struct manifest_job *old, struct error *err)
+{
+	struct manifest_job *j = manifest_add(out);
+	char *file = xasprintf("%s/new_jobs/%s", path, name);
+	struct job_name n;
+	int rc = job_name_parse(name, &n, err);
+
+	if (rc == 0) {
+		j->id = job_id_format(&n);
+		j->table = xstrdup(n.table);
+		j->origins = xstrdup("[]");
+		rc = file_digest(file, j->sha256, &j->bytes, err);
+		if (rc == 0 && old && strcmp(old->sha256, j->sha256) == 0) {
+			j->rows = old->rows;
+			free(j->origins);
+			j->origins = xstrdup(old->origins);
+		} else if (rc == 0) {
+			rc = count_rows(file, n.format, &j->rows, err);
+		}
+		job_name_release(&n);
+	}
+	free(file);
+	return rc;
+}
+
+/* Jobs that the old manifest knows keep their order, others follow by name. */
+static int
+seal_jobs(struct manifest *out, const struct manifest *old, const char *path,
+    struct error *err)
+{
+	struct job_index ids = { 0 };
+	struct job_list l;
+	int rc;
+
+	if (job_list_read(&l, path, "new_jobs", err))
+		return -1;
+	for (size_t i = 0; i < l.count; i++) {
+		struct job_name n;
+		char *id;
+
+		if (job_name_parse(l.names[i], &n, err))
+			continue;
+		id = job_id_format(&n);
+		job_index_add(&ids, id, i);
+		free(id);
+		job_name_release(&n);
+	}
+	rc = 0;
+	for (size_t i = 0; i < old->count && !rc; i++) {
+		long at = job_index_find(&ids, old->jobs[i].id);
+
+		if (at < 0)
+			continue;
+		rc = seal_job(out, path, l.names[at], &old->jobs[i], err);
+		free(l.names[at]);
+		l.names[at] = NULL;
+	}
+	for (size_t i = 0; i < l.count && !rc; i++)
+		if (l.names[i])
+			rc = seal_job(out, path, l.names[i], NULL, err);
+	job_index_release(&ids);
+	job_list_release(&l);
+	return rc;
+}
+
+static int
+seal_schema(struct manifest *m, const char *path, struct error *err)
+{
+	char *file = xasprintf("%s/schema.json", path);
+	struct json_doc doc = { 0 };
+	struct buf text = { 0 };
+	int rc = read_file(file, PACKAGE_SMALL_MAX, &text.data, &text.len, err);
+
+	if (rc == 0) {
+		text.cap = text.len + 1;
+		m->schema_bytes = text.len;
+		sha256_hex(text.data, text.len, m->schema_sha256);
+		rc = package_unpack(&text, file, err);
+	}
+	if (rc == 0 && json_parse(&doc, text.data, text.len, err))
+		rc = error_prefix(err, "%s:", file);
+	if (rc == 0) {
+		m->schema_name = xstrdup(json_get_str(doc.root, "name", ""));
+		m->version_hash = xstrdup(json_get_str(doc.root, "version_hash",
+		    ""));
+	}
+	json_release(&doc);
+	buf_release(&text);
+	free(file);
+	return rc;
+}
+
+static int
+seal_new(struct manifest *m, const struct manifest *old, const char *path,
+    struct error *err)
+{
+	char *updates = xasprintf("%s/schema_updates.json", path);
+	struct stat st;
+	int rc;
+
+	/* Only normalize writes that file. */
+	m->kind = xstrdup(old->kind       ? old->kind
+	        : stat(updates, &st) == 0 ? "normalized"
+	                                  : "extracted");
+	free(updates);
+	m->rejects = old->rejects;
+	m->load_id = package_load_id(path, err);
+	rc = m->load_id ? seal_schema(m, path, err) : -1;
+	return rc ? rc : seal_jobs(m, old, path, err);
+}
+
+int
+package_seal(const char *path, struct error *err)
+{
+	struct manifest old, m = { 0 };
+	struct buf text = { 0 };
+	bool missing;
+	char *file;
+	int rc;
+
+	if (manifest_read(&old, path, &missing, NULL, err))
+		return -1;
+	rc = seal_new(&m, &old, path, err);
+	if (rc == 0) {
+		manifest_write(&m, &text);
+		file = xasprintf("%s/manifest.json", path);
+		rc = output_file(file, text.data, text.len, err);
+		free(file);
+	}
+	buf_release(&text);
+	manifest_release(&m);
+	manifest_release(&old);
+	return rc;
 }

@@ -219,3 +219,47 @@ package_file_is_known(const char *name)
 			return true;
 	return false;
 }
+
+struct memory {
+	const char *data;
+	size_t len;
+};
+
+static long
+memory_source(void *arg, void *data, size_t len, struct error *err)
+{
+	struct memory *m = arg;
+
+	(void)err;
+	if (len > m->len)
+		len = m->len;
+	memcpy(data, m->data, len);
+	m->data += len;
+	m->len -= len;
+	return (long)len;
+}
+
+int
+package_unpack(struct buf *b, const char *path, struct error *err)
+{
+	struct memory from = { b->data, b->len };
+	struct buf out = { 0 };
+	struct zin *z;
+	long n;
+
+	if (b->len < 2 || memcmp(b->data, "\x1f\x8b", 2) != 0)
+		return 0;
+	z = zin_new(memory_source, &from);
+	do {
+		buf_reserve(&out, IO_BLOCK);
+		n = zin_read(z, out.data + out.len, IO_BLOCK, err);
+		out.len += n > 0 ? (size_t)n : 0;
+		out.data[out.len] = '\0';
+	} while (n > 0 && out.len <= PACKAGE_SMALL_MAX);
+	zin_free(z);
+	buf_release(b);
+	*b = out;
+	if (n < 0)
+		return error_prefix(err, "%s: ", path);
+	return n == 0 ? 0 : error_set(err, ERR_DATA, "%s: too large", path);
+}

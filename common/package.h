@@ -5,8 +5,16 @@
  *
  * Shape:  contract.md sections 1.5, 1.6, 2; design: manifest.json closes it.
  *         Stream entries are LOAD_ID/FILE or LOAD_ID/new_jobs/JOB.
+ *         manifest.json is one line, {"manifest":1,"kind","load_id",
+ *         "schema_name","version_hash","rejects","schema":{"bytes","sha256"},
+ *         "jobs":[{"id","table","rows","bytes","sha256","origins":[]}]}: jobs
+ *         in the order in which they were closed, "id" without the retry part,
+ *         "rows" null when unknown, "schema" is the last schema.json; digests
+ *         and sizes are of the bytes as stored.
  * Errors: ERR_DATA damaged, truncated, foreign entries; ERR_IO; ERR_QUIET when
- *         the stream says that the upstream tool failed (and said why).
+ *         the stream says that the upstream tool failed (and said why), and
+ *         when who reads our stream has gone: SIGPIPE is then pending
+ *         (signal_note), so signal_reraise() ends the tool as a pipe expects.
  */
 #ifndef DLT_PACKAGE_H
 #define DLT_PACKAGE_H
@@ -56,7 +64,8 @@ struct job_out;
  * output_dir_begin and workdir); makes the job folders of contract.md 1.5. */
 struct package_out *package_out_dir(const char *path,
     const struct package_spec *spec, struct error *err);
-/* A package stream on a descriptor (pax tar through libarchive). Job files
+/* A package stream on a descriptor, which stays the caller's (pax tar through
+ * libarchive). Several packages may follow one another on it. Job files
  * larger than PACKAGE_STREAM_JOB must be rotated by the caller. */
 struct package_out *package_out_stream(int fd, const struct package_spec *spec,
     struct error *err);
@@ -103,25 +112,33 @@ struct package_entry {
 	const char *load_id;
 	const char *name;        /* of the file or job file */
 	const char *data;        /* PACKAGE_FILE: whole content, NUL-terminated */
-	size_t len;
+	size_t len;              /* PACKAGE_JOB: bytes as stored */
 	struct job_name job;     /* PACKAGE_JOB; owned by the reader */
 	const char *path;        /* PACKAGE_JOB in a directory: its path */
 	const char *origins;     /* JSON text from the manifest, or NULL */
 	uint64_t rows;           /* from the manifest; UINT64_MAX unknown */
-	const char *sha256;      /* from the manifest, or NULL */
+	const char *sha256;      /* from the manifest, or NULL; PACKAGE_COMPLETE:
+	                            of the manifest itself. A stream knows rows,
+	                            origins and sha256 of jobs only then: its
+	                            PACKAGE_COMPLETE has the manifest as data. */
 };
 
 struct package_in;
 
-/* A package directory (read only; never changed). check: verify checksums
- * against the manifest while reading. Jobs come in manifest order, else by
- * name. subdir: the folder of the jobs, normally "new_jobs". */
+/* A package directory (read only; never changed). Jobs are those of new_jobs,
+ * in manifest order, else by name; those that are on their way through a load
+ * (started, completed, failed) are passed over. With a manifest, schema.json is
+ * checked, files that it does not know are an error (but for the sql and
+ * reference jobs that a load adds), and each job that is read to its end by
+ * package_in_read() is checked there; who opens e.path checks for himself. */
 struct package_in *package_in_dir(const char *path, struct error *err);
 /* A stream of one or more packages: plain, zstd or gzip. ERR_DATA at once
  * when it looks like rows ("these look like rows; use `dlt-extract NAME=-`
  * first") or is empty ("upstream wrote nothing"). */
 struct package_in *package_in_stream(int fd, struct error *err);
 
+/* Strings of *e live until the next call. What was not read of a job is
+ * skipped (in a stream it is still checked). */
 int package_in_next(struct package_in *p, enum package_event *event,
     struct package_entry *e, struct error *err);
 /* Bytes of the current job as stored; 0 at its end. Fits zin_source. */

@@ -14,6 +14,9 @@
 bool package_name_is_safe(const char *name);
 /* A file that travels beside the jobs: schema.json, ... */
 bool package_file_is_known(const char *name);
+/* Python may have written a small file compressed: told by content, as it reads
+ * them. Replaces b by what is in it; path is for messages. */
+int package_unpack(struct buf *b, const char *path, struct error *err);
 const char *package_kind_name(enum package_kind kind);
 
 /* ---- manifest.json ---- */
@@ -70,6 +73,8 @@ struct job_list {
 };
 int job_list_read(struct job_list *l, const char *path, const char *folder,
     struct error *err);
+/* A job that is on its way through a load stands in another folder. */
+bool package_job_elsewhere(const char *path, const char *id, struct error *err);
 void job_list_release(struct job_list *l);
 
 void sha256_hex(const void *data, size_t len, char out[HASH_HEX_LEN + 1]);
