@@ -34,42 +34,47 @@ struct hints {
 	size_t count, cap;
 };
 
+struct table;
+
 struct column {
 	char *name;
 	size_t name_len;
-	struct hints hints; /* all keys but none twice: name, data_type, ... */
+	struct table *table; /* that it belongs (or belonged) to */
+	struct hints hints;  /* all keys but none twice: name, data_type, ... */
 	enum data_type type; /* TYPE_NONE: incomplete */
 	bool nullable;       /* absent means true */
 	bool variant;
-	bool timezone;       /* absent means true */
-	size_t index;        /* position among the table's columns */
+	bool timezone;          /* absent means true */
+	bool row_key, root_key; /* set hints */
+	size_t index;           /* position among the table's columns */
 };
 
 struct table {
 	char *name;
 	size_t name_len;
-	struct hints hints;  /* all keys; "columns" stands for its place only */
+	struct hints hints; /* all keys; "columns" is "", for its place only */
 	struct column **columns;
 	size_t column_count, column_cap;
-	char *parent;        /* NULL: a root table */
-	void *column_index;  /* private */
+	char *parent;       /* NULL: a root table */
+	void *column_index; /* private */
 };
 
 struct schema {
 	char *name;
 	long version;
 	char hash[64];       /* version_hash as stored; "" when none */
-	long engine_version;
-	struct hints hints;  /* top-level keys but version..name and tables */
+	long engine_version; /* of the document that was read */
+	struct hints hints;  /* top-level keys but version..name, tables and
+	                        previous_hashes */
 	struct table **tables;
 	size_t table_count, table_cap;
 	char *previous_hashes[10];
 	size_t previous_count;
-	struct naming naming;        /* from normalizers.names */
+	struct naming naming; /* from normalizers.names */
 	enum detection detections[8];
 	size_t detection_count;
-	long max_nesting;            /* normalizers.json.config; -1: unset */
-	void *index;                 /* private */
+	long max_nesting; /* normalizers.json.config; -1: unset */
+	void *index;      /* private */
 };
 
 /* ---- documents ---- */
@@ -81,12 +86,15 @@ void schema_free(struct schema *s); /* NULL is legal */
 /* From schema.json text; older engines are migrated, newer refused. */
 struct schema *schema_parse(const char *text, size_t len, struct error *err);
 struct schema *schema_read(const char *path, struct error *err);
-struct schema *schema_copy(const struct schema *s);
+struct schema *schema_copy(const struct schema *s); /* NULL gives NULL */
 
 /* The stored document; compact, or pretty as in schemas/. */
 void schema_write(const struct schema *s, bool pretty, struct buf *out);
 
-/* contract.md 8.3; does not change the schema. */
+/* contract.md 8.3; does not change the schema. A document that was read and
+ * whose schema_hash() differs from s->hash has been changed by somebody else
+ * (or migrated: s->engine_version tells what it was); schema_bump() repairs it
+ * as Python dlt does. */
 void schema_hash(const struct schema *s, char out[64]);
 /* contract.md 8.4: bump version and hash if the content changed. Call once
  * before each save. Returns true when it changed. */
@@ -96,8 +104,8 @@ bool schema_bump(struct schema *s);
 
 struct table *schema_table(const struct schema *s, const char *name);
 struct column *table_column(const struct table *t, const char *name);
-struct column *table_column_n(const struct table *t, const char *name,
-    size_t len);
+struct column *
+table_column_n(const struct table *t, const char *name, size_t len);
 /* Root of the chain; the table itself when it has no parent. */
 struct table *schema_root(const struct schema *s, const struct table *t);
 
@@ -114,7 +122,8 @@ long hints_get_int(const struct hints *h, const char *key, long fallback);
  * in that order; a nested one name, columns, parent (contract.md 8.2). */
 struct table *schema_add_table(struct schema *s, const char *name,
     const char *parent, const char *resource, const char *disposition);
-/* Set or add a hint (value: JSON text); NULL removes it. */
+/* Set or add a hint (value: compact JSON text); NULL removes it. "name" and
+ * "columns" cannot be set. */
 void table_set(struct table *t, const char *key, const char *value);
 void column_set(struct column *c, const char *key, const char *value);
 void schema_set(struct schema *s, const char *key, const char *value);
@@ -124,6 +133,55 @@ struct column *table_add_column(struct table *t, const char *name, size_t len);
 /* Move a column behind all others (an incomplete one that was completed). */
 void table_move_last(struct table *t, struct column *c);
 void table_remove_column(struct table *t, struct column *c);
+
+/* ---- processing hints: the members of "x-normalizer" ---- */
+
+/* JSON text of a member, malloc'd, or NULL. */
+char *table_normalizer_get(const struct table *t, const char *key);
+/* A member that is true. */
+bool table_normalizer_flag(const struct table *t, const char *key);
+/* Set a member; NULL removes it, and the hint with its last member. */
+void table_normalizer_set(struct table *t, const char *key, const char *value);
+bool table_has_seen_data(const struct table *t);
+/* A file of the table was written (contract.md 6.9): seen-data is set,
+ * evolve-columns-once removed. True when that changed something. */
+bool table_set_seen_data(struct table *t);
+/* No complete column yet: contracts take it for a new table. */
+bool table_is_new(const struct table *t);
+/* The nesting limit for rows of a root table: its own, else the schema's, else
+ * 1000 (contract.md 6.1). */
+long table_max_nesting(const struct schema *s, const struct table *t);
+
+/* ---- merging (contract.md 8.6) ---- */
+
+/* A table of no schema, for hints and columns that are to be merged; its
+ * hints are name and columns. */
+struct table *table_new(const char *name);
+void table_free(struct table *t);
+
+enum schema_merge_flags {
+	SCHEMA_MERGE_TYPES = 1 << 0, /* a complete column may change its type */
+	SCHEMA_MERGE_REPLACE_KEYS = 1
+	    << 1, /* primary_key and the other compound
+	                                       hints of the partial table replace
+	                                       those of the table */
+};
+
+/* Merge a partial table into the table of that name, or add a copy of it; names
+ * are normalized already. ERR_SCHEMA: a complete column would change its type
+ * (named: table, column, both types), another parent, a resource on a nested
+ * table, an unknown parent. On an error nothing has changed. Returns the
+ * schema's table. Root keys are not propagated. */
+struct table *schema_merge_table(struct schema *s, const struct table *partial,
+    unsigned flags, struct error *err);
+/* All tables of another schema, parents first. */
+int schema_merge(struct schema *s, const struct schema *from, unsigned flags,
+    struct error *err);
+
+/* Is the hint set, that is present and not its default (contract.md 8.1)? */
+bool column_has(const struct column *c, const char *key);
+
+/* ---- inference ---- */
 
 /* The definition that inference gives a column (contract.md 7.7): default
  * hints by name, keys of an incomplete column kept; the column is added, or
