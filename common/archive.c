@@ -511,15 +511,14 @@ input_start(struct input *in, struct error *err)
 	in->zin = zin_new(zin_source_fd, &in->fd);
 	in->head = xmalloc(HEAD_LEN);
 	/* Stop as soon as it is clear: a live pipe may have only a line. */
-	do {
-		in->head_len += (size_t)n;
-		if (in->head_len && (in->head[0] == '{' || in->head[0] == '['))
-			break;
+	while (in->head_len < 512 &&
+	    !(in->head_len && (in->head[0] == '{' || in->head[0] == '['))) {
 		n = zin_read_some(in->zin, in->head + in->head_len,
 		    HEAD_LEN - in->head_len, err);
-	} while (n > 0 && in->head_len < 512);
-	if (n > 0 && in->head_len < 512)
+		if (n <= 0)
+			break;
 		in->head_len += (size_t)n;
+	}
 	kind = input_kind(in->head, in->head_len);
 	if (n < 0 ||
 	    (kind != INPUT_PLAIN && input_use_archive(in, kind, err))) {
