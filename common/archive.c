@@ -83,8 +83,6 @@ tar_out_new(int fd)
 	if (!t->a)
 		abort(); /* out of memory for a small struct */
 	archive_write_set_format_pax_restricted(t->a);
-	/* Names are bytes to us; the locale shall not matter. */
-	archive_write_set_options(t->a, "hdrcharset=BINARY");
 	archive_write_set_bytes_per_block(t->a, 0);
 	archive_write_set_bytes_in_last_block(t->a, 1);
 	archive_write_open(t->a, t, NULL, tar_out_write, NULL);
@@ -118,7 +116,7 @@ tar_out_entry(struct tar_out *t, const char *name, const void *data, size_t len,
 	archive_entry_set_mtime(e, t->mtime, 0);
 	rc = archive_write_header(t->a, e);
 	archive_entry_free(e);
-	/* ARCHIVE_WARN: a name outside the locale, which is written all the
+	/* ARCHIVE_WARN: a name outside ASCII, which is written as it is all the
 	 * same. */
 	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
 		return tar_out_fail(t, err);

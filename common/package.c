@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/package_private.h"
 #include "common/timestamp.h"
+#include "common/utf8.h"
 
 static const char *const formats[] = {
 	"typed-jsonl",
@@ -92,7 +93,7 @@ job_name_parse(const char *name, struct job_name *out, struct error *err)
 	size_t len[5], count = 0;
 	struct job_name n = { 0 };
 
-	if (!package_name_is_safe(name))
+	if (!package_name_is_safe(name) || !utf8_is_valid(name, strlen(name)))
 		return bad_name(name, "illegal characters or length", err);
 	for (const char *p = name;; p++) {
 		size_t l = strcspn(p, ".");
