@@ -5,10 +5,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
 
 #include "common/mem.h"
 #include "common/zio_codec.h"
+#include "common/zlibtext.h"
 
 enum gzip_place {
 	GZIP_BETWEEN, /* at the start of a member, or of the padding */
@@ -155,5 +157,51 @@ zio_gzip_frame(void *c, const void *data, size_t len, struct buf *out,
 		return error_set(err, ERR_IO, "gzip: compression failed");
 	out->len += n;
 	out->data[out->len] = '\0';
+	return 0;
+}
+
+/* ---- zlib texts (zlibtext.h) ---- */
+
+void
+zlib_deflate9(const void *data, size_t len, struct buf *out)
+{
+	uLongf n = compressBound((uLong)len);
+
+	buf_reserve(out, n);
+	if (compress2((Bytef *)out->data + out->len, &n, data, (uLong)len, 9) !=
+	    Z_OK)
+		abort(); /* out of memory: the room suffices by definition */
+	out->len += n;
+	out->data[out->len] = '\0';
+}
+
+int
+zlib_inflate(const void *data, size_t len, size_t max, struct buf *out,
+    struct error *err)
+{
+	z_stream z = { .next_in = data, .avail_in = (uInt)len };
+	size_t start = out->len;
+	int rc = Z_OK;
+
+	if (len > UINT_MAX)
+		return error_set(err, ERR_DATA, "zlib data are too large");
+	if (inflateInit(&z) != Z_OK)
+		abort(); /* out of memory for a few kilobytes */
+	while (rc == Z_OK && out->len - start <= max) {
+		size_t room = 65536;
+
+		buf_reserve(out, room);
+		z.next_out = (Bytef *)out->data + out->len;
+		z.avail_out = (uInt)room;
+		rc = inflate(&z, Z_NO_FLUSH);
+		out->len += room - z.avail_out;
+		out->data[out->len] = '\0';
+	}
+	inflateEnd(&z);
+	if (out->len - start > max)
+		return error_set(err, ERR_DATA,
+		    "zlib data hold more than %zu bytes", max);
+	if (rc != Z_STREAM_END || z.avail_in)
+		return error_set(err, ERR_DATA, "zlib data are damaged");
 	return 0;
 }
