@@ -309,6 +309,8 @@ identifier(const struct naming *n, const char *s, size_t len, bool as_table,
 		duck_case(s, len, out);
 		break;
 	}
+	if (out->len == from)
+		return; /* such as "__" in sql_cs_v1 */
 	shorten(n, s, len, out, from);
 	if (n->kind == NAMING_SQL_CI_V1)
 		for (char *p = out->data + from; *p; p++)

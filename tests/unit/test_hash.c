@@ -166,6 +166,12 @@ agrees(const struct json *line)
 
 		if (json_parse(&doc, raw->str, raw->len, &err) < 0)
 			return false;
+		/* The row's own keys only. */
+		for (struct json **m = &doc.root->child; *m;)
+			if (strncmp((*m)->key, "_dlt", 4) == 0)
+				*m = (*m)->next;
+			else
+				m = &(*m)->next;
 		json_write(doc.root, JSON_WRITE_SORTED | JSON_WRITE_PYTHON,
 		    &text);
 		json_release(&doc);
