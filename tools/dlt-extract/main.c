@@ -1,9 +1,119 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/msg.h"
+#include "common/opt.h"
+#include "common/output.h"
+#include "tools/dlt-extract/extract.h"
+
+static struct extract_options cfg;
+
+static const char usage[] = "[options] [NAME=]INPUT...\n"
+                            "[options] -n NAME INPUT...";
+
+static const char examples[] =
+    "dlt-extract events=events.jsonl | dlt-normalize | dlt-load sqlite:my.db\n"
+    "dlt-extract -o pkg orders='orders-*.json.gz' users=-\n"
+    "find logs -name '*.jsonl' -print0 | xargs -0 dlt-extract -p web -n hits\n"
+    "dlt-extract -p shop --write-disposition merge --primary-key id "
+    "items=items.json";
+
+/* clang-format off */
+static const struct opt options[] = {
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Input", NULL },
+	{ 'n', "name", "NAME", OPT_STRING, &cfg.name,
+	    "all operands are inputs of the resource NAME, taken literally",
+	    NULL },
+	{ 's', "source", "FILE", OPT_STRING, &cfg.source,
+	    "take the resources from a source file (a later version)", NULL },
+	{ 0, "limit", "N", OPT_STRING, &cfg.limit,
+	    "stop after N rows of each resource", NULL },
+	{ 0, "next-item-mode", "MODE", OPT_CONFIG, &cfg.common.config,
+	    "order of several resources: round_robin or fifo",
+	    "extract.next_item_mode" },
+	{ 0, "allow-empty", NULL, OPT_FLAG, &cfg.allow_empty,
+	    "standard input without rows may empty a table", NULL },
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Output", NULL },
+	{ 'o', "output", "DIR", OPT_STRING, &cfg.output,
+	    "write the package as this directory, whole or not at all", NULL },
+	{ 0, "compression", "KIND", OPT_STRING, &cfg.compression,
+	    "zstd (default), fast, gzip or none", NULL },
+	{ 0, "file-max-items", "N", OPT_CONFIG, &cfg.common.config,
+	    "begin a new file after N rows", "data_writer.file_max_items" },
+	{ 0, "file-max-bytes", "N", OPT_CONFIG, &cfg.common.config,
+	    "begin a new file after N uncompressed bytes",
+	    "data_writer.file_max_bytes" },
+	{ 0, "buffer-max-items", "N", OPT_CONFIG, &cfg.common.config,
+	    "rows in a buffer; files end where a buffer does",
+	    "data_writer.buffer_max_items" },
+	{ 0, "load-id", "ID", OPT_STRING, &cfg.load_id,
+	    "name of the package, instead of the time", NULL },
+	{ 0, "deterministic", NULL, OPT_FLAG, &cfg.deterministic,
+	    "same input, same bytes; load id from SOURCE_DATE_EPOCH", NULL },
+	{ 0, "print", NULL, OPT_FLAG, &cfg.print,
+	    "print the path of the committed package", NULL },
+	{ '0', "null", NULL, OPT_FLAG, &cfg.print0,
+	    "the same, ended by a NUL byte", NULL },
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Tables and schema", NULL },
+	{ 0, "table-from", "FIELD", OPT_STRING, &cfg.table_from,
+	    "each row's FIELD names its table", NULL },
+	{ 0, "write-disposition", "KIND[:STRATEGY]", OPT_STRING,
+	    &cfg.hints.write_disposition,
+	    "append (default), replace, merge or skip", NULL },
+	{ 0, "primary-key", "A,B", OPT_STRING, &cfg.hints.primary_key,
+	    "columns that make a row unique", NULL },
+	{ 0, "merge-key", "A,B", OPT_STRING, &cfg.hints.merge_key,
+	    "columns whose values are replaced together", NULL },
+	{ 0, "column", "[TABLE.]COLUMN:TYPE[,HINT...]", OPT_LIST,
+	    &cfg.hints.columns, "declare a column", NULL },
+	{ 0, "schema-contract", "MODE|ENTITY=MODE,...", OPT_STRING,
+	    &cfg.hints.schema_contract,
+	    "evolve, freeze, discard_row, discard_value for tables, columns, "
+	    "data_type", NULL },
+	{ 0, "max-table-nesting", "N", OPT_STRING, &cfg.hints.max_table_nesting,
+	    "levels of nested tables; below them values are kept as json",
+	    NULL },
+	{ 0, "schema-name", "NAME", OPT_STRING, &cfg.schema_name,
+	    "name of the schema", NULL },
+	{ 0, "sync", "DESTINATION", OPT_STRING, &cfg.sync,
+	    "begin with the schema and state that DESTINATION has stored",
+	    NULL },
+	OPT_COMMON(cfg.common, "extract.workers"),
+};
+/* clang-format on */
+
+static const struct opt_spec spec = {
+	.tool = "dlt-extract",
+	.usage = usage,
+	.examples = examples,
+	.options = options,
+	.count = ARRAY_LEN(options),
+	.summary = "take rows from files and pipes into a load package",
+};
+
+static int
+run(void)
+{
+	struct error err = { 0 };
+
+	if (cfg.operands.count == 0 && !cfg.common.show_config)
+		error_set(&err, ERR_USAGE,
+		    "no input given; name one, as in "
+		    "NAME=FILE or NAME=-");
+	else if (extract_run(&cfg, &err) == 0)
+		return EXIT_DONE;
+	return msg_fail(&err);
+}
 
 int
 main(int argc, char **argv)
 {
-	msg_init("dlt-extract");
-	return msg_close(EXIT_DONE);
+	int status = EXIT_USAGE;
+
+	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
+		signals_init();
+		status = run();
+		signal_reraise();
+	}
+	opt_list_release(&cfg.operands);
+	opt_common_release(&cfg.common);
+	return msg_close(status);
 }

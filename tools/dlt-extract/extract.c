@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/extract.h"
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/msg.h"
+#include "common/output.h"
+#include "common/package.h"
+#include "tools/dlt-extract/pull.h"
+#include "tools/dlt-extract/settings.h"
+#include "tools/dlt-extract/sync.h"
+#include "tools/dlt-extract/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+	struct extract_options *o;
+	struct settings settings;
+	struct sources sources;
+	struct target target;
+	struct schema *schema;
+	char base_hash[64];      /* of the schema as it was found */
+	struct buf stored_state; /* from --sync */
+	struct schema *sent;     /* the last schema of a stream */
+	struct pull pull;
+	struct writer *writer;
+	struct buf state_doc, new_state;
+	char *pipeline; /* its name, or the schema's */
+};
+
+/* ---- the schema ---- */
+
+/* dlt links a schema that it replaces while extracting: its hash goes to the
+ * front of previous_hashes without a new version (contract.md 8.4). */
+static void
+link_schema(struct schema *s, const char *hash)
+{
+	const size_t max = ARRAY_LEN(s->previous_hashes);
+
+	if (hash[0] == '\0')
+		return;
+	for (size_t i = 0; i < s->previous_count; i++)
+		if (strcmp(s->previous_hashes[i], hash) == 0)
+			return;
+	if (s->previous_count == max)
+		free(s->previous_hashes[--s->previous_count]);
+	memmove(s->previous_hashes + 1, s->previous_hashes,
+	    s->previous_count * sizeof(*s->previous_hashes));
+	s->previous_hashes[0] = xstrdup(hash);
+	s->previous_count++;
+}
+
+static int
+find_schema(struct run *r, struct error *err)
+{
+	const char *name = r->settings.schema_name;
+	bool missing = true, fresh = true;
+
+	if (r->target.workdir != NULL) {
+		fresh = r->target.workdir_is_new;
+		r->schema = workdir_schema(r->target.workdir, name, &missing,
+		    err);
+		if (r->schema == NULL && !missing)
+			return -1;
+	}
+	if (r->schema == NULL && r->o->sync != NULL && fresh &&
+	    sync_read(r->o->sync, name, r->pipeline, &r->schema,
+	        &r->stored_state, err) < 0)
+		return -1;
+	if (r->schema == NULL)
+		r->schema = schema_new(name);
+	memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
+	hints_apply_schema(&r->o->hints, r->schema);
+	return 0;
+}
+
+/* In a stream a job comes behind a schema that has its table. */
+static int
+send_schema(void *arg, const char *table, struct error *err)
+{
+	struct run *r = arg;
+	struct buf text = { 0 };
+	int rc;
+
+	if (!package_out_is_stream(r->target.package) ||
+	    (r->sent != NULL && schema_table(r->sent, table) != NULL))
+		return 0;
+	schema_free(r->sent);
+	r->sent = schema_copy(r->schema);
+	schema_bump(r->sent);
+	schema_write(r->sent, false, &text);
+	rc = package_out_file(r->target.package, "schema.json", text.data,
+	    text.len, err);
+	buf_release(&text);
+	return rc;
+}
+
+/* Somebody saved the schema meanwhile: do to the newer one what we did. */
+static int
+replay(struct run *r, struct error *err)
+{
+	bool missing, filtered;
+	struct schema *now;
+
+	if (r->target.workdir == NULL)
+		return 0;
+	now = workdir_schema(r->target.workdir, r->settings.schema_name,
+	    &missing, err);
+	if (now == NULL)
+		return missing ? 0 : -1;
+	if (strcmp(now->hash, r->base_hash) == 0) {
+		schema_free(now);
+		return 0;
+	}
+	schema_free(r->schema);
+	r->schema = now;
+	link_schema(now, now->hash);
+	hints_apply_schema(&r->o->hints, now);
+	for (size_t i = 0; i < r->pull.declared_count; i++)
+		if (hints_apply(&r->o->hints, now, r->pull.declared[i].table,
+		        r->pull.declared[i].resource, &filtered, err) < 0)
+			return -1;
+	return r->state_doc.len == 0 ? 0 : hints_add_state_table(now, err);
+}
+
+/* ---- the end of a run ---- */
+
+static int
+check_empty(const struct run *r, struct error *err)
+{
+	for (size_t i = 0; i < r->sources.count; i++) {
+		if (r->sources.items[i].is_stdin && r->pull.rows[i] == 0 &&
+		    strcmp(r->o->hints.disposition, "replace") == 0 &&
+		    !r->o->allow_empty)
+			return error_set(err, ERR_DATA,
+			    "%s: standard input ended without a row, which "
+			    "would empty the table; --allow-empty permits it",
+			    r->sources.items[i].name);
+	}
+	return 0;
+}
+
+/* A replace without rows empties the tables that have seen data. */
+static int
+empty_tables(struct run *r, struct error *err)
+{
+	if (strcmp(r->o->hints.disposition, "replace") != 0 ||
+	    r->o->table_from != NULL)
+		return 0;
+	for (size_t i = 0; i < r->sources.count; i++) {
+		if (r->pull.rows[i] != 0)
+			continue;
+		for (size_t k = 0; k < r->schema->table_count; k++) {
+			struct table *t = r->schema->tables[k];
+			char *resource = hints_get_str(&t->hints, "resource");
+			bool hit = t->parent == NULL && resource != NULL &&
+			    strcmp(resource, r->sources.items[i].name) == 0 &&
+			    table_has_seen_data(t);
+
+			free(resource);
+			if (hit &&
+			    lane_add_empty_file(writer_lane(r->writer, t->name),
+			        err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Has the destination this very state already? */
+static bool
+state_is_stored(const struct run *r)
+{
+	struct json_doc a = { 0 }, b = { 0 };
+	struct error ignored;
+	bool same = false;
+
+	if (r->stored_state.len != 0 &&
+	    json_parse(&a, r->stored_state.data, r->stored_state.len,
+	        &ignored) == 0 &&
+	    json_parse(&b, r->state_doc.data, r->state_doc.len, &ignored) == 0)
+		same = strcmp(json_get_str(a.root, "version_hash", ""),
+		           json_get_str(b.root, "version_hash", "-")) == 0;
+	json_release(&a);
+	json_release(&b);
+	return same;
+}
+
+/* With --deterministic the state is as old as its load. */
+static void
+fix_created_at(struct run *r)
+{
+	static const char key[] = "\"created_at\":\"";
+	struct buf *doc = &r->state_doc, out = { 0 };
+	char *at = strstr(buf_str(doc), key), *end;
+
+	if (!r->o->deterministic || at == NULL)
+		return;
+	at += sizeof(key) - 1;
+	end = strchr(at, '"');
+	if (end == NULL)
+		return;
+	buf_add(&out, doc->data, (size_t)(at - doc->data));
+	buf_adds(&out, "\xef\x80\xa7");
+	load_id_created_at(r->settings.load_id, &out);
+	buf_adds(&out, end);
+	buf_release(doc);
+	*doc = out;
+}
+
+static int
+add_state(struct run *r, struct error *err)
+{
+	struct row row = { .last = true };
+	char before[64], after[64];
+
+	if (state_for_extract(r->target.workdir, r->settings.schema_name,
+	        r->settings.load_id, &r->state_doc, &r->new_state, err) < 0)
+		return -1;
+	if (r->state_doc.len == 0)
+		return 0;
+	if (state_is_stored(r)) {
+		buf_reset(&r->state_doc);
+		return 0;
+	}
+	fix_created_at(r);
+	schema_hash(r->schema, before);
+	if (hints_add_state_table(r->schema, err) < 0)
+		return -1;
+	schema_hash(r->schema, after);
+	if (strcmp(before, after) != 0) {
+		if (strcmp(before, r->schema->hash) != 0)
+			link_schema(r->schema, r->schema->hash);
+		link_schema(r->schema, before);
+	}
+	row.data = r->state_doc.data;
+	row.len = r->state_doc.len;
+	return lane_add(writer_lane(r->writer, "_dlt_pipeline_state"), &row,
+	    true, err);
+}
+
+/* load_package_state.json (contract.md 1.6). */
+static void
+package_state(const struct run *r, struct buf *out)
+{
+	struct buf body = { 0 };
+	struct json_doc doc = { 0 };
+	struct error ignored;
+	char hash[64] = "";
+	size_t after;
+
+	buf_adds(&body, "{\"created_at\":\"\xef\x80\xa7");
+	load_id_created_at(r->settings.load_id, &body);
+	buf_adds(&body, "\"");
+	after = body.len;
+	if (r->state_doc.len != 0) {
+		buf_adds(&body, ",\"pipeline_state\":");
+		buf_add(&body, r->state_doc.data, r->state_doc.len);
+	}
+	buf_addc(&body, '}');
+	if (json_parse(&doc, body.data, body.len, &ignored) == 0)
+		state_hash(doc.root, true, hash);
+	buf_addf(out, "{\"_state_version\":%d,\"_state_engine_version\":1,",
+	    r->state_doc.len != 0);
+	buf_add(out, body.data + 1, after - 1);
+	buf_addf(out, ",\"_version_hash\":\"%s\"", hash);
+	buf_add(out, body.data + after, body.len - after);
+	json_release(&doc);
+	buf_release(&body);
+}
+
+static int
+write_documents(struct run *r, struct error *err)
+{
+	struct buf schema = { 0 }, state = { 0 };
+	int rc = -1;
+
+	schema_bump(r->schema);
+	schema_write(r->schema, false, &schema);
+	package_state(r, &state);
+	if (package_out_file(r->target.package, "schema.json", schema.data,
+	        schema.len, err) == 0 &&
+	    package_out_file(r->target.package, "load_package_state.json",
+	        state.data, state.len, err) == 0)
+		rc = package_out_finish(r->target.package, r->schema->hash, 0,
+		    err);
+	buf_release(&schema);
+	buf_release(&state);
+	return rc;
+}
+
+static void
+report(const struct run *r)
+{
+	struct buf b = { 0 };
+	struct jsonw w;
+	const char *table;
+	uint64_t rows, files;
+
+	jsonw_init(&w, &b, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "load_id");
+	jsonw_str(&w, r->settings.load_id);
+	jsonw_key(&w, "schema_name");
+	jsonw_str(&w, r->settings.schema_name);
+	jsonw_key(&w, "version_hash");
+	jsonw_str(&w, r->schema->hash);
+	jsonw_key(&w, "package");
+	jsonw_str(&w, r->target.path);
+	jsonw_key(&w, "tables");
+	jsonw_object(&w);
+	for (size_t i = 0; writer_stats(r->writer, i, &table, &rows, &files);
+	     i++) {
+		jsonw_key(&w, table);
+		jsonw_object(&w);
+		jsonw_key(&w, "rows");
+		jsonw_int(&w, (long long)rows);
+		jsonw_key(&w, "files");
+		jsonw_int(&w, (long long)files);
+		jsonw_end_object(&w);
+	}
+	jsonw_end_object(&w);
+	jsonw_end_object(&w);
+	puts(buf_str(&b));
+	buf_release(&b);
+}
+
+static void
+say(const struct run *r)
+{
+	const char *table;
+	uint64_t rows, files;
+
+	for (size_t i = 0; writer_stats(r->writer, i, &table, &rows, &files);
+	     i++)
+		msg_info("%s: %llu rows in %llu files", table,
+		    (unsigned long long)rows, (unsigned long long)files);
+	if (r->o->common.json)
+		report(r);
+	else if (r->o->print0)
+		printf("%s%c", r->target.path, '\0');
+	else if (r->o->print)
+		puts(r->target.path);
+}
+
+static int
+finish(struct run *r, struct error *err)
+{
+	if (check_empty(r, err) < 0 || empty_tables(r, err) < 0 ||
+	    add_state(r, err) < 0 || writer_finish(r->writer, err) < 0 ||
+	    target_lock(&r->target, r->settings.wait_s, err) < 0 ||
+	    replay(r, err) < 0 || write_documents(r, err) < 0 ||
+	    target_commit(&r->target, r->schema, &r->new_state, err) < 0)
+		return -1;
+	say(r);
+	return 0;
+}
+
+/* ---- the run ---- */
+
+static int
+prepare(struct run *r, struct error *err)
+{
+	struct extract_options *o = r->o;
+	struct target *t = &r->target;
+
+	if (settings_parse(&r->settings, o, err) < 0 ||
+	    hints_parse(&o->hints, err) < 0)
+		return -1;
+	if (!o->common.show_config &&
+	    sources_parse(&r->sources, o->name, o->operands.items,
+	        o->operands.count, err) < 0)
+		return -1;
+	if (target_open(t, o->common.pipeline, o->output, o->common.show_config,
+	        err) < 0 ||
+	    settings_look_up(&r->settings, o, t->pipeline, t->default_schema,
+	        err) < 0)
+		return -1;
+	r->pipeline = xstrdup(t->pipeline != NULL ? t->pipeline
+	                                          : r->settings.schema_name);
+	o->hints.strategies =
+	    hints_strategies(o->sync != NULL ? o->sync : t->destination);
+	if (r->settings.codec_is_default && t->python_made &&
+	    r->settings.codec == CODEC_ZSTD)
+		r->settings.codec = CODEC_GZIP;
+	return 0;
+}
+
+static int
+run_rows(struct run *r, struct error *err)
+{
+	const struct settings *s = &r->settings;
+	struct writer_spec spec = { .settings = s->writer,
+		.codec = s->codec,
+		.workers = s->workers > 16 ? 16 : (unsigned)s->workers,
+		.before_job = send_schema,
+		.arg = r };
+
+	if (target_begin(&r->target, s->load_id, s->schema_name,
+	        r->o->deterministic, err) < 0)
+		return -1;
+	spec.package = r->target.package;
+	r->writer = writer_new(&spec);
+	r->pull = (struct pull){
+		.sources = &r->sources,
+		.writer = r->writer,
+		.schema = r->schema,
+		.hints = &r->o->hints,
+		.table_from = r->o->table_from,
+		.limit = s->limit,
+		.fifo = s->fifo,
+	};
+	return pull_run(&r->pull, err);
+}
+
+int
+extract_run(struct extract_options *o, struct error *err)
+{
+	struct run r = { .o = o };
+	int rc = -1;
+
+	if (prepare(&r, err) < 0)
+		goto out;
+	if (o->common.show_config) {
+		config_show(r.settings.config, o->common.json, stdout);
+		rc = 0;
+		goto out;
+	}
+	if (target_take(&r.target, r.settings.wait_s, err) < 0 ||
+	    find_schema(&r, err) < 0 || run_rows(&r, err) < 0 ||
+	    finish(&r, err) < 0)
+		goto out;
+	rc = 0;
+out:
+	target_close(&r.target, rc < 0);
+	writer_free(r.writer);
+	pull_release(&r.pull, rc < 0);
+	schema_free(r.schema);
+	schema_free(r.sent);
+	buf_release(&r.stored_state);
+	buf_release(&r.state_doc);
+	buf_release(&r.new_state);
+	sources_release(&r.sources);
+	settings_release(&r.settings);
+	free(r.pipeline);
+	return rc;
+}

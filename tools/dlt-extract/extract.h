@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extract: one run of dlt-extract: rows in, one load package out.
+ *
+ * Errors: as struct error says; nothing is left behind on failure.
+ * Owner:  strings of the options are borrowed for the run.
+ */
+#ifndef DLT_EXTRACT_H
+#define DLT_EXTRACT_H
+
+#include "common/opt.h"
+#include "tools/dlt-extract/hints.h"
+
+struct extract_options {
+	struct opt_common common;
+	struct opt_list operands;
+	struct table_hints hints;
+	const char *name, *source, *output;
+	const char *compression, *table_from, *limit;
+	const char *schema_name, *load_id, *sync;
+	bool deterministic, allow_empty, print, print0;
+};
+
+int extract_run(struct extract_options *o, struct error *err);
+
+#endif

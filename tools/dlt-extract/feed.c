@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/feed.h"
+
+#include "common/archive.h"
+#include "common/mem.h"
+#include "common/output.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* One slot of the ring between the reading thread and its consumer. */
+struct slot {
+	char *data;
+	struct feed_block block;
+};
+
+struct feed {
+	const char *const *inputs;
+	size_t count;
+	size_t block_size;
+	struct slot *slots;
+	unsigned slot_count;
+	pthread_t thread;
+	bool started;
+	struct arena names;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned head, used; /* slots [head, head + used) are full */
+	bool held;           /* the consumer works on slot `head` */
+	bool done, failed, stop;
+	struct error err;
+};
+
+struct feed *
+feed_new(const char *const *inputs, size_t count, size_t block_size,
+    unsigned blocks)
+{
+	struct feed *f = xcalloc(1, sizeof(*f));
+
+	f->inputs = inputs;
+	f->count = count;
+	f->block_size = block_size;
+	f->slot_count = blocks;
+	f->slots = xcalloc(blocks, sizeof(*f->slots));
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
+	return f;
+}
+
+/* The next free slot, or NULL when the consumer wants no more. */
+static struct slot *
+wait_for_slot(struct feed *f)
+{
+	struct slot *s = NULL;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->used == f->slot_count && !f->stop)
+		pthread_cond_wait(&f->changed, &f->lock);
+	if (!f->stop)
+		s = &f->slots[(f->head + f->used) % f->slot_count];
+	pthread_mutex_unlock(&f->lock);
+	if (s != NULL && s->data == NULL)
+		s->data = xaligned(f->block_size);
+	return s;
+}
+
+static void
+push_slot(struct feed *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->used++;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* One input (a file, or a member of an archive): 1 done, 0 stopped, -1. */
+static int
+feed_member(struct feed *f, struct input *in, const char *name,
+    struct error *err)
+{
+	bool begin = true;
+
+	for (;;) {
+		struct slot *s = wait_for_slot(f);
+		long n;
+
+		if (s == NULL)
+			return 0;
+		n = input_read(in, s->data, f->block_size, err);
+		if (n < 0)
+			return -1;
+		s->block = (struct feed_block){
+			.data = s->data,
+			.len = (size_t)n,
+			.name = name,
+			.begin = begin,
+			.end = n == 0,
+		};
+		begin = false;
+		push_slot(f);
+		if (n == 0)
+			return 1;
+	}
+}
+
+static int
+feed_input(struct feed *f, const char *path, struct error *err)
+{
+	struct input *in = input_open(path, err);
+	const char *name;
+	int rc;
+
+	if (in == NULL)
+		return -1;
+	while ((rc = input_next(in, &name, err)) > 0) {
+		name = arena_strdup(&f->names, name);
+		rc = feed_member(f, in, name, err);
+		if (rc <= 0)
+			break;
+	}
+	input_close(in);
+	return rc < 0 ? -1 : 0;
+}
+
+static void *
+reader(void *arg)
+{
+	struct feed *f = arg;
+	struct error err = { 0 };
+	bool failed = false;
+
+	for (size_t i = 0; i < f->count && !failed; i++) {
+		failed = feed_input(f, f->inputs[i], &err) < 0;
+		pthread_mutex_lock(&f->lock);
+		if (f->stop)
+			i = f->count - 1;
+		pthread_mutex_unlock(&f->lock);
+	}
+	pthread_mutex_lock(&f->lock);
+	f->done = true;
+	f->failed = failed;
+	f->err = err;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+/* Wait for a block or the end; wakes up now and then to look for signals,
+ * because the reader may hang in a read. */
+static int
+wait_for_block(struct feed *f, struct error *err)
+{
+	while (f->used == 0 && !f->done) {
+		struct timespec until;
+
+		if (signal_pending())
+			return error_set(err, ERR_QUIET, "interrupted");
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 100000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&f->changed, &f->lock, &until);
+	}
+	return 0;
+}
+
+/* A feed at its end keeps its names only. */
+static void
+free_slots(struct feed *f)
+{
+	for (unsigned i = 0; i < f->slot_count; i++)
+		free(f->slots[i].data);
+	free(f->slots);
+	f->slots = NULL;
+	f->slot_count = 0;
+}
+
+static int
+take_block(struct feed *f, struct feed_block *b, struct error *err)
+{
+	if (f->held) {
+		f->head = (f->head + 1) % f->slot_count;
+		f->used--;
+		f->held = false;
+		pthread_cond_signal(&f->changed);
+	}
+	if (wait_for_block(f, err) < 0)
+		return -1;
+	if (f->used != 0) {
+		*b = f->slots[f->head].block;
+		f->held = true;
+		return 1;
+	}
+	if (!f->failed) {
+		free_slots(f);
+		return 0;
+	}
+	*err = f->err;
+	return -1;
+}
+
+int
+feed_next(struct feed *f, struct feed_block *b, struct error *err)
+{
+	int rc;
+
+	if (!f->started) {
+		if (pthread_create(&f->thread, NULL, reader, f) != 0)
+			return error_errno(err, "cannot start a thread");
+		f->started = true;
+	}
+	pthread_mutex_lock(&f->lock);
+	rc = take_block(f, b, err);
+	pthread_mutex_unlock(&f->lock);
+	return rc;
+}
+
+static void
+stop(struct feed *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+feed_free(struct feed *f)
+{
+	if (f == NULL)
+		return;
+	stop(f);
+	if (f->started)
+		pthread_join(f->thread, NULL);
+	free_slots(f);
+	arena_release(&f->names);
+	pthread_cond_destroy(&f->changed);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+void
+feed_abandon(struct feed *f)
+{
+	bool done;
+
+	if (f == NULL)
+		return;
+	stop(f);
+	pthread_mutex_lock(&f->lock);
+	done = f->done || !f->started;
+	pthread_mutex_unlock(&f->lock);
+	if (done)
+		feed_free(f);
+	else
+		pthread_detach(f->thread);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * feed: the bytes of a list of inputs, read ahead by a thread.
+ *
+ * Shape:  each input comes as one or more blocks, the first marked `begin`, the
+ *         last `end` (an empty input is one empty block with both). A member of
+ *         an archive counts as an input of its own.
+ * Errors: whatever opening or reading an input says, when its turn comes.
+ * Owner:  feed_free() stops and joins the thread; feed_abandon() lets go of a
+ *         thread that may hang in a read for ever (used on failure only). Names
+ *         live as long as the feed.
+ */
+#ifndef DLT_FEED_H
+#define DLT_FEED_H
+
+#include "common/error.h"
+
+struct feed;
+
+struct feed_block {
+	const char *data;
+	size_t len;
+	const char *name; /* of the input, for messages and origins */
+	bool begin, end;
+};
+
+/* inputs: paths as input_open() takes them, "-" is standard input; borrowed. */
+struct feed *feed_new(const char *const *inputs, size_t count,
+    size_t block_size, unsigned blocks);
+
+/* 1: *b is the next block, valid until the next call; 0: no more; -1. */
+int feed_next(struct feed *f, struct feed_block *b, struct error *err);
+
+void feed_free(struct feed *f);
+void feed_abandon(struct feed *f);
+
+#endif

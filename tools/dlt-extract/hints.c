@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/hints.h"
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/name.h"
+#include "tools/dlt-extract/column_hint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* dlt's order of a root table's keys. */
+static const char *const key_order[] = { "columns", "x-merge-strategy",
+	"write_disposition", "schema_contract", "file_format", "name",
+	"resource", "x-normalizer" };
+
+static const char *const dispositions[] = { "append", "replace", "merge",
+	"skip" };
+static const char *const strategies[] = { "delete-insert", "upsert",
+	"insert-only", "scd2" };
+
+static bool
+is_one_of(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+set_string(struct table *t, const char *key, const char *value)
+{
+	struct buf b = { 0 };
+
+	jsonw_quote(&b, value, strlen(value));
+	table_set(t, key, buf_str(&b));
+	buf_release(&b);
+}
+
+/* ---- flags ---- */
+
+static int
+parse_disposition(struct table_hints *h, struct error *err)
+{
+	const char *text = h->write_disposition;
+	char *colon;
+
+	h->disposition = xstrdup(text != NULL ? text : "append");
+	colon = strchr(h->disposition, ':');
+	if (colon != NULL) {
+		*colon = '\0';
+		h->strategy = colon + 1;
+	}
+	if (!is_one_of(h->disposition, dispositions, ARRAY_LEN(dispositions)))
+		return error_set(err, ERR_USAGE,
+		    "--write-disposition: \"%s\" is none of append, replace, "
+		    "merge, skip",
+		    h->disposition);
+	if (h->strategy == NULL)
+		return 0;
+	if (strcmp(h->disposition, "merge") != 0)
+		return error_set(err, ERR_USAGE,
+		    "--write-disposition: only merge takes a strategy here; "
+		    "the replace strategy is a setting of the destination");
+	if (!is_one_of(h->strategy, strategies, ARRAY_LEN(strategies)))
+		return error_set(err, ERR_USAGE,
+		    "--write-disposition: \"%s\" is none of delete-insert, "
+		    "upsert, insert-only, scd2",
+		    h->strategy);
+	return 0;
+}
+
+static int
+parse_nesting(struct table_hints *h, struct error *err)
+{
+	char *end;
+
+	h->nesting = -1;
+	if (h->max_table_nesting == NULL)
+		return 0;
+	errno = 0;
+	h->nesting = strtol(h->max_table_nesting, &end, 10);
+	if (errno != 0 || end == h->max_table_nesting || *end != '\0' ||
+	    h->nesting < 0)
+		return error_set(err, ERR_USAGE,
+		    "--max-table-nesting: \"%s\" is no number from 0",
+		    h->max_table_nesting);
+	return 0;
+}
+
+int
+hints_parse(struct table_hints *h, struct error *err)
+{
+	struct naming naming = { .kind = NAMING_SNAKE_CASE };
+
+	if (parse_disposition(h, err) < 0 || parse_nesting(h, err) < 0)
+		return -1;
+	if (h->schema_contract != NULL &&
+	    contract_from_flag(h->schema_contract, &h->contract, err) < 0) {
+		err->code = ERR_USAGE;
+		return error_prefix(err, "--schema-contract: ");
+	}
+	for (size_t i = 0; i < h->columns.count; i++) {
+		struct table *t = table_new("t");
+		int rc = column_hint_add(t, &naming, h->columns.items[i], err);
+
+		table_free(t);
+		if (rc < 0)
+			return error_prefix(err, "--column: ");
+	}
+	return 0;
+}
+
+void
+hints_release(struct table_hints *h)
+{
+	free(h->disposition);
+	buf_release(&h->contract);
+	opt_list_release(&h->columns);
+}
+
+/* ---- the schema ---- */
+
+/* An object with one member set anew, or added at its end. */
+static void
+set_member(struct buf *out, const struct json *object, const char *key,
+    const char *value)
+{
+	struct jsonw w;
+	bool done = false;
+
+	jsonw_init(&w, out, false);
+	jsonw_object(&w);
+	for (const struct json *m = object == NULL ? NULL : object->child; m;
+	     m = m->next) {
+		jsonw_key(&w, m->key);
+		if (strcmp(m->key, key) == 0) {
+			jsonw_raw(&w, value, strlen(value));
+			done = true;
+		} else {
+			jsonw_raw(&w, m->raw, m->raw_len);
+		}
+	}
+	if (!done) {
+		jsonw_key(&w, key);
+		jsonw_raw(&w, value, strlen(value));
+	}
+	jsonw_end_object(&w);
+}
+
+void
+hints_apply_schema(const struct table_hints *h, struct schema *s)
+{
+	const char *text = hints_get(&s->hints, "normalizers");
+	struct buf value = { 0 }, config = { 0 }, json = { 0 }, all = { 0 };
+	struct json_doc doc = { 0 };
+	const struct json *module;
+	struct error ignored;
+
+	if (h->nesting < 0 || text == NULL ||
+	    json_parse(&doc, text, strlen(text), &ignored) < 0)
+		goto out;
+	module = json_get(doc.root, "json");
+	buf_addf(&value, "%ld", h->nesting);
+	set_member(&config, json_get(module, "config"), "max_nesting",
+	    buf_str(&value));
+	set_member(&json, module, "config", buf_str(&config));
+	set_member(&all, doc.root, "json", buf_str(&json));
+	schema_set(s, "normalizers", buf_str(&all));
+	s->max_nesting = h->nesting;
+out:
+	json_release(&doc);
+	buf_release(&value);
+	buf_release(&config);
+	buf_release(&json);
+	buf_release(&all);
+}
+
+/* ---- tables ---- */
+
+/* One key of primary_key or merge_key (dlt: _merge_key). */
+static int
+add_key(struct table *t, const struct naming *naming, const char *name,
+    size_t len, const char *hint, struct error *err)
+{
+	struct buf b = { 0 };
+	struct column *c;
+	int rc = name_path(naming, name, len, &b, err);
+
+	if (rc == 0) {
+		c = table_column_n(t, b.data, b.len);
+		if (c == NULL)
+			c = table_add_column(t, b.data, b.len);
+		if (hints_get(&c->hints, "nullable") == NULL)
+			column_set(c, "nullable", "false");
+		column_set(c, hint, "true");
+	}
+	buf_release(&b);
+	return rc;
+}
+
+static int
+add_keys(struct table *t, const struct naming *naming, const char *names,
+    const char *hint, struct error *err)
+{
+	if (names == NULL)
+		return 0;
+	for (size_t i = 0; i < t->column_count; i++)
+		column_set(t->columns[i], hint, NULL);
+	for (const char *p = names;; p++) {
+		size_t len = strcspn(p, ",");
+
+		if (len == 0)
+			return error_set(err, ERR_USAGE,
+			    "\"%s\" is no list of columns", names);
+		if (add_key(t, naming, p, len, hint, err) < 0)
+			return -1;
+		p += len;
+		if (*p == '\0')
+			return 0;
+	}
+}
+
+static void
+add_scd2_column(struct table *t, const char *name,
+    const char *const (*pairs)[2], size_t count)
+{
+	struct column *c = table_column(t, name);
+
+	if (c != NULL)
+		table_remove_column(t, c);
+	c = table_add_column(t, name, strlen(name));
+	for (size_t i = 0; i < count; i++)
+		column_set(c, pairs[i][0], pairs[i][1]);
+}
+
+static void
+add_scd2(struct table *t)
+{
+	static const char *const from[][2] = { { "data_type", "\"timestamp\"" },
+		{ "nullable", "true" }, { "x-valid-from", "true" } };
+	static const char *const to[][2] = { { "data_type", "\"timestamp\"" },
+		{ "nullable", "true" }, { "x-valid-to", "true" },
+		{ "x-active-record-timestamp", "null" } };
+	static const char *const id[][2] = { { "nullable", "false" },
+		{ "x-row-version", "true" }, { "unique", "false" },
+		{ "row_key", "false" } };
+
+	add_scd2_column(t, "_dlt_valid_from", from, ARRAY_LEN(from));
+	add_scd2_column(t, "_dlt_valid_to", to, ARRAY_LEN(to));
+	add_scd2_column(t, "_dlt_id", id, ARRAY_LEN(id));
+}
+
+/* Is a --column meant for this table? nested: for one below it; then *table is
+ * its name. Without a table's name it is for all root tables. */
+static bool
+column_is_for(const char *text, const char *table, const char *resource,
+    bool nested, struct buf *name)
+{
+	size_t len = column_hint_table(text), n = strlen(table);
+
+	if (len == 0)
+		return !nested;
+	if (!nested)
+		return (strlen(resource) == len &&
+		           memcmp(text, resource, len) == 0) ||
+		    (n == len && memcmp(text, table, len) == 0);
+	if (len <= n + 2 || memcmp(text, table, n) != 0 ||
+	    memcmp(text + n, "__", 2) != 0)
+		return false;
+	buf_reset(name);
+	buf_add(name, text, len);
+	return true;
+}
+
+static struct table *
+make_root(const struct table_hints *h, const struct schema *s,
+    const char *table, const char *resource, struct error *err)
+{
+	struct table *t = table_new(table);
+	int rc = 0;
+
+	for (size_t i = 0; i < h->columns.count && rc == 0; i++)
+		if (column_is_for(h->columns.items[i], table, resource, false,
+		        NULL))
+			rc = column_hint_add(t, &s->naming, h->columns.items[i],
+			    err);
+	if (rc < 0 ||
+	    add_keys(t, &s->naming, h->primary_key, "primary_key", err) < 0 ||
+	    add_keys(t, &s->naming, h->merge_key, "merge_key", err) < 0) {
+		table_free(t);
+		return NULL;
+	}
+	if (h->strategy != NULL) {
+		set_string(t, "x-merge-strategy", h->strategy);
+		if (strcmp(h->strategy, "scd2") == 0)
+			add_scd2(t);
+	}
+	set_string(t, "write_disposition", h->disposition);
+	if (h->contract.len != 0)
+		table_set(t, "schema_contract", buf_str(&h->contract));
+	set_string(t, "resource", resource);
+	return t;
+}
+
+/* A column's contract: true to keep it, false to drop it; -1 err. */
+static int
+check_column(const struct contract *c, const struct table *existing,
+    const struct column *col, enum contract_mode column_mode, struct error *err)
+{
+	static const char *const props[] = { "data_type", "nullable",
+		"precision", "scale", "timezone" };
+	const struct column *old = existing == NULL
+	    ? NULL
+	    : table_column(existing, col->name);
+	bool changed = false;
+
+	if (strncmp(col->name, "_dlt", 4) == 0)
+		return 1;
+	if (old == NULL || old->type == TYPE_NONE) {
+		if (column_mode == CONTRACT_FREEZE)
+			return error_set(err, ERR_SCHEMA,
+			    "column \"%s\" cannot be added to table \"%s\": "
+			    "its columns are frozen",
+			    col->name, existing == NULL ? "" : existing->name);
+		return column_mode == CONTRACT_EVOLVE;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(props); i++) {
+		const char *a = hints_get(&col->hints, props[i]);
+		const char *b = hints_get(&old->hints, props[i]);
+
+		changed = changed ||
+		    (a != NULL && (b == NULL || strcmp(a, b) != 0));
+	}
+	if (!changed || c->data_type == CONTRACT_EVOLVE)
+		return 1;
+	if (c->data_type == CONTRACT_FREEZE)
+		return error_set(err, ERR_SCHEMA,
+		    "column \"%s\" of table \"%s\" cannot change: its data "
+		    "types are frozen",
+		    col->name, existing->name);
+	return 0;
+}
+
+/* Does the contract let the table in? Drops columns that it does not. */
+static int
+check_contract(struct table *t, const struct schema *s, bool *filtered,
+    struct error *err)
+{
+	struct table *existing = schema_table(s, t->name);
+	bool is_new = existing == NULL || table_is_new(existing);
+	struct contract c;
+	const char *own = hints_get(&t->hints, "schema_contract");
+	enum contract_mode columns;
+
+	if (own == NULL || strncmp(t->name, "_dlt", 4) == 0)
+		c = schema_contract(s, existing, NULL, t->name);
+	else if (contract_parse(own, &c, err) < 0)
+		return -1;
+	if (is_new && c.columns != CONTRACT_EVOLVE)
+		table_set(t, "x-normalizer", "{\"evolve-columns-once\":true}");
+	if (is_new && c.tables == CONTRACT_FREEZE)
+		return error_set(err, ERR_SCHEMA,
+		    "table \"%s\" cannot be added: tables are frozen", t->name);
+	if (is_new && c.tables != CONTRACT_EVOLVE) {
+		*filtered = true;
+		return 0;
+	}
+	columns = c.columns;
+	if (is_new || table_normalizer_flag(existing, "evolve-columns-once"))
+		columns = CONTRACT_EVOLVE;
+	for (size_t i = 0; i < t->column_count;) {
+		int keep = check_column(&c, existing, t->columns[i], columns,
+		    err);
+
+		if (keep < 0)
+			return -1;
+		if (keep)
+			i++;
+		else
+			table_remove_column(t, t->columns[i]);
+	}
+	return 0;
+}
+
+/* Keys of a new table in dlt's order. */
+static void
+order_keys(struct table *t)
+{
+	size_t at = 0;
+
+	for (size_t k = 0; k < ARRAY_LEN(key_order); k++) {
+		for (size_t i = at; i < t->hints.count; i++) {
+			struct hint *h = t->hints.items, hint = h[i];
+
+			if (strcmp(hint.key, key_order[k]) != 0)
+				continue;
+			memmove(h + at + 1, h + at, (i - at) * sizeof(*h));
+			h[at++] = hint;
+			break;
+		}
+	}
+}
+
+static int
+merge_table(const struct table_hints *h, struct schema *s, struct table *t,
+    struct error *err)
+{
+	bool existed = schema_table(s, t->name) != NULL;
+	struct table *merged = schema_merge_table(s, t,
+	    SCHEMA_MERGE_TYPES | SCHEMA_MERGE_REPLACE_KEYS, err);
+
+	if (merged == NULL)
+		return -1;
+	if (!existed && t->parent == NULL)
+		order_keys(merged);
+	schema_propagate_root_key(s, merged, h->strategies);
+	return 0;
+}
+
+/* The nearest table above a nested one that the schema has. */
+static struct table *
+parent_of(const struct schema *s, const char *name)
+{
+	struct table *found = NULL;
+
+	for (size_t i = 0; i < s->table_count; i++) {
+		struct table *t = s->tables[i];
+
+		if (strncmp(name, t->name, t->name_len) == 0 &&
+		    strncmp(name + t->name_len, "__", 2) == 0 &&
+		    (found == NULL || t->name_len > found->name_len))
+			found = t;
+	}
+	return found;
+}
+
+static int
+apply_nested(const struct table_hints *h, struct schema *s, const char *table,
+    const char *resource, struct error *err)
+{
+	struct buf name = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < h->columns.count && rc == 0; i++) {
+		const char *text = h->columns.items[i];
+		struct table *t, *parent;
+
+		if (!column_is_for(text, table, resource, true, &name))
+			continue;
+		t = table_new(buf_str(&name));
+		parent = parent_of(s, buf_str(&name));
+		if (parent != NULL)
+			set_string(t, "parent", parent->name);
+		rc = column_hint_add(t, &s->naming, text, err) < 0 ||
+		        merge_table(h, s, t, err) < 0
+		    ? -1
+		    : 0;
+		table_free(t);
+	}
+	buf_release(&name);
+	return rc;
+}
+
+int
+hints_apply(const struct table_hints *h, struct schema *s, const char *table,
+    const char *resource, bool *filtered, struct error *err)
+{
+	struct table *t = make_root(h, s, table, resource, err);
+	int rc = -1;
+
+	*filtered = false;
+	if (t == NULL)
+		return -1;
+	if (check_contract(t, s, filtered, err) < 0)
+		goto out;
+	if (!*filtered &&
+	    (merge_table(h, s, t, err) < 0 ||
+	        apply_nested(h, s, table, resource, err) < 0))
+		goto out;
+	rc = 0;
+out:
+	table_free(t);
+	return rc;
+}
+
+int
+hints_add_state_table(struct schema *s, struct error *err)
+{
+	static const struct {
+		const char *name, *type;
+		bool nullable;
+	} columns[] = { { "version", "bigint", false },
+		{ "engine_version", "bigint", false },
+		{ "pipeline_name", "text", false }, { "state", "text", false },
+		{ "created_at", "timestamp", false },
+		{ "version_hash", "text", true },
+		{ "_dlt_load_id", "text", false } };
+	struct table_hints none = { .nesting = -1 };
+	struct table *t = table_new("_dlt_pipeline_state");
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+		struct column *c = table_add_column(t, columns[i].name,
+		    strlen(columns[i].name));
+		char *type = xasprintf("\"%s\"", columns[i].type);
+
+		column_set(c, "data_type", type);
+		column_set(c, "nullable",
+		    columns[i].nullable ? "true" : "false");
+		free(type);
+		if (i == ARRAY_LEN(columns) - 1)
+			column_set(c, "precision", "64");
+	}
+	set_string(t, "write_disposition", "append");
+	set_string(t, "file_format", "preferred");
+	set_string(t, "resource", "_dlt_pipeline_state");
+	none.strategies = hints_strategies(NULL);
+	rc = merge_table(&none, s, t, err);
+	table_free(t);
+	return rc;
+}
+
+const char *const *
+hints_strategies(const char *destination)
+{
+	static const char *const none[] = { NULL };
+	static const char *const all[] = { "delete-insert", "upsert", "scd2",
+		"insert-only", NULL };
+	static const char *const basic[] = { "delete-insert", "scd2", NULL };
+	static const struct {
+		const char *name;
+		const char *const *strategies;
+	} known[] = { { "sqlite", basic }, { "sqlalchemy", basic },
+		{ "clickhouse", basic }, { "duckdb", all }, { "postgres", all },
+		{ "postgresql", all } };
+	const char *dot;
+	size_t len;
+
+	if (destination == NULL)
+		return none;
+	len = strcspn(destination, ":");
+	dot = memrchr(destination, '.', len);
+	if (dot != NULL) {
+		len -= (size_t)(dot + 1 - destination);
+		destination = dot + 1;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strlen(known[i].name) == len &&
+		    memcmp(known[i].name, destination, len) == 0)
+			return known[i].strategies;
+	return none;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hints: what the command line says about tables, as dlt's resource hints put
+ * it into the schema.
+ *
+ * Errors: ERR_USAGE for flags that cannot be understood; ERR_SCHEMA when a
+ *         contract forbids what is declared, or a declared type differs from
+ *         that of an existing column.
+ * Owner:  strings are borrowed from the command line; hints_release().
+ * Source: contract.md 8.2, 8.6, 9.1; dlt/extract/hints.py.
+ */
+#ifndef DLT_EXTRACT_HINTS_H
+#define DLT_EXTRACT_HINTS_H
+
+#include "common/opt.h"
+#include "common/schema.h"
+
+struct table_hints {
+	/* as given */
+	const char *write_disposition;       /* DISPOSITION[:STRATEGY] */
+	const char *primary_key, *merge_key; /* A,B */
+	const char *schema_contract;
+	const char *max_table_nesting;
+	struct opt_list columns; /* [TABLE.]COLUMN:TYPE[,HINT...] */
+	/* merge strategies of the destination, first = default, NULL ends */
+	const char *const *strategies;
+	/* parsed */
+	char *disposition;    /* "append", ... */
+	const char *strategy; /* or NULL */
+	struct buf contract;  /* JSON text, or empty */
+	long nesting;         /* -1: not given */
+};
+
+/* Check and prepare the flags. */
+int hints_parse(struct table_hints *h, struct error *err);
+void hints_release(struct table_hints *h);
+
+/* What holds for the whole schema: the nesting limit. */
+void hints_apply_schema(const struct table_hints *h, struct schema *s);
+
+/* Declare the root table of a resource (and nested ones that --column names).
+ * *filtered: a contract drops the table with all of its rows. */
+int hints_apply(const struct table_hints *h, struct schema *s,
+    const char *table, const char *resource, bool *filtered, struct error *err);
+
+/* The table and the columns of _dlt_pipeline_state. */
+int hints_add_state_table(struct schema *s, struct error *err);
+
+/* The merge strategies of a destination: a URL, dlt's name of its type
+ * ("dlt.destinations.duckdb"), or NULL: none. */
+const char *const *hints_strategies(const char *destination);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pull: rows of all resources into their tables.
+ *
+ * Shape:  fifo: one resource after the other; round robin: a page of each in
+ *         turn (a page of the input, or 1,000 rows), at most PULL_ACTIVE of
+ *         them open at a time. A table is declared in the schema with its first
+ *         row.
+ * Owner:  pull_release(), after the writer has been freed (origins point to
+ *         names that the inputs hold).
+ */
+#ifndef DLT_PULL_H
+#define DLT_PULL_H
+
+#include "tools/dlt-extract/hints.h"
+#include "tools/dlt-extract/source_files.h"
+#include "tools/dlt-extract/writer.h"
+
+#define PULL_ACTIVE    16
+#define PULL_PAGE_ROWS 1000
+
+struct declared {
+	char *table;    /* normalized */
+	char *resource; /* as it was given */
+};
+
+struct pull {
+	const struct sources *sources;
+	struct writer *writer;
+	struct schema *schema;
+	const struct table_hints *hints;
+	const char *table_from; /* or NULL */
+	uint64_t limit;         /* rows of each resource; UINT64_MAX: none */
+	bool fifo;
+	/* results: tables in the order of their declaration, and for each
+	 * resource the number of its rows */
+	struct declared *declared;
+	size_t declared_count, declared_cap;
+	uint64_t *rows;
+	/* private */
+	struct pipe **pipes;
+	struct route *routes; /* hash table: value of --table-from to lane */
+	size_t route_count, route_slots;
+};
+
+int pull_run(struct pull *p, struct error *err);
+/* failed: readers may hang; do not wait for them. */
+void pull_release(struct pull *p, bool failed);
+
+#endif

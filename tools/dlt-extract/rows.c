@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/rows.h"
+
+#include "common/mem.h"
+#include "common/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum mode {
+	MODE_TOP,    /* between values */
+	MODE_STREAM, /* inside of an array whose elements are a stream */
+	MODE_PAGE,   /* inside of a page; all of it is in the window */
+};
+
+struct rows {
+	struct feed *feed;
+	char *win; /* bytes [start, end) of it are still to be read */
+	size_t cap, start, end;
+	size_t page_end; /* MODE_PAGE: behind its ']' */
+	uint64_t base;   /* offset of win[0] in the input */
+	uint64_t line, line_start;
+	uint64_t array_line; /* MODE_STREAM: where it began */
+	const char *name;
+	enum mode mode;
+	bool open;     /* in the middle of an input */
+	bool eof;      /* the input's last byte is in the window */
+	bool bom;      /* the input began with a byte order mark */
+	bool empty;    /* nothing but blanks and the mark so far */
+	bool touching; /* a value ended at `start`: no blank since */
+	bool first;    /* MODE_STREAM: before the first element */
+};
+
+struct rows *
+rows_new(struct feed *feed)
+{
+	struct rows *r = xcalloc(1, sizeof(*r));
+
+	r->feed = feed;
+	return r;
+}
+
+void
+rows_free(struct rows *r)
+{
+	if (r == NULL)
+		return;
+	free(r->win);
+	free(r);
+}
+
+/* An error at win[pos]; the start of its line may lie before the window. */
+static int
+bad(const struct rows *r, size_t pos, const char *what, struct error *err)
+{
+	uint64_t line = r->line, from = r->line_start;
+
+	for (size_t i = r->start; i < pos && i < r->end; i++) {
+		if (r->win[i] == '\n') {
+			line++;
+			from = r->base + i + 1;
+		}
+	}
+	return error_set(err, ERR_DATA, "%s:%llu:%llu: %s", r->name,
+	    (unsigned long long)line,
+	    (unsigned long long)(r->base + pos - from + 1), what);
+}
+
+/* Room for `more` bytes behind `end`, with the slack that the scanner needs. */
+static void
+make_room(struct rows *r, size_t more)
+{
+	size_t left = r->end - r->start, need = left + more + SCAN_SLACK;
+	char *win = r->win;
+
+	if (r->cap - r->end >= more + SCAN_SLACK && r->cap != 0)
+		return;
+	/* A window that grew for one huge row is not kept. */
+	if (need > r->cap || need < r->cap / 8) {
+		win = xmalloc(need * 2);
+		r->cap = need * 2;
+	}
+	if (left != 0)
+		memmove(win, r->win + r->start, left);
+	if (win != r->win) {
+		free(r->win);
+		r->win = win;
+	}
+	r->base += r->start;
+	r->start = 0;
+	r->end = left;
+}
+
+/* One more block of this input. */
+static int
+fill_block(struct rows *r, struct error *err)
+{
+	struct feed_block b;
+	int rc = feed_next(r->feed, &b, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		r->eof = true;
+		return 0;
+	}
+	make_room(r, b.len);
+	if (b.len != 0)
+		memcpy(r->win + r->end, b.data, b.len);
+	r->end += b.len;
+	memset(r->win + r->end, 0, SCAN_SLACK);
+	r->eof = b.end;
+	if (b.begin)
+		r->name = b.name;
+	return 0;
+}
+
+/* At least `want` bytes in the window, or the rest of the input. */
+static int
+fill(struct rows *r, size_t want, struct error *err)
+{
+	while (!r->eof && r->end - r->start < want)
+		if (fill_block(r, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Begin the next input: 1, or 0 when there is none. */
+static int
+next_input(struct rows *r, struct error *err)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	r->start = r->end = 0;
+	r->base = r->line_start = 0;
+	r->line = 1;
+	r->eof = false;
+	r->name = NULL;
+	if (fill_block(r, err) < 0)
+		return -1;
+	if (r->name == NULL)
+		return 0;
+	if (fill(r, 3, err) < 0)
+		return -1;
+	r->open = r->empty = true;
+	r->touching = false;
+	r->mode = MODE_TOP;
+	r->bom = r->end >= 3 && memcmp(r->win, mark, 3) == 0;
+	if (r->bom)
+		r->start = 3;
+	if (r->end >= 2 &&
+	    (memcmp(r->win, "\xff\xfe", 2) == 0 ||
+	        memcmp(r->win, "\xfe\xff", 2) == 0))
+		return bad(r, 0,
+		    "this is UTF-16, not UTF-8; convert it with "
+		    "iconv -f UTF-16 -t UTF-8",
+		    err);
+	return 1;
+}
+
+/* Skip white space: 1 when a byte follows, 0 at the end of the input. */
+static int
+skip(struct rows *r, struct error *err)
+{
+	for (;;) {
+		while (r->start < r->end) {
+			char c = r->win[r->start];
+
+			if (c == '\n') {
+				r->line++;
+				r->line_start = r->base + r->start + 1;
+			} else if (c != ' ' && c != '\t' && c != '\r') {
+				return 1;
+			}
+			r->start++;
+			r->touching = false;
+		}
+		if (r->eof)
+			return 0;
+		if (fill_block(r, err) < 0)
+			return -1;
+	}
+}
+
+/* Check the value at `start`, reading on as needed; at most `limit` bytes.
+ * SCAN_MORE: it is longer, or the input ends before it does. -1: reading
+ * failed. */
+static int
+scan_at(struct rows *r, size_t limit, struct scan *s, struct error *err)
+{
+	for (;;) {
+		size_t have = r->end - r->start;
+		const char *p = r->win + r->start;
+		enum scan_status st = scan_value(p, p + have, r->eof, s);
+
+		if (st == SCAN_OK && (size_t)(s->next - p) > limit)
+			st = SCAN_MORE;
+		if (st != SCAN_MORE || r->eof || have > limit)
+			return (int)st;
+		/* Twice as much before the next try keeps this linear. */
+		if (have > limit / 2)
+			have = limit + 1;
+		else
+			have = 2 * have + 1;
+		if (fill(r, have, err) < 0)
+			return -1;
+	}
+}
+
+static void
+set_row(const struct rows *r, struct row *row, size_t len)
+{
+	row->data = r->win + r->start;
+	row->len = len;
+	row->input = r->name;
+	row->line = r->line;
+	row->byte = r->base + r->start;
+	row->column = row->byte - r->line_start + 1;
+	row->page = row->last = false;
+}
+
+/* Line breaks inside of the row become blanks, and are counted. */
+static void
+blank_line_breaks(struct rows *r, size_t len)
+{
+	char *p = r->win + r->start;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == '\n') {
+			r->line++;
+			r->line_start = r->base + r->start + i + 1;
+			p[i] = ' ';
+		} else if (p[i] == '\r') {
+			p[i] = ' ';
+		}
+	}
+}
+
+/* One value as one row. */
+static int
+take_value(struct rows *r, struct row *row, struct error *err)
+{
+	struct scan s = { 0 };
+	int st = scan_at(r, MAX_ROW, &s, err);
+	size_t len;
+
+	if (st < 0)
+		return -1;
+	if (st == SCAN_BAD)
+		return bad(r, (size_t)(s.next - r->win), s.what, err);
+	if (st == SCAN_MORE) {
+		if (r->end - r->start > MAX_ROW)
+			return bad(r, r->start,
+			    "this row is longer than "
+			    "16 MiB",
+			    err);
+		return bad(r, r->end, "unexpected end of the input", err);
+	}
+	len = (size_t)(s.next - (r->win + r->start));
+	set_row(r, row, len);
+	row->last = true;
+	if (s.has_newline)
+		blank_line_breaks(r, len);
+	r->start += len;
+	r->touching = true;
+	return 1;
+}
+
+/* At '[' between values: page or stream? */
+static int
+begin_array(struct rows *r, struct error *err)
+{
+	struct scan s = { 0 };
+	int st = scan_at(r, PAGE_MAX_BYTES, &s, err);
+
+	if (st < 0)
+		return -1;
+	if (st == SCAN_OK && !s.has_newline) {
+		r->mode = MODE_PAGE;
+		r->page_end = (size_t)(s.next - r->win);
+	} else {
+		/* What is wrong with it is found element by element. */
+		r->mode = MODE_STREAM;
+		r->array_line = r->line;
+		r->first = true;
+	}
+	r->start++;
+	return 0;
+}
+
+/* MODE_TOP: 1 a row; 0 the mode or the input changed; -1. */
+static int
+top_value(struct rows *r, struct row *row, struct error *err)
+{
+	int rc = skip(r, err);
+	char c;
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		r->open = false;
+		if (r->bom && r->empty)
+			return bad(r, r->start,
+			    "a byte order mark, and "
+			    "nothing behind it",
+			    err);
+		return 0;
+	}
+	r->empty = false;
+	c = r->win[r->start];
+	if (r->touching && c != '{' && c != '[' && c != '"')
+		return bad(r, r->start,
+		    c == ',' ? "unexpected ',' between values"
+		             : "expected white space between values",
+		    err);
+	return c == '[' ? begin_array(r, err) : take_value(r, row, err);
+}
+
+/* MODE_STREAM: the next element, or the end of the array. */
+static int
+stream_value(struct rows *r, struct row *row, struct error *err)
+{
+	char what[96];
+
+	for (bool comma = false;; comma = true) {
+		int rc = skip(r, err);
+
+		if (rc < 0)
+			return -1;
+		if (rc == 0) {
+			snprintf(what, sizeof(what),
+			    "unexpected end of the input; the array that "
+			    "begins in line %llu has no ']'",
+			    (unsigned long long)r->array_line);
+			return bad(r, r->start, what, err);
+		}
+		if (r->win[r->start] == ']' && !comma) {
+			r->start++;
+			r->mode = MODE_TOP;
+			r->touching = true;
+			return 0;
+		}
+		if (r->first || comma)
+			break;
+		if (r->win[r->start] != ',')
+			return bad(r, r->start, "expected ',' or ']'", err);
+		r->start++;
+	}
+	r->first = false;
+	return take_value(r, row, err);
+}
+
+static size_t
+skip_blanks(const struct rows *r, size_t pos)
+{
+	while (r->win[pos] == ' ' || r->win[pos] == '\t')
+		pos++;
+	return pos;
+}
+
+/* Where the element at `pos` of a checked page ends. */
+static size_t
+element_end(const struct rows *r, size_t pos)
+{
+	const char *p = r->win + pos, *end = r->win + r->page_end;
+
+	if (*p == '{' || *p == '[' || *p == '"') {
+		const char *next = scan_skip(p, end);
+
+		return next == NULL ? r->page_end : (size_t)(next - r->win);
+	}
+	while (p < end && *p != ',' && *p != ']' && *p != ' ' && *p != '\t')
+		p++;
+	return (size_t)(p - r->win);
+}
+
+/* MODE_PAGE: the next element; 0 when the page is empty. */
+static int
+page_value(struct rows *r, struct row *row)
+{
+	size_t next, after;
+
+	r->start = skip_blanks(r, r->start);
+	if (r->win[r->start] == ']') {
+		r->start = r->page_end;
+		r->mode = MODE_TOP;
+		r->touching = true;
+		return 0;
+	}
+	next = element_end(r, r->start);
+	set_row(r, row, next - r->start);
+	row->page = true;
+	after = skip_blanks(r, next);
+	row->last = after >= r->page_end || r->win[after] == ']';
+	if (row->last) {
+		r->start = r->page_end;
+		r->mode = MODE_TOP;
+		r->touching = true;
+	} else {
+		r->start = after + 1;
+	}
+	return 1;
+}
+
+int
+rows_next(struct rows *r, struct row *row, struct error *err)
+{
+	for (;;) {
+		int rc;
+
+		if (!r->open) {
+			rc = next_input(r, err);
+			if (rc <= 0)
+				return rc;
+		}
+		if (r->mode == MODE_PAGE)
+			rc = page_value(r, row);
+		else if (r->mode == MODE_STREAM)
+			rc = stream_value(r, row, err);
+		else
+			rc = top_value(r, row, err);
+		if (rc != 0)
+			return rc;
+	}
+}

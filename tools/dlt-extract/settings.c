@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/settings.h"
+
+#include "common/mem.h"
+#include "common/name.h"
+#include "common/package.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Whole seconds as dlt spells a load id: "1700000000.0". */
+static int
+load_id_of_epoch(const char *text, char **out, struct error *err)
+{
+	char *end;
+	long long t;
+
+	errno = 0;
+	t = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || t < 0 ||
+	    t > 253402300799)
+		return error_set(err, ERR_USAGE,
+		    "SOURCE_DATE_EPOCH is \"%s\", which is no number of "
+		    "seconds",
+		    text);
+	*out = xasprintf("%lld.0", t);
+	return 0;
+}
+
+static int
+parse_load_id(struct settings *s, const struct extract_options *o,
+    struct error *err)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+	if (o->load_id != NULL) {
+		if (o->load_id[0] == '\0' || o->load_id[0] == '.' ||
+		    strchr(o->load_id, '/') != NULL)
+			return error_set(err, ERR_USAGE,
+			    "--load-id: \"%s\" cannot be the name of a folder",
+			    o->load_id);
+		s->load_id = xstrdup(o->load_id);
+		return 0;
+	}
+	if (!o->deterministic) {
+		s->load_id = load_id_now();
+		return 0;
+	}
+	if (epoch == NULL)
+		return error_set(err, ERR_USAGE,
+		    "--deterministic needs --load-id or SOURCE_DATE_EPOCH");
+	return load_id_of_epoch(epoch, &s->load_id, err);
+}
+
+static int
+check_target(const struct extract_options *o, struct error *err)
+{
+	bool stream = o->output == NULL && o->common.pipeline == NULL;
+
+	if (o->output != NULL && o->common.pipeline != NULL)
+		return error_set(err, ERR_USAGE,
+		    "-o and -p exclude each other");
+	if (stream && o->common.json && !o->common.show_config)
+		return error_set(err, ERR_USAGE,
+		    "--json needs -o or -p: standard output carries the "
+		    "package");
+	if (stream && (o->print || o->print0))
+		return error_set(err, ERR_USAGE,
+		    "--print needs -o or -p: standard output carries the "
+		    "package");
+	if (o->common.json && (o->print || o->print0))
+		return error_set(err, ERR_USAGE,
+		    "--json and --print exclude each other");
+	if (o->source != NULL)
+		return error_set(err, ERR_USAGE,
+		    "source files (-s) are not supported by this version");
+	return 0;
+}
+
+int
+settings_parse(struct settings *s, const struct extract_options *o,
+    struct error *err)
+{
+	if (check_target(o, err) < 0 ||
+	    opt_wait(o->common.wait, &s->wait_s, err) < 0)
+		return -1;
+	if (s->wait_s > 1e9)
+		s->wait_s = WAIT_FOREVER;
+	s->limit = UINT64_MAX;
+	if (o->limit != NULL && opt_size(o->limit, &s->limit, err) < 0)
+		return error_prefix(err, "--limit: ");
+	s->codec = CODEC_ZSTD;
+	s->codec_is_default = o->compression == NULL;
+	if (o->compression != NULL &&
+	    codec_parse(o->compression, &s->codec, err) < 0)
+		return error_prefix(err, "--compression: ");
+	if (o->schema_name != NULL && !name_is_schema_name(o->schema_name))
+		return error_set(err, ERR_USAGE,
+		    "--schema-name: \"%s\" is no identifier of at most 64 "
+		    "characters",
+		    o->schema_name);
+	return parse_load_id(s, o, err);
+}
+
+static void
+choose_schema_name(struct settings *s, const struct extract_options *o,
+    const char *pipeline, const char *default_schema)
+{
+	struct buf b = { 0 };
+
+	if (o->schema_name != NULL)
+		buf_adds(&b, o->schema_name);
+	else if (default_schema != NULL)
+		buf_adds(&b, default_schema);
+	else if (pipeline != NULL)
+		name_default_schema(pipeline, &b);
+	else
+		buf_adds(&b, "dlt");
+	s->schema_name = buf_take(&b);
+}
+
+static int
+look_up(struct settings *s, const struct config_context *writer,
+    const struct config_context *extract, struct error *err)
+{
+	static const char *const modes[] = { "round_robin", "fifo" };
+	size_t mode = 0;
+
+	s->workers = 5;
+	if (config_writer(s->config, writer, &s->writer, err) < 0 ||
+	    config_count(s->config, extract, "workers", 1, &s->workers, err) <
+	        0 ||
+	    config_choice(s->config, extract, "next_item_mode", modes,
+	        ARRAY_LEN(modes), &mode, err) < 0)
+		return -1;
+	s->fifo = mode == 1;
+	if (s->codec_is_default && s->writer.disable_compression)
+		s->codec = CODEC_NONE;
+	return 0;
+}
+
+int
+settings_look_up(struct settings *s, const struct extract_options *o,
+    const char *pipeline, const char *default_schema, struct error *err)
+{
+	struct config_context writer = { .pipeline = pipeline }, extract;
+
+	choose_schema_name(s, o, pipeline, default_schema);
+	s->config = config_load(o->common.directory, err);
+	if (s->config == NULL ||
+	    config_set_all(s->config, &o->common.config, err) < 0)
+		return -1;
+	writer.path[0] = "sources";
+	writer.path[1] = o->common.section != NULL ? o->common.section
+	    : pipeline != NULL                     ? pipeline
+	                                           : s->schema_name;
+	writer.path[2] = s->schema_name;
+	writer.count = 3;
+	extract = writer;
+	extract.section = "extract";
+	return look_up(s, &writer, &extract, err);
+}
+
+void
+settings_release(struct settings *s)
+{
+	config_free(s->config);
+	free(s->schema_name);
+	free(s->load_id);
+}

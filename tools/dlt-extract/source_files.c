@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/source_files.h"
+
+#include "common/mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Dropped from the end of a file's name, as many as there are. */
+static const char *const suffixes[] = { ".jsonl", ".ndjson", ".jsonlines",
+	".json", ".geojson", ".txt", ".log", ".gz", ".zst", ".zstd", ".xz",
+	".bz2", ".lz4", ".lzma", ".z", ".tar", ".tgz", ".tbz2", ".txz", ".tzst",
+	".zip", ".7z", ".cpio", ".csv", ".tsv" };
+
+static bool
+is_identifier(const char *s, size_t len)
+{
+	if (len == 0 || isdigit((unsigned char)s[0]))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)s[i]) && s[i] != '_')
+			return false;
+	return true;
+}
+
+static bool
+exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+/* The name that a file gives to its resource; malloc'd. */
+static char *
+name_of_file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = xstrdup(slash == NULL ? path : slash + 1);
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes);) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && strcasecmp(name + len - n, suffixes[i]) == 0) {
+			len -= n;
+			name[len] = '\0';
+			i = 0;
+		} else {
+			i++;
+		}
+	}
+	return name;
+}
+
+static struct resource *
+find_resource(struct sources *s, const char *name)
+{
+	struct resource *r;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->items[i].name, name) == 0)
+			return &s->items[i];
+	s->items = xgrow(s->items, &s->cap, s->count + 1, sizeof(*s->items));
+	r = &s->items[s->count++];
+	*r = (struct resource){ .name = xstrdup(name) };
+	return r;
+}
+
+static int
+add_input(struct sources *s, const char *name, const char *path,
+    struct error *err)
+{
+	struct resource *r = find_resource(s, name);
+
+	if (strcmp(path, "-") == 0) {
+		if (s->is_stdin)
+			return error_set(err, ERR_USAGE,
+			    "standard input is given twice");
+		s->is_stdin = r->is_stdin = true;
+	}
+	r->inputs = xgrow(r->inputs, &r->cap, r->count + 1, sizeof(char *));
+	r->inputs[r->count++] = xstrdup(path);
+	return 0;
+}
+
+/* What exists is a file that can be read; say early what does not. */
+static int
+check_file(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return 0;
+	if (stat(path, &st) < 0)
+		return error_errno(err, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, ERR_IO,
+		    "%s: is a directory; name its files, as in NAME='%s/*'",
+		    path, path);
+	if (access(path, R_OK) < 0)
+		return error_errno(err, "%s", path);
+	return 0;
+}
+
+static int
+add_file(struct sources *s, const char *name, const char *path,
+    struct error *err)
+{
+	char *own = NULL;
+	int rc = -1;
+
+	if (check_file(path, err) < 0)
+		return -1;
+	if (name == NULL) {
+		own = name_of_file(path);
+		if (own[0] == '\0' || strspn(own, ".") == strlen(own)) {
+			error_set(err, ERR_USAGE,
+			    "no name can be taken from \"%s\"; write "
+			    "NAME=%s",
+			    path, path);
+			goto out;
+		}
+	}
+	rc = add_input(s, name != NULL ? name : own, path, err);
+out:
+	free(own);
+	return rc;
+}
+
+static int
+add_pattern(struct sources *s, const char *name, const char *pattern,
+    struct error *err)
+{
+	glob_t g;
+	int rc = 0;
+
+	switch (glob(pattern, GLOB_ERR, NULL, &g)) {
+	case 0:
+		break;
+	case GLOB_NOMATCH:
+		return error_set(err, ERR_IO, "%s: no file matches", pattern);
+	default:
+		return error_errno(err, "%s", pattern);
+	}
+	for (size_t i = 0; i < g.gl_pathc && rc == 0; i++)
+		rc = add_file(s, name, g.gl_pathv[i], err);
+	globfree(&g);
+	return rc;
+}
+
+/* Kinds of input that are planned, so that they do not look like files. */
+static int
+check_scheme(const char *input, struct error *err)
+{
+	static const char *const schemes[] = { "exec:", "http://", "https://",
+		"sqlite:", "postgresql:", "postgres:", "singer:", "s3://" };
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		if (strncmp(input, schemes[i], strlen(schemes[i])) == 0 &&
+		    !exists(input))
+			return error_set(err, ERR_USAGE,
+			    "inputs of the kind \"%s\" are not supported by "
+			    "this version; pipe the rows in: NAME=-",
+			    schemes[i]);
+	}
+	return 0;
+}
+
+static int
+add_operand(struct sources *s, const char *operand, struct error *err)
+{
+	const char *eq = strchr(operand, '='), *input = operand;
+	char *name = NULL;
+	int rc = -1;
+
+	if (eq != NULL && is_identifier(operand, (size_t)(eq - operand)) &&
+	    !exists(operand)) {
+		name = xstrndup(operand, (size_t)(eq - operand));
+		input = eq + 1;
+	}
+	if (input[0] == '\0') {
+		error_set(err, ERR_USAGE, "\"%s\" names no input", operand);
+		goto out;
+	}
+	if (name == NULL && strcmp(input, "-") == 0) {
+		error_set(err, ERR_USAGE,
+		    "rows on standard input need a name; write NAME=-");
+		goto out;
+	}
+	if (check_scheme(input, err) < 0)
+		goto out;
+	if (strpbrk(input, "*?[") != NULL && !exists(input))
+		rc = add_pattern(s, name, input, err);
+	else
+		rc = add_file(s, name, input, err);
+out:
+	free(name);
+	return rc;
+}
+
+int
+sources_parse(struct sources *s, const char *name, const char *const *operands,
+    size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int rc = name != NULL ? add_file(s, name, operands[i], err)
+		                      : add_operand(s, operands[i], err);
+
+		if (rc < 0)
+			return -1;
+	}
+	if (s->is_stdin && isatty(STDIN_FILENO))
+		return error_set(err, ERR_USAGE,
+		    "rows are not read from a terminal");
+	return 0;
+}
+
+void
+sources_release(struct sources *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		struct resource *r = &s->items[i];
+
+		for (size_t k = 0; k < r->count; k++)
+			free(r->inputs[k]);
+		free(r->inputs);
+		free(r->name);
+	}
+	free(s->items);
+	*s = (struct sources){ 0 };
+}
