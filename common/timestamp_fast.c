@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/timestamp_private.h"
+
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Is s[0..16) of the shape 0000-00-00T00:00? The byte between date and time
+ * is left to the caller. */
+static bool
+has_minute_shape(const char *s)
+{
+	static const char shape[16] = "0000-00-00T00:00";
+	static const unsigned char most[16] = { 9, 9, 9, 9, 0, 9, 9, 0, 9, 9,
+		0xFF, 9, 9, 0, 9, 9 };
+#ifdef __SSE2__
+	__m128i limit = _mm_loadu_si128((const void *)most);
+	__m128i diff = _mm_xor_si128(_mm_loadu_si128((const void *)s),
+	    _mm_loadu_si128((const void *)shape));
+
+	/* '0' ^ c is at most 9 for digits only */
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(diff, limit),
+	           limit)) == 0xFFFF;
+#else
+	unsigned bad = 0;
+
+	for (int i = 0; i < 16; i++)
+		bad |= (unsigned char)(s[i] ^ shape[i]) > most[i];
+	return bad == 0;
+#endif
+}
+
+static int
+two(const char *s)
+{
+	return (s[0] - '0') * 10 + (s[1] - '0');
+}
+
+size_t
+iso_utc_fast(const char *s, size_t len, char *out)
+{
+	const char *end = s + len;
+	struct parts v = { 0 };
+	bool nonzero = false;
+	size_t n = 19;
+
+	if (len < 19 || !has_minute_shape(s) || s[16] != ':' ||
+	    !is_digit(s[17]) || !is_digit(s[18]) ||
+	    (s[10] != 'T' && s[10] != ' '))
+		return 0;
+	v.year = two(s) * 100 + two(s + 2);
+	v.month = two(s + 5);
+	v.day = two(s + 8);
+	v.hour = two(s + 11);
+	v.minute = two(s + 14);
+	v.second = two(s + 17);
+	if (!date_is_valid(&v) || !time_is_valid(&v))
+		return 0;
+	memcpy(out, s, 19);
+	out[10] = 'T';
+	s += 19;
+	if (s < end && *s == '.') {
+		const char *digits = ++s;
+
+		memcpy(out + 19, ".000000", 7);
+		for (; s < end && is_digit(*s); s++)
+			if (s - digits < 6) {
+				out[20 + (s - digits)] = *s;
+				nonzero |= *s != '0';
+			}
+		if (s == digits)
+			return 0;
+		n += nonzero ? 7 : 0;
+	}
+	if (s < end && !(end - s == 1 && *s == 'Z') &&
+	    !(end - s == 6 && memcmp(s, "+00:00", 6) == 0))
+		return 0;
+	memcpy(out + n, "+00:00", 6);
+	return n + 6;
+}
