@@ -22,11 +22,17 @@ enum stage {
 
 struct workdir {
 	char *path;
-	char *name;            /* of the pipeline */
-	int lock_fd[STAGE_COUNT];
+	char *name;               /* of the pipeline */
+	int lock_fd[STAGE_COUNT]; /* -1: not held */
+	int build_fd;             /* lock of the folder an extract works in */
+	char *build_folder;
 };
 
 #define WAIT_FOREVER (-1.0)
+
+/* The folder that holds the working directories of all pipelines, by the rules
+ * of contract.md 1.1; malloc'd. */
+char *workdir_pipelines(void);
 
 /* -p NAME, or -p DIR/ (with a slash): $DLT_DATA_DIR/pipelines/NAME by the
  * rules of contract.md 1.1. create makes it with .version files and state.json.
@@ -41,11 +47,23 @@ int workdir_lock(struct workdir *w, enum stage stage, double wait,
     struct error *err);
 void workdir_unlock(struct workdir *w, enum stage stage);
 
-/* Sorted names of the packages in normalize/extracted or load/normalized;
- * malloc'd array of malloc'd strings. Leftovers of crashes are dealt with
- * (design 8.14). */
+/* What a crash left behind is put right, under the commit lock (design 8.14):
+ * a state that was committed in a package but not saved becomes state.json, an
+ * extracted package that is normalized or loaded already goes, and so does a
+ * folder that a dead extract worked in. Done by workdir_pending(), and by
+ * workdir_lock() for STAGE_EXTRACT. */
+int workdir_recover(struct workdir *w, struct error *err);
+
+/* Sorted names of the packages that wait for a stage: NORMALIZE: those in
+ * normalize/extracted, LOAD: in load/normalized; malloc'd array of malloc'd
+ * strings, to be released with workdir_free_names(). */
 int workdir_pending(struct workdir *w, enum stage stage, char ***names,
     size_t *count, struct error *err);
+/* All sub-directories of a folder of the working directory ("load/loaded"),
+ * sorted; none when it is absent. */
+int workdir_list(const struct workdir *w, const char *folder, char ***names,
+    size_t *count, struct error *err);
+void workdir_free_names(char **names, size_t count);
 
 /* Paths, malloc'd: the place where a stage builds a package (fresh, empty, or
  * made so), and where it is committed to. */
@@ -62,8 +80,7 @@ int workdir_commit(struct workdir *w, enum stage stage, const char *build_dir,
  * there is none; the stored hash is verified (1.8). */
 struct schema *workdir_schema(struct workdir *w, const char *name,
     bool *missing, struct error *err);
-int workdir_save_schema(struct workdir *w, struct schema *s,
-    struct error *err);
+int workdir_save_schema(struct workdir *w, struct schema *s, struct error *err);
 
 /* ---- state.json (12.2) ---- */
 
@@ -72,15 +89,29 @@ struct state {
 	char *text;
 };
 
-/* The parsed state; a missing file is an empty one. */
+#define STATE_ENGINE 4
+
+/* The state of a pipeline that has never run, as state.json holds it. */
+void state_fresh(const char *pipeline, struct buf *out);
+
+/* The parsed state; a missing file is an empty one. A newer engine: ERR_DATA.
+ * To be released in any case. */
 int workdir_state(struct workdir *w, struct state *st, struct error *err);
 void state_release(struct state *st);
+
+/* state.json as text from the content of a state (an object, whose _local is
+ * left out), the _local part of another (or NULL) and what was extracted last
+ * (hash and ISO time; NULL: as in local). */
+void state_join(const struct json *content, const struct json *local,
+    const char *hash, const char *at, struct buf *out);
 
 /* What an extract adds to its package when the state changed since the last
  * extract: the _dlt_pipeline_state document (JSON text, typed) in *doc, or
  * empty when nothing changed; schema_name and dataset enter the state. For a
  * run without -p pass w = NULL: the state of a fresh pipeline called
- * schema_name. load_id goes into the row. */
+ * schema_name. load_id goes into the row. The time in it is the load id's when
+ * that is a number, else SOURCE_DATE_EPOCH's, else now. *new_state is always
+ * filled; save it after the commit. */
 int state_for_extract(struct workdir *w, const char *schema_name,
     const char *load_id, struct buf *doc, struct buf *new_state,
     struct error *err);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* What crashes leave behind in a working directory (design 8.14). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/hash.h"
+#include "common/mem.h"
+#include "common/output.h"
+#include "common/workdir.h"
+#include "common/zlibtext.h"
+
+#define PACKAGE_STATE_MAX ((size_t)64 << 20)
+#define STATE_TEXT_MAX    ((size_t)256 << 20)
+
+/* ---- a state that was committed but not saved ---- */
+
+/* The newest state that packages hold. */
+struct newest {
+	long long version;
+	char *text; /* the state, without _local */
+	char *hash, *at;
+	bool no_hash; /* state.json has none: its version may be that of the
+	                 package that followed */
+};
+
+static bool
+is_newer(const struct newest *n, long long version)
+{
+	return version > n->version ||
+	    (version == n->version && n->no_hash && !n->text);
+}
+
+/* base64 of zlib, or JSON itself (contract.md 12.2); malloc'd, NULL: damaged */
+static char *
+unpack_state(const char *s, size_t len)
+{
+	struct buf out = { 0 };
+	struct error err;
+	char *packed;
+	long n;
+
+	if (len && s[0] == '{')
+		return xstrndup(s, len);
+	packed = xmalloc(len / 4 * 3 + 4);
+	n = hash_base64_decode(s, len, packed);
+	if (n < 0 ||
+	    zlib_inflate(packed, (size_t)n, STATE_TEXT_MAX, &out, &err))
+		buf_release(&out);
+	free(packed);
+	return out.len ? buf_take(&out) : NULL;
+}
+
+static void
+take_state(struct newest *n, const struct json *ps)
+{
+	const struct json *state = json_get(ps, "state");
+	const char *at = json_get_str(ps, "created_at", "");
+	long long version = json_get_int(ps, "version", -1);
+	char *text;
+
+	if (!state || state->kind != JSON_STRING || !is_newer(n, version) ||
+	    json_get_int(ps, "engine_version", 0) != STATE_ENGINE)
+		return;
+	text = unpack_state(state->str, state->len);
+	if (!text)
+		return;
+	free(n->text);
+	free(n->hash);
+	free(n->at);
+	n->version = version;
+	n->text = text;
+	n->hash = xstrdup(json_get_str(ps, "version_hash", ""));
+	/* The mark of a datetime is put back on writing. */
+	n->at = xstrdup(strncmp(at, "\xef\x80", 2) == 0 ? at + 3 : at);
+}
+
+/* A package's state file that was written before state.json has been seen by
+ * whoever saved that; only its age is looked at, for there may be thousands of
+ * loaded packages. What is damaged is reported by who reads the package. */
+static void
+look_at_package(const struct workdir *w, const char *package,
+    const struct stat *saved, struct newest *n)
+{
+	char *path = xasprintf("%s/%s/load_package_state.json", w->path,
+	    package);
+	struct json_doc doc = { 0 };
+	const struct json *ps;
+	struct error err;
+	struct stat st;
+	char *text = NULL;
+	size_t len;
+
+	if (stat(path, &st) != 0 || st.st_mtim.tv_sec < saved->st_mtim.tv_sec ||
+	    (st.st_mtim.tv_sec == saved->st_mtim.tv_sec &&
+	        st.st_mtim.tv_nsec < saved->st_mtim.tv_nsec))
+		goto out;
+	if (read_file(path, PACKAGE_STATE_MAX, &text, &len, &err) ||
+	    json_parse(&doc, text, len, &err))
+		goto out;
+	ps = json_get(doc.root, "pipeline_state");
+	if (ps && strcmp(json_get_str(ps, "pipeline_name", ""), w->name) == 0)
+		take_state(n, ps);
+out:
+	json_release(&doc);
+	free(text);
+	free(path);
+}
+
+static int
+save_newest(struct workdir *w, const struct json *old, const struct newest *n,
+    struct error *err)
+{
+	struct json_doc doc = { 0 };
+	struct buf text = { 0 };
+	struct error ignored;
+	int rc = 0;
+
+	if (json_parse(&doc, n->text, strlen(n->text), &ignored) == 0 &&
+	    doc.root->kind == JSON_OBJECT) {
+		state_join(doc.root, json_get(old, "_local"), n->hash, n->at,
+		    &text);
+		rc = workdir_save_state(w, &text, err);
+	}
+	json_release(&doc);
+	buf_release(&text);
+	return rc;
+}
+
+static int
+recover_state(struct workdir *w, struct error *err)
+{
+	static const char *const folders[] = { "normalize/extracted",
+		"load/normalized", "load/loaded" };
+	char *path = xasprintf("%s/state.json", w->path);
+	struct newest n = { 0 };
+	struct state st = { 0 };
+	struct stat saved = { 0 };
+	int rc;
+
+	if (stat(path, &saved) != 0)
+		saved.st_mtim.tv_sec = 0;
+	rc = workdir_state(w, &st, err);
+	if (!rc) {
+		n.version = json_get_int(st.doc.root, "_state_version", 0);
+		n.no_hash = !*json_get_str(st.doc.root, "_version_hash", "");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(folders) && !rc; i++) {
+		char **names;
+		size_t count;
+
+		rc = workdir_list(w, folders[i], &names, &count, err);
+		for (size_t k = 0; k < count; k++) {
+			char *package = xasprintf("%s/%s", folders[i],
+			    names[k]);
+
+			look_at_package(w, package, &saved, &n);
+			free(package);
+		}
+		workdir_free_names(names, count);
+	}
+	if (!rc && n.text)
+		rc = save_newest(w, st.doc.root, &n, err);
+	free(n.text);
+	free(n.hash);
+	free(n.at);
+	state_release(&st);
+	free(path);
+	return rc;
+}
+
+/* ---- leftovers ---- */
+
+static bool
+exists(struct workdir *w, enum stage stage, const char *load_id)
+{
+	char *path = workdir_package_dir(w, stage, load_id);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+/* A normalize that died after its commit: the extracted package goes. */
+static int
+remove_done(struct workdir *w, struct error *err)
+{
+	char **names;
+	size_t count;
+	int rc = workdir_list(w, "normalize/extracted", &names, &count, err);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		char *path;
+
+		if (!exists(w, STAGE_NORMALIZE, names[i]) &&
+		    !exists(w, STAGE_LOAD, names[i]))
+			continue;
+		path = workdir_package_dir(w, STAGE_EXTRACT, names[i]);
+		rc = remove_tree(path, err);
+		free(path);
+	}
+	workdir_free_names(names, count);
+	return rc;
+}
+
+/* Only folders with a lock file are ours; Python's have none. */
+static int
+remove_if_dead(const char *folder, struct error *err)
+{
+	char *lock = xasprintf("%s/.lock", folder);
+	int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int rc = 0;
+
+	free(lock);
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		rc = remove_tree(folder, err);
+	close(fd);
+	return rc;
+}
+
+static int
+remove_dead(struct workdir *w, struct error *err)
+{
+	char **names;
+	size_t count;
+	int rc = workdir_list(w, "normalize", &names, &count, err);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		char *path;
+
+		if (strlen(names[i]) != 16 ||
+		    strspn(names[i], "0123456789abcdef") != 16)
+			continue;
+		path = xasprintf("%s/normalize/%s", w->path, names[i]);
+		rc = remove_if_dead(path, err);
+		free(path);
+	}
+	workdir_free_names(names, count);
+	return rc;
+}
+
+int
+workdir_recover(struct workdir *w, struct error *err)
+{
+	bool held = w->lock_fd[STAGE_COMMIT] >= 0;
+	int rc;
+
+	if (workdir_lock(w, STAGE_COMMIT, WAIT_FOREVER, err))
+		return -1;
+	rc = recover_state(w, err) || remove_done(w, err) || remove_dead(w, err)
+	    ? -1
+	    : 0;
+	if (!held)
+		workdir_unlock(w, STAGE_COMMIT);
+	return rc;
+}
