@@ -272,8 +272,7 @@ write_row(struct slow *s, struct row *r)
 			value_write_jsonl(&order[i]->value, &b);
 	}
 	out_touch(s->w, o);
-	if ((size_t)(o->lim - o->w) < b.len)
-		out_grow(o, b.len);
+	out_reserve(o, b.len);
 	memcpy(o->w, b.data, b.len);
 	o->w += b.len;
 	out_row_end(o);

@@ -52,9 +52,7 @@ put_block(struct out *o, const char *s, size_t n)
 static ALWAYS_INLINE void
 put_prefix(struct out *o, const struct key *k)
 {
-	if (UNLIKELY((size_t)(o->lim - o->w) < k->prefix_len + 64 ||
-	        o->w > o->lim))
-		out_grow(o, k->prefix_len + 64);
+	out_reserve(o, k->prefix_len + 64);
 	put_block(o, k->prefix, k->prefix_len);
 }
 
@@ -234,7 +232,8 @@ copy_number(struct out *o, const struct key *k, const char *p)
 		size_t most = k->type == TYPE_BIGINT ? BIGINT_DIGITS
 		                                     : DOUBLE_DIGITS;
 
-		if (UNLIKELY(count > most))
+		/* an integer -0 is 0, and no -0.0 */
+		if (UNLIKELY(count > most || (*first == '0' && first != p)))
 			return NULL;
 	} else {
 		if (k->type != TYPE_DOUBLE)
@@ -244,8 +243,8 @@ copy_number(struct out *o, const struct key *k, const char *p)
 			return NULL;
 	}
 	len = (size_t)(q - p);
-	if (UNLIKELY(len > 64 && (size_t)(o->lim - o->w) < len))
-		out_grow(o, len + 64);
+	if (UNLIKELY(len > 64))
+		out_reserve(o, len + 64);
 	put_block(o, p, len);
 	if (whole && k->type == TYPE_DOUBLE) {
 		*o->w++ = '.';

@@ -179,8 +179,7 @@ void
 begin_root_row(struct walker *w, struct out *o, const char *id)
 {
 	out_touch(w, o);
-	if ((size_t)(o->lim - o->w) < w->root_prefix_len + 64)
-		out_grow(o, w->root_prefix_len + 64);
+	out_reserve(o, w->root_prefix_len + 64);
 	put(o, w->root_prefix, w->root_prefix_len);
 	put(o, id, HASH_ID_LEN);
 	*o->w++ = '"';
@@ -207,8 +206,7 @@ begin_nested_row(struct walker *w, struct out *o, const char *root_id,
 	size_t need = parent_len + (root_id ? strlen(root_id) : 0) + 160;
 
 	out_touch(w, o);
-	if ((size_t)(o->lim - o->w) < need)
-		out_grow(o, need);
+	out_reserve(o, need);
 	*o->w++ = '{';
 	if (root_id) {
 		PUT(o, "\"_dlt_root_id\":\"");

@@ -130,6 +130,14 @@ struct out *out_get(struct walker *w, struct table *t);
 void out_touch(struct walker *w, struct out *o);
 /* Room for `more` bytes (and ROW_SLACK); keeps w->... pointers right. */
 void out_grow(struct out *o, size_t more);
+static inline void
+out_reserve(struct out *o, size_t more)
+{
+	/* w may stand behind lim, within the slack */
+	if (UNLIKELY(o->lim - o->w < (ptrdiff_t)more))
+		out_grow(o, more);
+}
+
 /* The row ends here. */
 void out_row_end(struct out *o);
 /* Take back what the current root row has written everywhere. */
