@@ -115,7 +115,7 @@ hints_parse(struct table_hints *h, struct error *err)
 }
 
 void
-hints_release(struct table_hints *h)
+table_hints_release(struct table_hints *h)
 {
 	free(h->disposition);
 	buf_release(&h->contract);

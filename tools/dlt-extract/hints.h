@@ -6,7 +6,7 @@
  * Errors: ERR_USAGE for flags that cannot be understood; ERR_SCHEMA when a
  *         contract forbids what is declared, or a declared type differs from
  *         that of an existing column.
- * Owner:  strings are borrowed from the command line; hints_release().
+ * Owner:  strings are borrowed from the command line; table_hints_release().
  * Source: contract.md 8.2, 8.6, 9.1; dlt/extract/hints.py.
  */
 #ifndef DLT_EXTRACT_HINTS_H
@@ -33,7 +33,7 @@ struct table_hints {
 
 /* Check and prepare the flags. */
 int hints_parse(struct table_hints *h, struct error *err);
-void hints_release(struct table_hints *h);
+void table_hints_release(struct table_hints *h);
 
 /* What holds for the whole schema: the nesting limit. */
 void hints_apply_schema(const struct table_hints *h, struct schema *s);

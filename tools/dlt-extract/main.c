@@ -113,6 +113,7 @@ main(int argc, char **argv)
 		status = run();
 		signal_reraise();
 	}
+	table_hints_release(&cfg.hints);
 	opt_list_release(&cfg.operands);
 	opt_common_release(&cfg.common);
 	return msg_close(status);
