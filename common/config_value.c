@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/config_priv.h"
+#include "common/config_private.h"
 
 #include "common/buf.h"
 

@@ -2,12 +2,15 @@
 #include "common/package.h"
 
 #include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "common/package_private.h"
@@ -263,4 +266,34 @@ package_unpack(struct buf *b, const char *path, struct error *err)
 	if (n < 0)
 		return error_prefix(err, "%s: ", path);
 	return n == 0 ? 0 : error_set(err, ERR_DATA, "%s: too large", path);
+}
+
+/* ---- targets ---- */
+
+int
+package_check_target(const char *path, struct error *err)
+{
+	static const char *const marks[] = { "manifest.json", "schema.json",
+		"new_jobs" };
+	DIR *d = opendir(path);
+	struct dirent *e;
+	bool empty = true;
+	size_t i;
+
+	if (!d)
+		return errno == ENOENT ? 0 : error_errno(err, "%s", path);
+	while (empty && (e = readdir(d)))
+		empty = strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0;
+	closedir(d);
+	for (i = 0; !empty && i < ARRAY_LEN(marks); i++) {
+		char *mark = xasprintf("%s/%s", path, marks[i]);
+
+		empty = access(mark, F_OK) == 0;
+		free(mark);
+	}
+	if (empty)
+		return 0;
+	return error_set(err, ERR_IO,
+	    "%s: is no package and not empty; it is left alone", path);
 }

@@ -43,6 +43,10 @@ char *load_id_now(void);
 /* created_at of a load id: ISO text; now when it is no number (1.6). */
 void load_id_created_at(const char *load_id, struct buf *out);
 
+/* May a package be written at path: is it missing, empty, or a package (which
+ * would be replaced)? ERR_IO for anything else. */
+int package_check_target(const char *path, struct error *err);
+
 /* ---- writing ---- */
 
 enum package_kind {

@@ -10,7 +10,7 @@
 
 #include "common/mem.h"
 #include "common/output.h"
-#include "common/zio_codec.h"
+#include "common/zio_private.h"
 
 /* Level 1: on generated rows the higher levels cost several times the time
  * for a few per cent of the size. */

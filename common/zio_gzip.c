@@ -9,7 +9,7 @@
 #include <zlib.h>
 
 #include "common/mem.h"
-#include "common/zio_codec.h"
+#include "common/zio_private.h"
 #include "common/zlibtext.h"
 
 enum gzip_place {

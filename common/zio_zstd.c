@@ -4,7 +4,7 @@
 #include <zstd_errors.h>
 
 #include "common/mem.h"
-#include "common/zio_codec.h"
+#include "common/zio_private.h"
 
 struct zstd_state {
 	ZSTD_DCtx *ctx;

@@ -16,7 +16,7 @@ sources() {
   cd "$SOURCE_DIR"
   for header in jsmn.h zstd.h zlib.h libdeflate.h archive.h archive_entry.h \
     sqlite3.h toml++/toml.h openssl/evp.h; do
-    run grep -rlE "#include <$header>" common tools
+    run grep -rlF "#include <$header>" common tools
     [ "${#lines[@]}" -eq 1 ] || {
       echo "$header: ${lines[*]}"
       false

@@ -222,6 +222,8 @@ run_dir(struct wiring *w, const struct opt_list *list, struct error *err)
 	struct place_out p = { .w = w };
 	const struct sink sink = { &p, given_schema, dir_open, dir_commit };
 
+	if (package_check_target(w->output, err))
+		return -1;
 	if (run_inputs(w, list, &sink, err)) {
 		if (p.build)
 			output_dir_abort(p.build);

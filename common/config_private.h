@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_priv: what the parts of config share: config.c finds values,
+ * config_private: what the parts of config share: config.c finds values,
  * config_value.c gives them types, config_show.c prints them.
  */
-#ifndef DLT_CONFIG_PRIV_H
-#define DLT_CONFIG_PRIV_H
+#ifndef DLT_CONFIG_PRIVATE_H
+#define DLT_CONFIG_PRIVATE_H
 
 #include "common/config.h"
 #include "common/mem.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zio_codec: what zio.c needs from one compression format. Private to zio.
+ * zio_private: what zio.c needs from one compression format. Private to zio.
  *
  * Shape:  a decoder is fed slices of the stored bytes and writes slices of
  *         plain ones; it knows whether it stands between two frames.
  * Errors: ERR_DATA with the bare cause; zio.c adds the place.
  */
-#ifndef DLT_ZIO_CODEC_H
-#define DLT_ZIO_CODEC_H
+#ifndef DLT_ZIO_PRIVATE_H
+#define DLT_ZIO_PRIVATE_H
 
 #include "common/buf.h"
 #include "common/error.h"
