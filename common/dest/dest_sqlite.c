@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest_sqlite.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_S 5.0
+#define CACHE_KIB      16384
+
+static enum err_code
+code_of(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return ERR_TEMP;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERR_IO;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		return ERR_DATA;
+	default:
+		return ERR_REMOTE;
+	}
+}
+
+int
+sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err)
+{
+	int code = sqlite3_extended_errcode(s->db);
+	int system = sqlite3_system_errno(s->db);
+
+	error_set(err, code_of(code), "%s%s%s", what, *what ? ": " : "",
+	    sqlite3_errmsg(s->db));
+	if (err->code == ERR_IO && system) {
+		size_t len = strlen(err->msg);
+
+		snprintf(err->msg + len, sizeof(err->msg) - len, " (%s)",
+		    strerror(system));
+	}
+	return -1;
+}
+
+int
+sqlite_exec(struct sqlite_dest *s, const char *sql, struct error *err)
+{
+	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_fail(s, "", err);
+	return 0;
+}
+
+int
+sqlite_query(struct sqlite_dest *s, const char *sql, const char *const *texts,
+    size_t count, sqlite3_stmt **out, struct error *err)
+{
+	*out = NULL;
+	if (sqlite3_prepare_v2(s->db, sql, -1, out, NULL) != SQLITE_OK)
+		return sqlite_fail(s, "", err);
+	for (size_t i = 0; i < count; i++) {
+		if (sqlite3_bind_text(*out, (int)i + 1, texts[i], -1,
+		        SQLITE_TRANSIENT) != SQLITE_OK) {
+			sqlite_fail(s, "", err);
+			sqlite3_finalize(*out);
+			*out = NULL;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+sqlite_step(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err)
+{
+	switch (sqlite3_step(q)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return sqlite_fail(s, "", err);
+	}
+}
+
+int
+sqlite_run(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err)
+{
+	int rc = sqlite_step(s, q, err);
+
+	sqlite3_finalize(q);
+	return rc < 0 ? -1 : 0;
+}
+
+void
+sqlite_column(sqlite3_stmt *q, int i, struct buf *out)
+{
+	const void *text = sqlite3_column_blob(q, i);
+
+	if (text)
+		buf_add(out, text, (size_t)sqlite3_column_bytes(q, i));
+}
+
+int
+sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
+    struct error *err)
+{
+	sqlite3_stmt *q;
+	int rc;
+
+	if (sqlite_query(s,
+	        "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') "
+	        "AND name = ?1 COLLATE NOCASE",
+	        &name, 1, &q, err) < 0)
+		return -1;
+	rc = sqlite_step(s, q, err);
+	*found = rc > 0;
+	sqlite3_finalize(q);
+	return rc < 0 ? -1 : 0;
+}
+
+/* SQLAlchemy's sqlite:///relative and sqlite:////absolute are understood; all
+ * else is a path as it stands. */
+static const char *
+path_of(const char *rest)
+{
+	return !strncmp(rest, "///", 3) ? rest + 3 : rest;
+}
+
+static int
+open_database(struct sqlite_dest *s, const struct dest_settings *set,
+    struct error *err)
+{
+	int flags = set->read_only ? SQLITE_OPEN_READONLY
+	                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	double wait = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
+	char pragma[64];
+
+	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
+	        NULL) != SQLITE_OK)
+		return s->db ? sqlite_fail(s, "", err)
+		             : error_set(err, ERR_IO, "out of memory");
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db,
+	    wait > 2e6 ? 2000000000 : (int)(wait * 1e3));
+	snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", CACHE_KIB);
+	return sqlite_exec(s, pragma, err);
+}
+
+static void
+sqlite_close(struct dest *d)
+{
+	struct sqlite_dest *s = (struct sqlite_dest *)d;
+	struct stat st;
+
+	sqlite_rows_forget(s);
+	sqlite3_close(s->db);
+	if (s->created && stat(s->path, &st) == 0 && st.st_size == 0)
+		unlink(s->path);
+	free(s->feed_cells);
+	free(s->path);
+	free(s);
+}
+
+static struct dest *
+sqlite_open(const char *rest, const struct dest_settings *set,
+    struct error *err)
+{
+	struct sqlite_dest *s;
+	const char *path = path_of(rest);
+	struct stat st;
+	bool exists;
+
+	if (!*path || !strncmp(path, "//", 2)) {
+		error_set(err, ERR_USAGE, "expected sqlite:FILE");
+		return NULL;
+	}
+	exists = stat(path, &st) == 0;
+	if (exists && S_ISDIR(st.st_mode)) {
+		error_set(err, ERR_IO, "is a directory");
+		return NULL;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->path = xstrdup(path);
+	s->created = !exists;
+	if (set->read_only && !exists)
+		return &s->base;
+	if (open_database(s, set, err) < 0 || sqlite_rows_init(s, err) < 0) {
+		sqlite_close(&s->base);
+		return NULL;
+	}
+	return &s->base;
+}
+
+static int
+sqlite_begin(struct dest *d, struct error *err)
+{
+	return sqlite_exec((struct sqlite_dest *)d, "BEGIN IMMEDIATE", err);
+}
+
+static int
+sqlite_commit(struct dest *d, struct error *err)
+{
+	return sqlite_exec((struct sqlite_dest *)d, "COMMIT", err);
+}
+
+static void
+sqlite_rollback(struct dest *d)
+{
+	struct sqlite_dest *s = (struct sqlite_dest *)d;
+
+	if (s->db && !sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite_rows_forget(s);
+}
+
+extern const struct dest_ops dest_sqlite;
+const struct dest_ops dest_sqlite = {
+	.scheme = "sqlite",
+	.form = "sqlite:FILE",
+	.values = { true, true, true },
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.stored_schema = sqlite_stored_schema,
+	.stored_state = sqlite_stored_state,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.has_version = sqlite_has_version,
+	.add_version = sqlite_add_version,
+	.migrate = sqlite_migrate,
+	.empty = sqlite_empty,
+	.insert = sqlite_insert,
+	.marked = sqlite_marked,
+	.mark = sqlite_mark,
+	.each_mark = sqlite_each_mark,
+	.unmark = sqlite_unmark,
+	.has_load = sqlite_has_load,
+	.add_load = sqlite_add_load,
+};

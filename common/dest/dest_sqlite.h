@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dest_sqlite: what the files of the SQLite destination share; for them only.
+ *
+ * Shape:  dest_sqlite.c holds the connection and transactions, _meta the
+ *         tables that dlt keeps, _tables what creates and changes tables,
+ *         _rows the insert.
+ */
+#ifndef DLT_DEST_SQLITE_H
+#define DLT_DEST_SQLITE_H
+
+#include "common/dest/dest.h"
+
+#include <sqlite3.h>
+
+struct sqlite_dest {
+	struct dest base;
+	sqlite3 *db; /* NULL: read only, and there is no such file */
+	char *path;
+	bool created; /* by us: removed again when it stays empty */
+
+	/* the insert in progress (dest_sqlite_rows.c) */
+	const struct rows *feed;
+	size_t feed_row;
+	const struct cell **feed_cells; /* by column; of the current row */
+	size_t feed_cap;
+	sqlite3_stmt *insert;
+	const struct table *insert_table;
+};
+
+/* Fill err from the connection's last error; always returns -1. */
+int sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err);
+
+int sqlite_exec(struct sqlite_dest *s, const char *sql, struct error *err);
+
+/* Prepare and bind texts (NULL binds null); the caller finalizes. */
+int
+sqlite_query(struct sqlite_dest *s, const char *sql, const char *const *texts,
+    size_t count, sqlite3_stmt **out, struct error *err);
+
+/* One step: 1 a row, 0 the end, -1. */
+int sqlite_step(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err);
+
+/* Run a statement without result, then finalize it. */
+int sqlite_run(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err);
+
+/* Append text column i; nothing for null. */
+void sqlite_column(sqlite3_stmt *q, int i, struct buf *out);
+
+int sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
+    struct error *err);
+
+/* dest_sqlite_meta.c */
+int sqlite_stored_schema(struct dest *d, const char *schema_name,
+    struct buf *json, bool *found, struct error *err);
+int sqlite_stored_state(struct dest *d, const char *pipeline_name,
+    struct buf *doc, bool *found, struct error *err);
+int sqlite_has_version(struct dest *d, const char *hash, bool *found,
+    struct error *err);
+int sqlite_add_version(struct dest *d, const struct schema *schema,
+    struct error *err);
+int sqlite_marked(struct dest *d, const char *load_id, const char *job_id,
+    struct buf *checksum, uint64_t *rows, struct error *err);
+int sqlite_mark(struct dest *d, const struct dest_mark *m, struct error *err);
+int sqlite_each_mark(struct dest *d, const char *load_id,
+    void (*f)(const struct dest_mark *m, void *arg), void *arg,
+    struct error *err);
+int sqlite_unmark(struct dest *d, const char *load_id, struct error *err);
+int sqlite_has_load(struct dest *d, const char *load_id,
+    const char *schema_name, bool *found, struct error *err);
+int sqlite_add_load(struct dest *d, const char *load_id,
+    const struct schema *schema, struct error *err);
+
+/* dest_sqlite_tables.c */
+int sqlite_migrate(struct dest *d, const struct table *t, struct buf *added,
+    struct error *err);
+int sqlite_empty(struct dest *d, const struct table *t, struct error *err);
+
+/* dest_sqlite_rows.c */
+int sqlite_rows_init(struct sqlite_dest *s, struct error *err);
+void sqlite_rows_forget(struct sqlite_dest *s); /* the cached statement */
+int sqlite_insert(struct dest *d, const struct rows *rows, size_t *bad,
+    struct error *err);
+
+#endif
