@@ -3,7 +3,7 @@
 
 load helper
 
-# A package of random rows: lanes ROWS SEED [BLANKS]
+# A package of random rows: package DIR ROWS SEED
 package() {
   mkdir -p "$1/new_jobs"
   python3 "$SOURCE_DIR/tests/random_rows.py" "$2" "$3" \
@@ -11,11 +11,12 @@ package() {
   cp "$(only "$GOLDEN/flat/step1/extracted")/schema.json" "$1/"
 }
 
+# Small blocks give many workers something to disagree about.
 lanes_agree() {
   package "in-$2" "$1" "$2"
   dlt-normalize -q --deterministic -j 1 -o "fast-$2" "in-$2" &&
     DLT_TEST_LANE=slow dlt-normalize -q --deterministic -j 1 -o "slow-$2" "in-$2" &&
-    dlt-normalize -q --deterministic -j 3 -o "many-$2" "in-$2" &&
+    DLT_TEST_BLOCK=3000 dlt-normalize -q --deterministic -j 3 -o "many-$2" "in-$2" &&
     diff -r "fast-$2" "slow-$2" && diff -r "fast-$2" "many-$2"
 }
 

@@ -158,6 +158,22 @@ report(const struct wiring *w)
 	buf_release(&b);
 }
 
+/* For tests only: one lane, or small blocks. */
+static void
+test_settings(struct normalize_settings *set)
+{
+	set->block_size = IO_BLOCK;
+#ifdef DLT_TEST_HOOKS
+	const char *lane = getenv("DLT_TEST_LANE");
+	const char *block = getenv("DLT_TEST_BLOCK");
+
+	if (lane && strcmp(lane, "slow") == 0)
+		set->lane = LANE_SLOW;
+	if (block)
+		set->block_size = strtoul(block, NULL, 10);
+#endif
+}
+
 static int
 run(struct config *c, struct opt_list *operands, struct error *err)
 {
@@ -180,11 +196,7 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 	}
 	if (check_options(&w, err) || stdin_is_terminal(&w, err))
 		return -1;
-#ifdef DLT_TEST_HOOKS
-	if (getenv("DLT_TEST_LANE") &&
-	    strcmp(getenv("DLT_TEST_LANE"), "slow") == 0)
-		w.set.lane = LANE_SLOW;
-#endif
+	test_settings(&w.set);
 	if (wiring_run(&w, err))
 		return -1;
 	report(&w);

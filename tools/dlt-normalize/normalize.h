@@ -32,6 +32,7 @@ struct normalize_settings {
 	const char *format;
 	struct writer_settings rotation;
 	size_t max_memory;
+	size_t block_size; /* of input; IO_BLOCK but in tests */
 	bool deterministic;
 	enum lane lane;
 	const struct target *target;

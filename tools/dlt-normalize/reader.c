@@ -17,6 +17,7 @@ struct reader {
 	struct item *head, **tail;
 	struct item *spare; /* items with their blocks' memory */
 	unsigned blocks, depth;
+	size_t block_size;
 	bool stop;
 	bool joined;
 	/* of the job being read; only the thread uses these */
@@ -99,7 +100,7 @@ job_unref(struct job *job)
 void
 item_free(struct reader *r, struct item *it)
 {
-	bool keep = it->kind == ITEM_BLOCK && it->block.cap <= IO_BLOCK;
+	bool keep = it->kind == ITEM_BLOCK && it->block.cap <= r->block_size;
 
 	free(it->name);
 	free(it->data);
@@ -173,7 +174,8 @@ block_fill(struct reader *r, struct block *b, struct error *err)
 
 	b->len = 0;
 	b->in_array = r->in_array;
-	block_reserve(b, r->carry_len > IO_BLOCK ? r->carry_len : IO_BLOCK);
+	block_reserve(b,
+	    r->carry_len > r->block_size ? r->carry_len : r->block_size);
 	if (r->carry_len)
 		memcpy(b->data, r->carry, r->carry_len);
 	b->len = r->carry_len;
@@ -331,12 +333,13 @@ reader_main(void *arg)
 }
 
 struct reader *
-reader_new(struct package_in *in, unsigned depth)
+reader_new(struct package_in *in, unsigned depth, size_t block_size)
 {
 	struct reader *r = xcalloc(1, sizeof(*r));
 
 	r->in = in;
 	r->depth = depth;
+	r->block_size = block_size;
 	r->tail = &r->head;
 	pthread_mutex_init(&r->mutex, NULL);
 	pthread_cond_init(&r->ready, NULL);

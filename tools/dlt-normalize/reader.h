@@ -58,8 +58,10 @@ struct item {
 
 struct reader;
 
-/* Takes over `in`. depth: how many blocks may be under way at once. */
-struct reader *reader_new(struct package_in *in, unsigned depth);
+/* Takes over `in`. depth: how many blocks may be under way at once; a block is
+ * larger than block_size only where a row is. */
+struct reader *
+reader_new(struct package_in *in, unsigned depth, size_t block_size);
 struct item *reader_next(struct reader *r); /* waits */
 void item_free(struct reader *r, struct item *it);
 void reader_free(struct reader *r); /* also stops early */
