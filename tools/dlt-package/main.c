@@ -1,9 +1,117 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
 #include "common/msg.h"
+#include "common/output.h"
+#include "tools/dlt-package/look.h"
+
+static struct {
+	struct opt_common common;
+	const char *format;
+} cfg;
+
+static const struct opt options[] = {
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Output", NULL },
+	{ 0, "format", "json|mermaid|dot", OPT_STRING, &cfg.format,
+	    "how `schema` writes the schema", NULL },
+	OPT_COMMON(cfg.common, "normalize.workers"),
+};
+
+static const struct opt_spec spec = {
+	.tool = "dlt-package",
+	.summary = "looks into load packages",
+	.usage = "ls|info|verify|schema [OPTION]... [PACKAGE]\n"
+	         "cat TABLE [PACKAGE]\n"
+	         "why TABLE.COLUMN [PACKAGE]\n"
+	         "seal PACKAGE\n"
+	         "COMMAND -p NAME [LOAD_ID]\n",
+	.examples = "dlt-package ls -p github\n"
+	            "dlt-package cat events extracted | head\n"
+	            "dlt-extract events=FILE | dlt-package info\n",
+	.options = options,
+	.count = ARRAY_LEN(options),
+};
+
+struct command {
+	const char *name;
+	int (*run)(const struct look *l, struct error *err);
+	const char *subject; /* what stands behind the name, or NULL */
+};
+
+static const struct command commands[] = {
+	{ "ls", do_ls, NULL },
+	{ "info", do_info, NULL },
+	{ "cat", do_cat, "a TABLE" },
+	{ "verify", do_verify, NULL },
+	{ "seal", do_seal, NULL },
+	{ "schema", do_schema, NULL },
+	{ "why", do_why, "a TABLE.COLUMN" },
+};
+
+static const struct command *
+find_command(const char *name, struct error *err)
+{
+	const char *names[ARRAY_LEN(commands)], *near;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		names[i] = commands[i].name;
+		if (strcmp(name, names[i]) == 0)
+			return &commands[i];
+	}
+	near = opt_nearest(name, names, ARRAY_LEN(names));
+	error_set(err, ERR_USAGE, "unknown command \"%s\"%s%s%s", name,
+	    near ? "; did you mean \"" : "; see dlt-package --help",
+	    near ? near : "", near ? "\"?" : "");
+	return NULL;
+}
+
+static int
+run(const struct opt_list *operands, struct error *err)
+{
+	struct look l = { .pipeline = cfg.common.pipeline,
+		.format = cfg.format,
+		.json = cfg.common.json };
+	const struct command *c;
+	size_t at = 1;
+
+	if (!operands->count)
+		return error_set(err, ERR_USAGE,
+		    "a command is missing; see dlt-package --help");
+	c = find_command(operands->items[0], err);
+	if (!c)
+		return -1;
+	if (c->subject && at == operands->count)
+		return error_set(err, ERR_USAGE, "%s needs %s", c->name,
+		    c->subject);
+	if (c->subject)
+		l.subject = operands->items[at++];
+	if (at < operands->count)
+		l.package = operands->items[at++];
+	if (at < operands->count)
+		return error_set(err, ERR_USAGE,
+		    "%s: \"%s\" is one operand too many", c->name,
+		    operands->items[at]);
+	if (l.format && c->run != do_schema)
+		return error_set(err, ERR_USAGE,
+		    "--format is an option of schema only");
+	return c->run(&l, err);
+}
 
 int
 main(int argc, char **argv)
 {
-	msg_init("dlt-package");
-	return msg_close(EXIT_DONE);
+	struct opt_list operands = { 0 };
+	struct error err = { 0 };
+	int status = EXIT_DONE;
+
+	if (opt_begin(&spec, &cfg.common, argc, argv, &operands, &status)) {
+		signals_init();
+		if (run(&operands, &err))
+			status = msg_fail(&err);
+	}
+	opt_list_release(&operands);
+	opt_common_release(&cfg.common);
+	signal_reraise();
+	return msg_close(status);
 }

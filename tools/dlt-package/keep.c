@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* verify, seal and why. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/msg.h"
+#include "tools/dlt-package/look.h"
+
+static void
+say_verified(const struct look *l, const char *what)
+{
+	struct buf b = { 0 };
+	struct jsonw w;
+
+	if (!l->json) {
+		msg_info("%s: undamaged", what);
+		return;
+	}
+	jsonw_init(&w, &b, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "package");
+	jsonw_str(&w, what);
+	jsonw_key(&w, "verified");
+	jsonw_bool(&w, true);
+	jsonw_end_object(&w);
+	puts(buf_str(&b));
+	buf_release(&b);
+}
+
+/* Reading a job to its end checks it against the manifest. */
+static int
+verify_visit(void *arg, struct package_in *in, enum package_event event,
+    const struct package_entry *e, struct error *err)
+{
+	char block[65536];
+	long n = 1;
+
+	(void)arg;
+	(void)e;
+	while (event == PACKAGE_JOB && n > 0)
+		n = package_in_read(in, block, sizeof(block), err);
+	return n < 0 ? -1 : 0;
+}
+
+int
+do_verify(const struct look *l, struct error *err)
+{
+	char *path = look_path(l, err);
+	int rc;
+
+	if (!path)
+		return -1;
+	rc = strcmp(path, "-") == 0 ? look_walk(l, verify_visit, NULL, err)
+	                            : package_verify(path, err);
+	if (!rc)
+		say_verified(l, path);
+	free(path);
+	return rc;
+}
+
+int
+do_seal(const struct look *l, struct error *err)
+{
+	char *path;
+	int rc;
+
+	if (!l->pipeline && (!l->package || strcmp(l->package, "-") == 0))
+		return error_set(err, ERR_USAGE,
+		    "seal needs the directory of a package");
+	path = look_path(l, err);
+	if (!path)
+		return -1;
+	rc = package_seal(path, err);
+	free(path);
+	return rc;
+}
+
+/* ---- why ---- */
+
+struct why {
+	const struct look *look;
+	const char *column; /* in subject, behind the table's name */
+	size_t table_len;
+	size_t found;
+	bool recorded; /* the package has a provenance */
+};
+
+static void
+print_place(const struct json *r)
+{
+	const struct json *value = json_get(r, "value");
+	long long line = json_get_int(r, "line", 0);
+
+	printf("%s.%s\t%s\t%s:%lld:%lld", json_get_str(r, "table", ""),
+	    json_get_str(r, "column", ""), json_get_str(r, "data_type", ""),
+	    json_get_str(r, "input", ""),
+	    line ? line : json_get_int(r, "row", 0),
+	    json_get_int(r, "byte", 0));
+	if (value && value->kind == JSON_STRING)
+		printf("\tvalue %.*s", (int)value->raw_len, value->raw);
+	if (json_get_str(r, "instead_of", NULL))
+		printf("\tcould not enter %s; --column %s.%s:%s at extract "
+		       "would avoid it",
+		    json_get_str(r, "instead_of", ""),
+		    json_get_str(r, "table", ""),
+		    json_get_str(r, "instead_of", ""),
+		    json_get_str(r, "data_type", ""));
+	putchar('\n');
+}
+
+static int
+why_line(struct why *y, const char *line, size_t len, struct error *err)
+{
+	struct json_doc doc = { 0 };
+	const char *table;
+	int rc = json_parse(&doc, line, len, err);
+
+	if (!rc) {
+		table = json_get_str(doc.root, "table", "");
+		if (strlen(table) == y->table_len &&
+		    memcmp(table, y->look->subject, y->table_len) == 0 &&
+		    strcmp(json_get_str(doc.root, "column", ""), y->column) ==
+		        0) {
+			y->found++;
+			if (y->look->json)
+				printf("%.*s\n", (int)len, line);
+			else
+				print_place(doc.root);
+		}
+	}
+	json_release(&doc);
+	return rc;
+}
+
+static int
+why_visit(void *arg, struct package_in *in, enum package_event event,
+    const struct package_entry *e, struct error *err)
+{
+	struct why *y = arg;
+	const char *p, *end, *stop;
+
+	(void)in;
+	if (event != PACKAGE_FILE || strcmp(e->name, "provenance.jsonl") != 0)
+		return 0;
+	y->recorded = true;
+	for (p = e->data, end = p + e->len; p < end; p = stop + 1) {
+		stop = memchr(p, '\n', (size_t)(end - p));
+		if (!stop)
+			stop = end;
+		if (stop > p && why_line(y, p, (size_t)(stop - p), err))
+			return error_prefix(err, "provenance.jsonl: ");
+	}
+	return 0;
+}
+
+int
+do_why(const struct look *l, struct error *err)
+{
+	const char *dot = strchr(l->subject, '.');
+	struct why y = { .look = l };
+
+	if (!dot || dot == l->subject || !dot[1])
+		return error_set(err, ERR_USAGE, "\"%s\" is no TABLE.COLUMN",
+		    l->subject);
+	y.table_len = (size_t)(dot - l->subject);
+	y.column = dot + 1;
+	if (look_walk(l, why_visit, &y, err))
+		return -1;
+	if (y.found)
+		return 0;
+	return error_set(err, ERR_DATA, "%s: %s", l->subject,
+	    y.recorded ? "this package did not create that column"
+	               : "the package has no provenance.jsonl: no column was "
+	                 "created, or Python dlt wrote it");
+}
