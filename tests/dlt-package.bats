@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# dlt-package: its commands on packages of Python dlt, and errors.
+
+load helper
+
+nested() {
+  only "$GOLDEN/nested/step1/$1"
+}
+
+# A copy that may be changed.
+copy_of() {
+  cp -r "$(nested "$1")" pk
+  chmod -R u+w pk
+}
+
+@test "info: tables with rows, bytes and files" {
+  run --separate-stderr -0 dlt-package info "$(nested normalized)"
+  [ -z "$stderr" ]
+  [[ ${lines[1]} == "kind     normalized" ]]
+  [[ ${lines[2]} == "schema   golden" ]]
+  assert_line --regexp '^ +3 +[0-9]+ +1  orders__lines$'
+}
+
+@test "info --json has stable keys" {
+  run -0 dlt-package info --json "$(nested extracted)"
+  assert_output --regexp '^\{"load_id":"[0-9.]+","kind":"extracted","schema_name":"golden","sealed":false,"tables":\[\{"table":"_dlt_pipeline_state","rows":1,"bytes":[0-9]+,"files":1\},\{"table":"orders","rows":3,"bytes":[0-9]+,"files":1\}\]\}$'
+}
+
+@test "ls: the jobs of a package" {
+  run -0 dlt-package ls "$(nested normalized)"
+  [ "${#lines[@]}" -eq 6 ]
+  assert_line --regexp '^ +3 +[0-9]+  orders\.[0-9a-f]{10}\.0\.jsonl$'
+  run -0 dlt-package ls --json "$(nested normalized)"
+  assert_output --regexp '^\{"load_id":"[^"]+","jobs":\[\{"job":"[^"]+","table":"[^"]+","rows":1,"bytes":[0-9]+\}'
+}
+
+@test "ls -p: the packages of a pipeline by state" {
+  w=data/pipelines/p
+  mkdir -p $w/normalize/extracted/3.0 $w/load/normalized/2.0 $w/load/loaded/1.0
+  run -0 dlt-package ls -p p
+  assert_output "$(printf 'extracted   3.0\nnormalized  2.0\nloaded      1.0')"
+  run -0 dlt-package ls --json -p $w/
+  assert_output '{"pipeline":"p","packages":[{"load_id":"3.0","state":"extracted","path":"data/pipelines/p/normalize/extracted/3.0"},{"load_id":"2.0","state":"normalized","path":"data/pipelines/p/load/normalized/2.0"},{"load_id":"1.0","state":"loaded","path":"data/pipelines/p/load/loaded/1.0"}]}'
+}
+
+@test "-p NAME means the newest package, -p NAME ID that one" {
+  w=data/pipelines/p/load/normalized
+  mkdir -p $w
+  id=$(basename "$(nested normalized)")
+  cp -r "$(nested normalized)" $w
+  run -0 dlt-package info -p p
+  assert_line "load id  $id"
+  run -0 dlt-package info -p p "$id"
+  assert_line "load id  $id"
+  fails 1 dlt-package info -p p 9.9
+  assert_output 'dlt-package: error: pipeline "p" has no package 9.9'
+}
+
+@test "cat: arrays become rows, one a line" {
+  run -0 dlt-package cat orders "$(nested extracted)"
+  [ "${#lines[@]}" -eq 3 ]
+  dlt-package cat orders "$(nested extracted)" |
+    "${PYTHON:-python3}" -c 'import json, sys; print([json.loads(x)["id"] for x in sys.stdin])' >ids
+  [ "$(cat ids)" = '[1, 2, 3]' ]
+}
+
+@test "cat: compressed files, several of a table" {
+  run -0 dlt-package cat orders__lines "$(nested normalized)"
+  [ "${#lines[@]}" -eq 3 ]
+  for case in gzipped rotation; do
+    for package in "$GOLDEN/$case"/step1/normalized/*; do
+      dlt-package info --json "$package" >info
+      table=$(sed 's/.*"table":"\([a-z]*\)","rows".*/\1/' info)
+      rows=$("${PYTHON:-python3}" -c 'import json, sys
+print(sum(t["rows"] for t in json.load(open("info"))["tables"] if t["table"] == sys.argv[1]))' "$table")
+      [ "$(dlt-package cat "$table" "$package" | wc -l)" -eq "$rows" ]
+    done
+  done
+}
+
+@test "cat: brackets, quotes and line ends inside rows" {
+  copy_of extracted
+  rm pk/new_jobs/*
+  printf '[{"a":"}]\\"{["},\n{"b":[1,{"c":[]}],\n"d":{}}]\n[]\n{"e":1}' \
+    >pk/new_jobs/orders.0123456789.0.typed-jsonl
+  run -0 dlt-package cat orders pk
+  assert_output "$(printf '%s\n' '{"a":"}]\"{["}' '{"b":[1,{"c":[]}], "d":{}}' '{"e":1}')"
+}
+
+@test "cat: a job file that ends inside a row" {
+  copy_of extracted
+  printf '[{"a":1},{"b' >pk/new_jobs/orders.0123456789.0.typed-jsonl
+  fails 1 dlt-package cat orders pk
+  assert_output 'dlt-package: error: orders.0123456789.0.typed-jsonl: ends inside a row'
+}
+
+@test "cat: an unknown table" {
+  fails 1 dlt-package cat order "$(nested normalized)"
+  [[ $output == *'no table "order"'* ]]
+}
+
+@test "cat: a reader that goes away is no error" {
+  copy_of extracted
+  for _ in $(seq 20000); do
+    echo '{"a":"0123456789012345678901234567890123456789"}'
+  done >pk/new_jobs/orders.0123456789.0.typed-jsonl
+  run --separate-stderr bash -c \
+    'dlt-package cat orders pk | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}'
+  [ "$status" -eq 141 ]
+  [ -z "$stderr" ]
+}
+
+@test "seal, then verify; a change is found" {
+  copy_of normalized
+  fails 1 dlt-package verify pk
+  quiet dlt-package seal pk
+  quiet dlt-package verify pk
+  run -0 dlt-package verify --json pk
+  assert_output '{"package":"pk","verified":true}'
+  for file in pk/new_jobs/orders.*; do
+    sed -i 's/Ada/Eve/' "$file"
+  done
+  fails 1 dlt-package verify pk
+  [[ $output == *orders.* ]]
+  quiet dlt-package seal pk
+  quiet dlt-package verify pk
+}
+
+@test "schema: json, mermaid, dot" {
+  run -0 dlt-package schema "$(nested normalized)"
+  assert_line '  "name": "golden",'
+  run -0 dlt-package schema --format mermaid "$(nested normalized)"
+  assert_line --index 0 erDiagram
+  assert_line '    orders ||--o{ orders__lines : _dlt_parent_id'
+  run -0 dlt-package schema --format dot "$(nested normalized)"
+  assert_line --partial '"orders__lines" -> "orders";'
+  fails 2 dlt-package schema --format xml "$(nested normalized)"
+}
+
+@test "why: what created a column" {
+  copy_of normalized
+  echo '{"table":"t","column":"a__v_text","data_type":"text","input":"x.jsonl","row":3,"line":3,"byte":40,"value":"\"u\"","instead_of":"a"}' >pk/provenance.jsonl
+  run -0 dlt-package why t.a__v_text pk
+  [[ $output == *'x.jsonl:3:40'* && $output == *'--column t.a:text'* ]]
+  run -0 dlt-package why --json t.a__v_text pk
+  [[ $output == '{"table":"t","column":"a__v_text"'* ]]
+  fails 1 dlt-package why t.b pk
+  fails 2 dlt-package why t pk
+  rm pk/provenance.jsonl
+  fails 1 dlt-package why t.b pk
+  [[ $output == *'no provenance.jsonl'* ]]
+}
+
+@test "wrong usage is status 2, with a hint" {
+  fails 2 dlt-package inof "$(nested normalized)"
+  assert_output 'dlt-package: error: unknown command "inof"; did you mean "info"?'
+  fails 2 dlt-package -q
+  fails 2 dlt-package cat
+  fails 2 dlt-package info a b
+  fails 2 dlt-package seal -
+  fails 2 dlt-package info --format dot a
+}
+
+@test "what is no package" {
+  fails 1 dlt-package info nothing
+  [[ $output == *nothing* ]]
+  run bash -c 'echo hello | dlt-package info'
+  [ "$status" -eq 1 ]
+  run bash -c 'dlt-package info </dev/null'
+  [ "$status" -eq 1 ]
+  fails 1 dlt-package ls -p nobody
+}
