@@ -4,6 +4,8 @@
 #include "common/output.h"
 #include "tools/dlt-extract/extract.h"
 
+#include <malloc.h>
+
 static struct extract_options cfg;
 
 static const char usage[] = "[options] [NAME=]INPUT...\n"
@@ -108,6 +110,10 @@ main(int argc, char **argv)
 {
 	int status = EXIT_USAGE;
 
+#ifdef M_MMAP_THRESHOLD
+	/* What one huge row took goes back to the system. */
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
 	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
 		signals_init();
 		status = run();

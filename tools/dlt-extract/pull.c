@@ -212,7 +212,7 @@ pull_run(struct pull *p, struct error *err)
 			if (rc < 0)
 				return -1;
 			if (rc == 1) {
-				i++;
+				rows_trim(active[i++]->rows);
 				continue;
 			}
 			rows_free(active[i]->rows);

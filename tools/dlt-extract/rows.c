@@ -67,29 +67,41 @@ bad(const struct rows *r, size_t pos, const char *what, struct error *err)
 	    (unsigned long long)(r->base + pos - from + 1), what);
 }
 
+/* Move what is unread to the start of a window of `cap` bytes. */
+static void
+move_window(struct rows *r, size_t cap)
+{
+	size_t left = r->end - r->start;
+
+	if (left != 0)
+		memmove(r->win, r->win + r->start, left);
+	if (cap != r->cap)
+		r->win = xrealloc(r->win, cap);
+	r->cap = cap;
+	r->base += r->start;
+	r->start = 0;
+	r->end = left;
+	memset(r->win + r->end, 0, SCAN_SLACK);
+}
+
 /* Room for `more` bytes behind `end`, with the slack that the scanner needs. */
 static void
 make_room(struct rows *r, size_t more)
 {
-	size_t left = r->end - r->start, need = left + more + SCAN_SLACK;
-	char *win = r->win;
+	size_t need = r->end - r->start + more + SCAN_SLACK;
 
 	if (r->cap - r->end >= more + SCAN_SLACK && r->cap != 0)
 		return;
-	/* A window that grew for one huge row is not kept. */
-	if (need > r->cap || need < r->cap / 8) {
-		win = xmalloc(need * 2);
-		r->cap = need * 2;
-	}
-	if (left != 0)
-		memmove(win, r->win + r->start, left);
-	if (win != r->win) {
-		free(r->win);
-		r->win = win;
-	}
-	r->base += r->start;
-	r->start = 0;
-	r->end = left;
+	move_window(r, need > r->cap ? need + need / 8 : r->cap);
+}
+
+void
+rows_trim(struct rows *r)
+{
+	size_t left = r->end - r->start;
+
+	if (r->mode != MODE_PAGE && r->cap > 8 * IO_BLOCK && left < r->cap / 4)
+		move_window(r, left + IO_BLOCK);
 }
 
 /* One more block of this input. */
@@ -406,6 +418,7 @@ page_value(struct rows *r, struct row *row)
 int
 rows_next(struct rows *r, struct row *row, struct error *err)
 {
+	rows_trim(r);
 	for (;;) {
 		int rc;
 

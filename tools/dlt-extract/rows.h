@@ -34,6 +34,8 @@ struct rows;
 struct rows *rows_new(struct feed *feed); /* borrows the feed */
 /* 1: a row; 0: no more; -1. */
 int rows_next(struct rows *r, struct row *row, struct error *err);
+/* The last row is not needed any more: give back memory that it took. */
+void rows_trim(struct rows *r);
 void rows_free(struct rows *r);
 
 #endif

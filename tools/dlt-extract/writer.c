@@ -12,8 +12,8 @@
 
 #define LINE_BYTES  ((size_t)256 << 10)
 #define BLOCK_BYTES (IO_BLOCK - LINE_BYTES / 2)
-#define OPEN_BYTES  ((size_t)16 << 20) /* of blocks that are being filled */
-#define HELD_BYTES  ((size_t)24 << 20) /* of job files that a stream holds */
+#define OPEN_BYTES  ((size_t)12 << 20) /* of blocks that are being filled */
+#define HELD_BYTES  ((size_t)12 << 20) /* of job files that a stream holds */
 
 struct origin {
 	const char *input;
@@ -368,10 +368,34 @@ end_item(struct lane *l, struct error *err)
 	return 0;
 }
 
+/* A huge row gets a block of its own, in memory that fits, when no other block
+ * is under way: it exists in the input window, here and compressed. */
+static int
+make_way(struct lane *l, size_t len, struct error *err)
+{
+	struct writer *w = l->w;
+	int rc = 1;
+
+	if (len < 2 * IO_BLOCK)
+		return 0;
+	if (end_block(l, false, false, err) < 0)
+		return -1;
+	while (rc == 1)
+		rc = write_next(w, true, err);
+	if (rc < 0)
+		return -1;
+	buf_release(&l->buf);
+	l->buf.cap = len + 8;
+	l->buf.data = xmalloc(l->buf.cap);
+	return 0;
+}
+
 int
 lane_add(struct lane *l, const struct row *row, bool end_of_item,
     struct error *err)
 {
+	if (make_way(l, row->len, err) < 0)
+		return -1;
 	append_row(l, row);
 	l->item_rows++;
 	if (l->w->spec.settings.file_max_bytes != 0)
