@@ -69,10 +69,11 @@ copy_of() {
   [ "${#lines[@]}" -eq 3 ]
   for case in gzipped rotation; do
     for package in "$GOLDEN/$case"/step1/normalized/*; do
-      dlt-package info --json "$package" >info
-      table=$(sed 's/.*"table":"\([a-z]*\)","rows".*/\1/' info)
+      # shellcheck disable=SC2094
+      dlt-package info --json "$package" >info.json
+      table=$(sed 's/.*"table":"\([a-z]*\)","rows".*/\1/' info.json)
       rows=$("${PYTHON:-python3}" -c 'import json, sys
-print(sum(t["rows"] for t in json.load(open("info"))["tables"] if t["table"] == sys.argv[1]))' "$table")
+print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"] == sys.argv[1]))' "$table")
       [ "$(dlt-package cat "$table" "$package" | wc -l)" -eq "$rows" ]
     done
   done
@@ -104,6 +105,7 @@ print(sum(t["rows"] for t in json.load(open("info"))["tables"] if t["table"] == 
   for _ in $(seq 20000); do
     echo '{"a":"0123456789012345678901234567890123456789"}'
   done >pk/new_jobs/orders.0123456789.0.typed-jsonl
+  # shellcheck disable=SC2016
   run --separate-stderr bash -c \
     'dlt-package cat orders pk | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}'
   [ "$status" -eq 141 ]
