@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Options, help and man pages say the same, in all four tools.
+# Options, help, man pages and completion say the same, in all four tools.
 
 load helper
 
@@ -41,20 +41,77 @@ wrong_option() {
   each_tool wrong_option
 }
 
-# Options as the man page lists them: .It Fl x , Fl \-name
+# Options as the man page lists them, "-x --name" with what there is of both:
+# .It Fl x , Fl \-name Ar ARG  or  .It Fl \-name  or  .It Fl x
 man_options() {
-  sed -n 's/^\.It Fl //p' "$SOURCE_DIR/man/$1.1" |
-    tr ' ' '\n' | sed -n 's/^\\-//p' | sort -u
+  sed -n 's/^\.It Fl //p' "$SOURCE_DIR/man/$1.1" | awk '{
+    short = $1 ~ /^\\-/ ? "" : "-" $1
+    long = short == "" ? $1 : $2 == "," && $3 == "Fl" ? $4 : ""
+    gsub(/\\-/, "-", long)
+    print short " " (long == "" ? "" : "-" long)
+  }' | sort
 }
 
 documented() {
-  "$1" --list-options | cut -f2 | sed -n 's/^--//p' | sort -u >listed
+  "$1" --list-options | awk -F '\t' '$1 != "-c" || $2 != "" {print $1 " " $2}' |
+    sort >listed
   man_options "$1" >in-man
-  diff listed in-man
+  [ -s listed ] && diff listed in-man
 }
 
-@test "the man page documents each long option, and no other" {
+@test "the man page documents each option once, and no other" {
   each_tool documented
+}
+
+# The argument's name, too: what stands behind the last macro of the line.
+arguments() {
+  "$1" --list-options | awk -F '\t' '$2 != "" {print $2 " " $3}' | sort >listed
+  sed -n 's/^\.It Fl //p' "$SOURCE_DIR/man/$1.1" | sed 's/^. , Fl //; s/ Ar / /
+    s/\\-/-/g; /^-/!d; s/^/-/; / /!s/$/ /' | sort >in-man
+  [ -s listed ] && diff listed in-man
+}
+
+@test "the man page names each argument as --help does" {
+  each_tool arguments
+}
+
+settings() {
+  local key
+  [ "$1" != dlt-package ] || return 0
+  "$1" --list-options | cut -f 5 | sort -u | while read -r key; do
+    [ -z "$key" ] || grep -qE "^\.It Va ([a-z.]*\.)?$key( |$)" \
+      "$SOURCE_DIR/man/$1.1" || {
+      echo "$key"
+      exit 1
+    }
+  done
+}
+
+@test "the man page has each setting under CONFIGURATION" {
+  each_tool settings
+}
+
+@test "man pages are free of mandoc's complaints" {
+  command -v mandoc >/dev/null || skip 'mandoc is not installed'
+  local page
+  for page in "$SOURCE_DIR"/man/*.[157]; do
+    # whether other manuals are installed is not the page's business
+    run bash -c 'mandoc -Tlint -Wstyle "$1" 2>&1 |
+      grep -v "referenced manual not found\|outdated mandoc.db"' - "$page"
+    assert_output ''
+  done
+}
+
+@test "man pages refer to what is there" {
+  local ref name section
+  sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1.\2/p' "$SOURCE_DIR"/man/*.[157] |
+    grep '^dlt' | sort -u >refs
+  while read -r ref; do
+    [ -e "$SOURCE_DIR/man/$ref" ] || {
+      echo "$ref"
+      false
+    }
+  done <refs
 }
 
 @test "without arguments on a terminal: usage of at most 15 lines, status 2" {
@@ -66,4 +123,24 @@ documented() {
     [[ ${lines[0]} == *dlt-extract*dlt-normalize*dlt-load* ]] ||
       [[ ${lines[1]} == *dlt-extract*dlt-normalize*dlt-load* ]]
   done
+}
+
+# complete WORD...: what completion offers for the last word.
+complete_words() {
+  bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+    _dlt_tools "$1"; printf "%s\n" "${COMPREPLY[@]}"' - \
+    "$SOURCE_DIR/tools/completion.bash" "$@"
+}
+
+completes() {
+  complete_words "$1" --ve >offered
+  printf '%s\n' --verbose --version | diff - offered
+}
+
+@test "completion offers the options that the tool lists" {
+  each_tool completes
+  run complete_words dlt-package v
+  assert_output verify
+  run complete_words dlt-extract ev
+  assert_output ''
 }

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# Every example runs: of the README, of the man pages, and the quick start.
+
+load helper
+
+# Each example runs in a directory of its own with a few files, as
+# bash -euo pipefail FILE, and is quiet on standard error.
+run_examples() {
+  local file n=0
+  for file in "$1"/*.sh; do
+    [ -e "$file" ] || return 1
+    n=$((n + 1))
+    prepare "work-$n"
+    (cd "work-$n" && env DLT_DATA_DIR="$PWD/data" bash -euo pipefail "$file") \
+      >out 2>err </dev/null || {
+      echo "failed: $(cat "$file")"
+      cat err
+      return 1
+    }
+    [ ! -s err ] || {
+      echo "said something: $(cat "$file")"
+      cat err
+      return 1
+    }
+  done
+}
+
+# What the examples find in their directory.
+prepare() {
+  mkdir -p "$1/logs"
+  (
+    cd "$1"
+    cat >events.jsonl <<'END'
+{"id": 1, "type": "push", "payload": {"size": 2, "commits": [{"sha": "c1", "message": "one"}, {"sha": "c2", "message": "two"}]}}
+{"id": 2, "type": "watch", "payload": {"action": "started"}}
+{"id": 3, "type": "push", "payload": {"size": 1, "commits": [{"sha": "c3", "message": "a secret"}]}}
+END
+    echo '{"id": 4, "type": "fork", "payload": {"forkee": {"id": 9}}}' \
+      >more-events.jsonl
+    printf '{"id": %d, "name": "%s"}\n' 1 ann 2 bob >users.json
+    for i in 1 2 3; do
+      gzip <events.jsonl >"logs/$i.jsonl.gz"
+    done
+    gzip <events.jsonl >events.jsonl.gz
+    ln -s "$SOURCE_DIR/examples" examples
+  )
+}
+
+# The literal displays of a man page, one file each: man_examples PAGE DIR
+man_examples() {
+  mkdir -p "$2"
+  awk -v dir="$2" '
+    /^\.Bd -literal/ { n++; inside = 1; next }
+    /^\.Ed/ { inside = 0; next }
+    inside {
+      gsub(/\\e/, "\\"); gsub(/\\-/, "-"); gsub(/\\&/, "")
+      print > sprintf("%s/%02d.sh", dir, n)
+    }' "$SOURCE_DIR/man/$1"
+}
+
+# The indented blocks of the README that call one of the tools.
+readme_examples() {
+  mkdir -p "$1"
+  awk -v dir="$1" '
+    /^    / { text = text substr($0, 5) "\n"; next }
+    text != "" { if (text ~ /^dlt-/) printf "%s", text > sprintf("%s/%02d.sh", dir, ++n); text = "" }
+    ' "$SOURCE_DIR/README.md"
+}
+
+page() {
+  man_examples "$1" examples-of-page
+  [ "$(ls examples-of-page | wc -l)" -ge "$2" ]
+  run_examples "$PWD/examples-of-page"
+}
+
+@test "examples of dlt-extract(1)" {
+  page dlt-extract.1 6
+}
+
+@test "examples of dlt-normalize(1)" {
+  page dlt-normalize.1 5
+}
+
+@test "examples of dlt-load(1)" {
+  page dlt-load.1 4
+}
+
+@test "examples of dlt-package(1)" {
+  page dlt-package.1 6
+}
+
+@test "examples of dlt(7)" {
+  page dlt.7 9
+}
+
+@test "dlt-package(5) has none" {
+  man_examples dlt-package.5 examples-of-page
+  [ -z "$(ls examples-of-page)" ]
+}
+
+@test "examples of the README" {
+  readme_examples examples-of-readme
+  [ "$(ls examples-of-readme | wc -l)" -ge 4 ]
+  run_examples "$PWD/examples-of-readme"
+}
+
+# The first example of each --help is the pipeline itself.
+@test "the README's three wirings leave the same rows" {
+  readme_examples examples-of-readme
+  run_examples "$PWD/examples-of-readme"
+  sqlite_dump work-2/events.db >pipes
+  [ -s pipes ]
+  sqlite_dump work-3/events.db | diff pipes -
+  sqlite_dump work-4/events.db | diff pipes -
+}
+
+@test "the quick start, with the tools of this build" {
+  mkdir -p tree/tests
+  cp -r "$SOURCE_DIR/examples" tree/
+  rm -f tree/examples/quickstart.db
+  cp "$SOURCE_DIR/tests/deps.sh" tree/tests/
+  quiet tree/examples/quickstart --build "${BUILD_DIR:?set by meson}" >out
+  grep -q '  dlt-extract events=' out
+  grep -qE '^ +60 rows  events$' out
+  grep -qE '^ +[1-9][0-9]* rows  events__payload__commits$' out
+  grep -qE '_dlt_loads' out
+  grep -q 'duckdb/duckdb' out
+}
+
+@test "the three commands that the quick start prints can be pasted" {
+  mkdir -p tree/tests
+  cp -r "$SOURCE_DIR/examples" tree/
+  rm -f tree/examples/quickstart.db
+  cp "$SOURCE_DIR/tests/deps.sh" tree/tests/
+  tree/examples/quickstart --build "$BUILD_DIR" >out
+  sqlite_dump tree/examples/quickstart.db >first
+  rm tree/examples/quickstart.db
+  sed -n '/to be pasted/,/^The tables/p' out | grep '^  ' >pasted.sh
+  (cd tree && bash -euo pipefail ../pasted.sh)
+  sqlite_dump tree/examples/quickstart.db | diff first -
+}
+
+@test "the quick start refuses what it does not know" {
+  fails 2 "$SOURCE_DIR/examples/quickstart" --help
+}
