@@ -540,6 +540,7 @@ void
 schema_standard_table(struct schema *s, const char *name)
 {
 	struct table *t = schema_table(s, name);
+	char *quoted = json_quoted(name);
 
 	if (!t)
 		t = schema_attach(s, table_new(name));
@@ -547,7 +548,8 @@ schema_standard_table(struct schema *s, const char *name)
 	hints_release(&t->hints);
 	free(t->parent);
 	t->parent = NULL;
-	set_text(t, "name", name);
+	hints_set(&t->hints, "name", quoted);
+	free(quoted);
 	hints_set(&t->hints, "columns", PLACE_ONLY);
 	for (size_t i = 0; i < ARRAY_LEN(standards); i++)
 		if (strcmp(standards[i].table, name) == 0)
