@@ -1,9 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/msg.h"
+#include "common/opt.h"
+#include "common/output.h"
+#include "tools/dlt-load/run.h"
+
+static struct load_options cfg;
+
+static const char usage[] = "[options] [DESTINATION] [PACKAGE...]";
+
+static const char examples[] =
+    "dlt-extract events=events.jsonl | dlt-normalize | dlt-load sqlite:my.db\n"
+    "dlt-load sqlite:my.db pkg\n"
+    "dlt-load -p shop sqlite:shop.db\n"
+    "dlt-normalize -p shop --print | dlt-load -p shop sqlite:shop.db -T -";
+
+/* clang-format off */
+static const struct opt options[] = {
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Packages", NULL },
+	{ 'T', "packages-from", "FILE|-", OPT_STRING, &cfg.packages_from,
+	    "load the packages whose paths FILE holds, one a line", NULL },
+	{ 0, "print", NULL, OPT_FLAG, &cfg.print,
+	    "print the path of each loaded package", NULL },
+	{ '0', "null", NULL, OPT_FLAG, &cfg.zero,
+	    "paths, read or printed, are ended by NUL bytes", NULL },
+	OPT_COMMON(cfg.common, "load.workers"),
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Settings without an option", NULL },
+	{ 0, "load.delete_completed_jobs", "BOOL", OPT_KEY, NULL,
+	    "remove the jobs of loaded packages", NULL },
+	{ 0, "load.raise_on_failed_jobs", "BOOL", OPT_KEY, NULL,
+	    "abort a package when one of its jobs is bad", NULL },
+};
+/* clang-format on */
+
+static const struct opt_spec spec = {
+	.tool = "dlt-load",
+	.usage = usage,
+	.examples = examples,
+	.options = options,
+	.count = ARRAY_LEN(options),
+	.summary = "load normalized packages into a destination",
+};
 
 int
 main(int argc, char **argv)
 {
-	msg_init("dlt-load");
-	return msg_close(EXIT_DONE);
+	struct error err = { 0 };
+	int status = EXIT_USAGE;
+
+	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
+		signals_init();
+		status = EXIT_DONE;
+		if (load_run(&cfg, &err) < 0)
+			status = msg_fail(&err);
+		signal_reraise();
+	}
+	opt_list_release(&cfg.operands);
+	opt_common_release(&cfg.common);
+	return msg_close(status);
 }

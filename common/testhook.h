@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * testhook: named points at which a test kills the process, as a power failure
+ * would: DLT_TEST_FAIL=NAME:N raises SIGKILL at the N-th pass of NAME. Only in
+ * builds with -Dtest_hooks=true; else nothing.
+ */
+#ifndef DLT_TESTHOOK_H
+#define DLT_TESTHOOK_H
+
+#ifdef DLT_TEST_HOOKS
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void
+test_hook(const char *name, int *passes)
+{
+	const char *want = getenv("DLT_TEST_FAIL");
+	size_t len = strlen(name);
+
+	if (want && !strncmp(want, name, len) && want[len] == ':' &&
+	    ++*passes == atoi(want + len + 1))
+		raise(SIGKILL);
+}
+
+#define TEST_HOOK(name)                    \
+	do {                               \
+		static int passes_;        \
+		test_hook(name, &passes_); \
+	} while (0)
+#else
+#define TEST_HOOK(name) \
+	do {            \
+	} while (0)
+#endif
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-load/load.h"
+
+#include "common/mem.h"
+#include "common/msg.h"
+#include "common/output.h"
+#include "common/testhook.h"
+#include "tools/dlt-load/rowpipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void
+load_reset(struct loader *l)
+{
+	l->dest->ops->rollback(l->dest);
+	free(l->load_id);
+	l->load_id = NULL;
+	schema_free(l->schema);
+	l->schema = NULL;
+	free(l->emptied);
+	l->emptied = NULL;
+	l->emptied_count = l->emptied_cap = 0;
+	l->rows = l->jobs = 0;
+	buf_release(&l->done);
+}
+
+int
+load_begin(struct loader *l, const char *load_id, struct error *err)
+{
+	uint64_t rows;
+
+	load_reset(l);
+	l->load_id = xstrdup(load_id);
+	return l->dest->ops->marked(l->dest, load_id, "", &l->done, &rows, err);
+}
+
+/* Tables are found by name without regard to case in SQLite and elsewhere. */
+static int
+compare_tables(const void *a, const void *b)
+{
+	return strcasecmp((*(struct table *const *)a)->name,
+	    (*(struct table *const *)b)->name);
+}
+
+int
+load_schema(struct loader *l, struct schema *s, struct error *err)
+{
+	struct table **sorted = xcalloc(s->table_count + 1, sizeof(*sorted));
+	int rc = 0;
+
+	if (l->schema && strcmp(l->schema->name, s->name) != 0)
+		rc = error_set(err, ERR_DATA,
+		    "schema.json: the schema changes its name");
+	for (size_t i = 0; i < l->emptied_count; i++) {
+		struct table *t = schema_table(s, l->emptied[i]->name);
+
+		if (!t)
+			rc = error_set(err, ERR_DATA,
+			    "schema.json: table \"%s\" has vanished",
+			    l->emptied[i]->name);
+		l->emptied[i] = t;
+	}
+	schema_free(l->schema);
+	l->schema = s;
+	memcpy(sorted, s->tables, s->table_count * sizeof(*sorted));
+	qsort(sorted, s->table_count, sizeof(*sorted), compare_tables);
+	for (size_t i = 1; i < s->table_count && !rc; i++)
+		if (!compare_tables(&sorted[i - 1], &sorted[i]))
+			rc = error_set(err, ERR_DATA,
+			    "tables \"%s\" and \"%s\" differ in case only",
+			    sorted[i - 1]->name, sorted[i]->name);
+	free(sorted);
+	return rc;
+}
+
+const struct table *
+load_table(struct loader *l, const struct job_name *job, bool *skip,
+    bool *replace, struct error *err)
+{
+	const struct table *t = schema_table(l->schema, job->table), *root;
+	char *how;
+
+	if (!t) {
+		error_set(err, ERR_DATA, "the schema has no table \"%s\"",
+		    job->table);
+		return NULL;
+	}
+	if (strcmp(job->format, "jsonl") &&
+	    strcmp(job->format, "typed-jsonl")) {
+		error_set(err, ERR_DATA,
+		    "table \"%s\": jobs of format %s cannot be loaded into "
+		    "%s; normalize with --format jsonl",
+		    t->name, job->format, l->dest->ops->form);
+		return NULL;
+	}
+	root = schema_root(l->schema, t);
+	how = hints_get_str(&root->hints, "write_disposition");
+	*skip = how && !strcmp(how, "skip");
+	*replace = how && !strcmp(how, "replace");
+	if (how && !*skip && !*replace && strcmp(how, "append") != 0) {
+		error_set(err, ERR_REMOTE,
+		    "table \"%s\": write disposition \"%s\" is not supported "
+		    "by %s yet; nothing was loaded",
+		    t->name, how, l->dest->ops->form);
+		t = NULL;
+	}
+	free(how);
+	return t;
+}
+
+/* ---- jobs ---- */
+
+static int
+insert_batch(struct loader *l, const struct batch *b, const char *name,
+    struct error *err)
+{
+	size_t bad;
+
+	if (signal_pending())
+		return error_set(err, ERR_QUIET, "interrupted");
+	TEST_HOOK("load_batch");
+	if (l->dest->ops->insert(l->dest, &b->rows, &bad, err) < 0) {
+		if (bad >= b->rows.row_count)
+			return error_prefix(err, "%s: ", name);
+		return error_prefix(err, "%s:%llu: ", name,
+		    (unsigned long long)b->rows.rows[bad].line);
+	}
+	return 0;
+}
+
+static int
+insert_all(struct loader *l, struct rowpipe *p, const char *name,
+    uint64_t *rows, struct error *err)
+{
+	struct batch *b;
+	int more;
+
+	while ((more = rowpipe_next(p, &b, err)) > 0) {
+		*rows += b->rows.row_count;
+		if (insert_batch(l, b, name, err) < 0)
+			return -1;
+		rowpipe_done(p, b);
+	}
+	return more < 0 ? error_prefix(err, "%s:", name) : 0;
+}
+
+static void
+tell_job(const struct loader *l, const struct load_job *job, uint64_t rows)
+{
+	msg_info("%s: %s: %llu rows", l->load_id, job->id,
+	    (unsigned long long)rows);
+}
+
+int
+load_job(struct loader *l, const struct load_job *job, struct error *err)
+{
+	struct dest_mark mark = { l->load_id, job->id, NULL, 0 };
+	struct rowpipe *p = rowpipe_start(job->source, job->arg, job->table,
+	    &l->dest->ops->values, job->typed);
+	int rc = -1;
+
+	if (insert_all(l, p, job->name, &mark.rows, err) < 0)
+		goto out;
+	mark.checksum = rowpipe_checksum(p);
+	if (job->expect && strcmp(job->expect, mark.checksum) != 0) {
+		error_set(err, ERR_DATA,
+		    "%s: is not what the manifest says; if it was changed on "
+		    "purpose: dlt-package seal",
+		    job->name);
+		goto out;
+	}
+	if (l->dest->ops->mark(l->dest, &mark, err) < 0)
+		goto out;
+	l->rows += mark.rows;
+	l->jobs++;
+	tell_job(l, job, mark.rows);
+	rc = 0;
+out:
+	rowpipe_free(p);
+	return rc;
+}
+
+int
+load_checksum(zin_source source, void *arg, char out[65], struct error *err)
+{
+	struct rowpipe *p = rowpipe_start(source, arg, NULL, NULL, false);
+	struct batch *b;
+	int rc = rowpipe_next(p, &b, err);
+
+	if (rc == 0)
+		memcpy(out, rowpipe_checksum(p), 65);
+	rowpipe_free(p);
+	return rc;
+}
+
+/* ---- tables ---- */
+
+static bool
+is_emptied(const struct loader *l, const struct table *t)
+{
+	for (size_t i = 0; i < l->emptied_count; i++)
+		if (l->emptied[i] == t)
+			return true;
+	return false;
+}
+
+int
+load_empty(struct loader *l, const struct table *t, struct error *err)
+{
+	const struct table *root = schema_root(l->schema, t);
+
+	for (size_t i = 0; i < l->schema->table_count; i++) {
+		struct table *each = l->schema->tables[i];
+
+		if (schema_root(l->schema, each) != root || is_emptied(l, each))
+			continue;
+		if (l->dest->ops->empty(l->dest, each, err) < 0)
+			return -1;
+		l->emptied = xgrow(l->emptied, &l->emptied_cap,
+		    l->emptied_count + 1, sizeof(*l->emptied));
+		l->emptied[l->emptied_count++] = each;
+	}
+	return 0;
+}
+
+int
+load_migrate(struct loader *l, const struct table *t, struct buf *added,
+    struct error *err)
+{
+	return l->dest->ops->migrate(l->dest, t, added, err);
+}
+
+int
+load_migrate_own(struct loader *l, struct buf *added, struct error *err)
+{
+	for (size_t i = 0; i < l->schema->table_count; i++) {
+		const struct table *t = l->schema->tables[i];
+
+		if (!strncmp(t->name, "_dlt", 4) &&
+		    load_migrate(l, t, added, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+load_version(struct loader *l, struct error *err)
+{
+	bool found;
+
+	if (l->dest->ops->has_version(l->dest, l->schema->hash, &found, err) <
+	    0)
+		return -1;
+	return found ? 0 : l->dest->ops->add_version(l->dest, l->schema, err);
+}
+
+/* ---- the end ---- */
+
+static void
+add_mark(const struct dest_mark *m, void *arg)
+{
+	hash_update(arg, m->job_id, strlen(m->job_id));
+	hash_update(arg, " ", 1);
+	hash_update(arg, m->checksum, strlen(m->checksum));
+	hash_update(arg, "\n", 1);
+}
+
+int
+load_finish(struct loader *l, struct error *err)
+{
+	const struct dest_ops *ops = l->dest->ops;
+	struct hash *h = hash_sha256_new();
+	char fingerprint[65];
+	struct dest_mark done = { l->load_id, "", fingerprint, l->rows };
+	bool found;
+	int rc = ops->each_mark(l->dest, l->load_id, add_mark, h, err);
+
+	hash_final_hex(h, fingerprint);
+	if (rc < 0 ||
+	    ops->has_load(l->dest, l->load_id, l->schema->name, &found, err) <
+	        0 ||
+	    (!found && ops->add_load(l->dest, l->load_id, l->schema, err) < 0))
+		return -1;
+	if (ops->unmark(l->dest, l->load_id, err) < 0)
+		return -1;
+	return ops->mark(l->dest, &done, err);
+}
+
+int
+load_same(struct loader *l, const char *fingerprint, struct error *err)
+{
+	if (!strcmp(buf_str(&l->done), fingerprint))
+		return 0;
+	return error_set(err, ERR_REMOTE,
+	    "another package with the load id %s has been loaded already",
+	    l->load_id);
+}
+
+void
+load_tell(struct loader *l, const char *path, const char *status)
+{
+	msg_info("%s: %s, %llu rows", l->load_id, status,
+	    (unsigned long long)l->rows);
+	if (l->print && path) {
+		fputs(path, stdout);
+		putchar(l->zero ? '\0' : '\n');
+		fflush(stdout);
+	}
+	if (!l->report)
+		return;
+	jsonw_object(l->report);
+	jsonw_key(l->report, "load_id");
+	jsonw_str(l->report, l->load_id);
+	jsonw_key(l->report, "schema_name");
+	jsonw_str(l->report, l->schema ? l->schema->name : NULL);
+	jsonw_key(l->report, "status");
+	jsonw_str(l->report, status);
+	jsonw_key(l->report, "jobs");
+	jsonw_int(l->report, (long long)l->jobs);
+	jsonw_key(l->report, "rows");
+	jsonw_int(l->report, (long long)l->rows);
+	if (path) {
+		jsonw_key(l->report, "path");
+		jsonw_str(l->report, path);
+	}
+	jsonw_end_object(l->report);
+}

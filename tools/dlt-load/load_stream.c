@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A package from a stream is one transaction, committed after its manifest has
+ * been verified: it is loaded wholly or not at all.
+ */
+#include "tools/dlt-load/load.h"
+
+#include "common/hash.h"
+#include "common/mem.h"
+#include "common/testhook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Jobs of a package that is in the destination already: only to compare. */
+struct seen_job {
+	char *id;
+	char checksum[65];
+};
+
+struct streaming {
+	struct loader *l;
+	struct package_in *in;
+	bool open; /* a package has begun and is not complete */
+	struct seen_job *seen;
+	size_t seen_count, seen_cap;
+};
+
+static void
+forget_seen(struct streaming *s)
+{
+	for (size_t i = 0; i < s->seen_count; i++)
+		free(s->seen[i].id);
+	s->seen_count = 0;
+}
+
+static int
+begin_package(struct streaming *s, const char *load_id, struct error *err)
+{
+	struct loader *l = s->l;
+
+	forget_seen(s);
+	if (load_begin(l, load_id, err) < 0)
+		return -1;
+	s->open = true;
+	return l->done.len ? 0 : l->dest->ops->begin(l->dest, err);
+}
+
+static int
+take_file(struct streaming *s, const struct package_entry *e, struct error *err)
+{
+	struct schema *schema;
+
+	if (strcmp(e->name, "schema.json") != 0)
+		return 0;
+	schema = schema_parse(e->data, e->len, err);
+	if (!schema)
+		return error_prefix(err, "schema.json: ");
+	return load_schema(s->l, schema, err);
+}
+
+static int
+note_seen(struct streaming *s, const char *id, struct error *err)
+{
+	struct seen_job *j;
+
+	s->seen = xgrow(s->seen, &s->seen_cap, s->seen_count + 1,
+	    sizeof(*s->seen));
+	j = &s->seen[s->seen_count];
+	if (load_checksum(package_in_read, s->in, j->checksum, err) < 0)
+		return -1;
+	j->id = xstrdup(id);
+	s->seen_count++;
+	return 0;
+}
+
+static int
+load_entry(struct streaming *s, const struct package_entry *e, const char *id,
+    struct error *err)
+{
+	struct loader *l = s->l;
+	struct load_job job = { e->name, id, NULL, NULL, false, package_in_read,
+		s->in };
+	bool skip, replace;
+
+	if (!l->schema)
+		return error_set(err, ERR_DATA, "%s comes before a schema.json",
+		    e->name);
+	job.table = load_table(l, &e->job, &skip, &replace, err);
+	if (!job.table)
+		return -1;
+	job.typed = !strcmp(e->job.format, "typed-jsonl");
+	if (skip)
+		job.table = NULL;
+	else if (load_migrate(l, job.table, NULL, err) < 0)
+		return -1;
+	if (replace && load_empty(l, job.table, err) < 0)
+		return -1;
+	return load_job(l, &job, err);
+}
+
+static int
+take_job(struct streaming *s, const struct package_entry *e, struct error *err)
+{
+	char *id = job_id_format(&e->job);
+	int rc = s->l->done.len ? note_seen(s, id, err)
+	                        : load_entry(s, e, id, err);
+
+	free(id);
+	return rc;
+}
+
+static int
+compare_seen(const void *a, const void *b)
+{
+	return strcmp(((const struct seen_job *)a)->id,
+	    ((const struct seen_job *)b)->id);
+}
+
+static int
+compare_done(struct streaming *s, struct error *err)
+{
+	struct hash *h = hash_sha256_new();
+	char fingerprint[65];
+
+	if (s->seen_count)
+		qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
+	for (size_t i = 0; i < s->seen_count; i++) {
+		hash_update(h, s->seen[i].id, strlen(s->seen[i].id));
+		hash_update(h, " ", 1);
+		hash_update(h, s->seen[i].checksum, 64);
+		hash_update(h, "\n", 1);
+	}
+	hash_final_hex(h, fingerprint);
+	return load_same(s->l, fingerprint, err);
+}
+
+/* A replaced chain may have tables that came with a later schema.json. */
+static int
+empty_rest(struct loader *l, struct error *err)
+{
+	for (size_t i = 0, n = l->emptied_count; i < n; i++)
+		if (load_empty(l, l->emptied[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+complete_package(struct streaming *s, struct error *err)
+{
+	struct loader *l = s->l;
+
+	s->open = false;
+	if (!l->schema)
+		return error_set(err, ERR_DATA,
+		    "the package has no schema.json");
+	if (l->done.len) {
+		if (compare_done(s, err) < 0)
+			return -1;
+		load_tell(l, NULL, "loaded before");
+		return 0;
+	}
+	if (empty_rest(l, err) < 0 || load_migrate_own(l, NULL, err) < 0 ||
+	    load_version(l, err) < 0 || load_finish(l, err) < 0)
+		return -1;
+	TEST_HOOK("load_stream_commit");
+	if (l->dest->ops->commit(l->dest, err) < 0)
+		return -1;
+	TEST_HOOK("load_stream_committed");
+	load_tell(l, NULL, "loaded");
+	return 0;
+}
+
+static int
+take_event(struct streaming *s, enum package_event event,
+    const struct package_entry *e, struct error *err)
+{
+	switch (event) {
+	case PACKAGE_BEGIN:
+		return begin_package(s, e->load_id, err);
+	case PACKAGE_FILE:
+		return take_file(s, e, err);
+	case PACKAGE_JOB:
+		return take_job(s, e, err);
+	case PACKAGE_COMPLETE:
+		return complete_package(s, err);
+	default:
+		return 0;
+	}
+}
+
+int
+load_stream(struct loader *l, int fd, struct error *err)
+{
+	struct streaming s = { .l = l };
+	enum package_event event;
+	struct package_entry e;
+	int rc = -1;
+
+	s.in = package_in_stream(fd, err);
+	if (!s.in)
+		return error_prefix(err, "standard input: ");
+	do {
+		if (package_in_next(s.in, &event, &e, err) < 0 ||
+		    take_event(&s, event, &e, err) < 0)
+			goto out;
+	} while (event != PACKAGE_END_OF_INPUT);
+	rc = s.open ? error_set(err, ERR_DATA, "the stream ends in a package")
+	            : 0;
+out:
+	if (rc < 0 && l->load_id)
+		error_prefix(err, "%s: ", l->load_id);
+	l->dest->ops->rollback(l->dest);
+	package_in_free(s.in);
+	forget_seen(&s);
+	free(s.seen);
+	return rc;
+}

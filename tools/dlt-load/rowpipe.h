@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rowpipe: a thread that reads, hashes, decompresses and decodes one job file
+ * while the caller writes the batches before it.
+ *
+ * Shape:  at most ROWPIPE_BATCHES batches are on their way; a slow writer makes
+ *         the reader wait.
+ * Errors: of reading and decoding, from rowpipe_next().
+ * Owner:  rowpipe_start() -> rowpipe_free(); a batch is the caller's until
+ *         rowpipe_done().
+ */
+#ifndef DLT_LOAD_ROWPIPE_H
+#define DLT_LOAD_ROWPIPE_H
+
+#include "common/hash.h"
+#include "common/zio.h"
+#include "tools/dlt-load/decode.h"
+
+#define ROWPIPE_BATCHES 4
+
+struct rowpipe;
+
+/* table NULL: only hash the bytes; there are no batches. */
+struct rowpipe *rowpipe_start(zin_source source, void *arg,
+    const struct table *table, const struct dest_values *values, bool typed);
+
+/* 1: *b is the next batch; 0: the end; -1. */
+int rowpipe_next(struct rowpipe *p, struct batch **b, struct error *err);
+void rowpipe_done(struct rowpipe *p, struct batch *b);
+
+/* After the end: SHA-256 of the bytes as stored, in hex. */
+const char *rowpipe_checksum(const struct rowpipe *p);
+
+/* Stops the thread, early or not. NULL is legal. */
+void rowpipe_free(struct rowpipe *p);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-load/run.h"
+
+#include "common/config.h"
+#include "common/mem.h"
+#include "common/msg.h"
+#include "common/output.h"
+#include "tools/dlt-load/load.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run {
+	const struct load_options *o;
+	struct config *config;
+	struct workdir workdir;
+	bool has_workdir;
+	char *url;
+	size_t first_package; /* among the operands */
+	double wait;
+	struct loader loader;
+	struct buf report;
+	struct jsonw json;
+};
+
+/* ---- the destination ---- */
+
+static bool
+looks_like_url(const char *s)
+{
+	const char *colon = strchr(s, ':');
+
+	return dest_is_url(s) ||
+	    (colon && access(s, F_OK) < 0 &&
+	        strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+") ==
+	            (size_t)(colon - s));
+}
+
+/* destination.NAME.credentials: a URL. */
+static const char *
+configured(struct run *r, const char *name)
+{
+	struct config_context ctx = { .pipeline = r->o->common.pipeline,
+		.path = { "destination", name },
+		.count = 2 };
+
+	return config_get(r->config, &ctx, "credentials", NULL);
+}
+
+static bool
+set_destination(struct run *r, const char *name)
+{
+	const char *url = NULL;
+
+	if (name && *name)
+		url = looks_like_url(name) ? name : configured(r, name);
+	if (!url || !looks_like_url(url))
+		return false;
+	r->url = xstrdup(url);
+	return true;
+}
+
+static bool
+destination_from_config(struct run *r)
+{
+	static const char *const keys[] = { "destination", "destination_name",
+		"destination_type" };
+	struct config_context ctx = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (set_destination(r,
+		        config_get(r->config, &ctx, keys[i], NULL)))
+			return true;
+	return false;
+}
+
+static int
+destination_from_state(struct run *r, struct error *err)
+{
+	struct state st = { 0 };
+	int rc = workdir_state(&r->workdir, &st, err);
+
+	if (rc == 0 && st.doc.root &&
+	    !set_destination(r,
+	        json_get_str(st.doc.root, "destination_name", NULL)))
+		set_destination(r,
+		    json_get_str(st.doc.root, "destination_type", NULL));
+	state_release(&st);
+	return rc;
+}
+
+static int
+find_destination(struct run *r, struct error *err)
+{
+	const struct opt_list *ops = &r->o->operands;
+	struct stat st;
+
+	if (ops->count && set_destination(r, ops->items[0])) {
+		r->first_package = 1;
+		return 0;
+	}
+	if (ops->count && stat(ops->items[0], &st) < 0)
+		return error_set(err, ERR_USAGE,
+		    "\"%s\" is neither a destination nor a package; a "
+		    "destination is sqlite:FILE or a configured name",
+		    ops->items[0]);
+	if (!r->has_workdir)
+		return error_set(err, ERR_USAGE,
+		    "no destination given; name one, as in sqlite:FILE");
+	if (!destination_from_config(r) && destination_from_state(r, err) < 0)
+		return -1;
+	if (!r->url)
+		return error_set(err, ERR_USAGE,
+		    "no destination given, and neither configuration "
+		    "(destination.NAME.credentials) nor state.json of \"%s\" "
+		    "names one",
+		    r->workdir.name);
+	return 0;
+}
+
+/* ---- packages ---- */
+
+static bool
+is_pending(struct run *r, const char *path, char **real)
+{
+	char *dir, *parent, *slash;
+	bool yes = false;
+
+	*real = NULL;
+	if (!r->has_workdir)
+		return false;
+	parent = xasprintf("%s/load/normalized", r->workdir.path);
+	dir = realpath(parent, NULL);
+	*real = realpath(path, NULL);
+	if (dir && *real && (slash = strrchr(*real, '/')))
+		yes = (size_t)(slash - *real) == strlen(dir) &&
+		    !strncmp(*real, dir, strlen(dir));
+	free(dir);
+	free(parent);
+	return yes;
+}
+
+/* A package that a list names may have been loaded since by another run. */
+static bool
+is_put_away(struct run *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *loaded;
+	bool yes;
+
+	if (!r->has_workdir || access(path, F_OK) == 0)
+		return false;
+	loaded = workdir_package_dir(&r->workdir, STAGE_LOAD,
+	    slash ? slash + 1 : path);
+	yes = access(loaded, F_OK) == 0;
+	free(loaded);
+	return yes;
+}
+
+static int
+load_one(struct run *r, const char *path, struct error *err)
+{
+	char *real;
+	bool pending = is_pending(r, path, &real);
+	struct stat st;
+	int rc = 0;
+
+	if (signal_pending())
+		rc = error_set(err, ERR_QUIET, "interrupted");
+	else if (is_put_away(r, path))
+		msg_info("%s: loaded before", path);
+	else if (stat(path, &st) < 0)
+		rc = error_errno(err, "%s", path);
+	else if (!S_ISDIR(st.st_mode))
+		rc = error_set(err, ERR_USAGE,
+		    "%s: not a package directory; a package stream comes on "
+		    "standard input",
+		    path);
+	else
+		rc = load_directory(&r->loader, pending ? real : path, pending,
+		    err);
+	free(real);
+	return rc;
+}
+
+static int
+load_pending(struct run *r, struct error *err)
+{
+	char **names;
+	size_t count;
+	int rc = 0;
+
+	if (workdir_pending(&r->workdir, STAGE_LOAD, &names, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		char *path = xasprintf("%s/load/normalized/%s", r->workdir.path,
+		    names[i]);
+
+		rc = load_one(r, path, err);
+		free(path);
+	}
+	if (!count)
+		msg_info("nothing to load");
+	workdir_free_names(names, count);
+	return rc;
+}
+
+static int
+load_listed(struct run *r, struct error *err)
+{
+	const char *from = r->o->packages_from;
+	bool is_stdin = !strcmp(from, "-");
+	FILE *f = is_stdin ? stdin : fopen(from, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t len;
+	int rc = 0;
+
+	if (!f)
+		return error_errno(err, "%s", from);
+	while (rc == 0 &&
+	    (len = getdelim(&line, &cap, r->o->zero ? 0 : '\n', f)) > 0) {
+		if (line[len - 1] == (r->o->zero ? 0 : '\n'))
+			line[--len] = '\0';
+		if (len)
+			rc = load_one(r, line, err);
+	}
+	if (rc == 0 && ferror(f))
+		rc = error_errno(err, "%s", from);
+	free(line);
+	if (!is_stdin)
+		fclose(f);
+	return rc;
+}
+
+static int
+load_input(struct run *r, struct error *err)
+{
+	const struct opt_list *ops = &r->o->operands;
+
+	if (ops->count == r->first_package && !r->o->packages_from) {
+		if (r->has_workdir)
+			return load_pending(r, err);
+		if (isatty(STDIN_FILENO))
+			return error_set(err, ERR_USAGE,
+			    "no package given, and standard input is a "
+			    "terminal");
+		return load_stream(&r->loader, STDIN_FILENO, err);
+	}
+	for (size_t i = r->first_package; i < ops->count; i++) {
+		if (!strcmp(ops->items[i], "-")) {
+			if (load_stream(&r->loader, STDIN_FILENO, err) < 0)
+				return -1;
+		} else if (load_one(r, ops->items[i], err) < 0) {
+			return -1;
+		}
+	}
+	return r->o->packages_from ? load_listed(r, err) : 0;
+}
+
+/* ---- settings ---- */
+
+static int
+read_settings(struct run *r, struct error *err)
+{
+	struct config_context load = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL,
+		.section = "load"
+	};
+	long workers = 20, retries = 5;
+
+	r->loader.raise_on_failed = true;
+	if (config_int(r->config, &load, "workers", &workers, err) < 0 ||
+	    config_int(r->config, &load, "raise_on_max_retries", &retries,
+	        err) < 0 ||
+	    config_bool(r->config, &load, "delete_completed_jobs",
+	        &r->loader.delete_completed, err) < 0 ||
+	    config_bool(r->config, &load, "raise_on_failed_jobs",
+	        &r->loader.raise_on_failed, err) < 0)
+		return -1;
+	if (workers < 1)
+		return error_set(err, ERR_USAGE, "load.workers: at least 1");
+	return 0;
+}
+
+static int
+open_pipeline(struct run *r, struct error *err)
+{
+	const char *name = r->o->common.pipeline;
+
+	if (!name)
+		return 0;
+	if (workdir_open(&r->workdir, name, false, err) < 0)
+		return -1;
+	r->has_workdir = true;
+	r->loader.workdir = &r->workdir;
+	if (r->o->common.show_config)
+		return 0;
+	return workdir_lock(&r->workdir, STAGE_LOAD, r->wait, err);
+}
+
+static int
+open_destination(struct run *r, struct error *err)
+{
+	struct dest_settings set = { .wait_s = -1 };
+
+	if (r->o->common.wait)
+		set.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9 : r->wait;
+	r->loader.dest = dest_open(r->url, &set, err);
+	return r->loader.dest ? 0 : -1;
+}
+
+static int
+load_all(struct run *r, struct error *err)
+{
+	int rc;
+
+	if (r->o->common.json) {
+		jsonw_init(&r->json, &r->report, false);
+		jsonw_object(&r->json);
+		jsonw_key(&r->json, "destination");
+		jsonw_str(&r->json, r->url);
+		jsonw_key(&r->json, "packages");
+		jsonw_array(&r->json);
+		r->loader.report = &r->json;
+	}
+	r->loader.print = r->o->print;
+	r->loader.zero = r->o->zero;
+	rc = load_input(r, err);
+	if (rc < 0)
+		error_prefix(err, "%s: ", r->url);
+	if (r->o->common.json) {
+		jsonw_end_array(&r->json);
+		jsonw_key(&r->json, "error");
+		jsonw_str(&r->json, rc < 0 ? err->msg : NULL);
+		jsonw_end_object(&r->json);
+		puts(buf_str(&r->report));
+	}
+	load_reset(&r->loader);
+	return rc;
+}
+
+static int
+run_all(struct run *r, struct error *err)
+{
+	const struct opt_common *c = &r->o->common;
+	const char *unused;
+
+	r->config = config_load(c->directory, err);
+	if (!r->config || config_set_all(r->config, &c->config, err) < 0 ||
+	    opt_wait(c->wait, &r->wait, err) < 0)
+		return -1;
+	if (isinf(r->wait))
+		r->wait = WAIT_FOREVER;
+	if (open_pipeline(r, err) < 0 || read_settings(r, err) < 0)
+		return -1;
+	if (c->show_config) {
+		struct error ignored;
+
+		find_destination(r, &ignored);
+		config_show(r->config, c->json, stdout);
+		return 0;
+	}
+	if (find_destination(r, err) < 0 || open_destination(r, err) < 0)
+		return -1;
+	for (size_t at = 0; (unused = config_unused(r->config, &at));)
+		msg_warn("-c %s: no setting of dlt-load", unused);
+	return load_all(r, err);
+}
+
+int
+load_run(const struct load_options *o, struct error *err)
+{
+	struct run r = { .o = o };
+	int rc = run_all(&r, err);
+
+	dest_close(r.loader.dest);
+	if (r.has_workdir)
+		workdir_close(&r.workdir);
+	config_free(r.config);
+	free(r.url);
+	buf_release(&r.report);
+	return rc;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run: one run of dlt-load: which destination, which packages.
+ */
+#ifndef DLT_LOAD_RUN_H
+#define DLT_LOAD_RUN_H
+
+#include "common/opt.h"
+
+struct load_options {
+	struct opt_common common;
+	struct opt_list operands;
+	const char *packages_from;
+	bool print, zero;
+};
+
+int load_run(const struct load_options *o, struct error *err);
+
+#endif
