@@ -168,3 +168,82 @@ rows_of() {
   run -0 dlt-normalize -j 5 --show-config
   assert_output --regexp 'workers +5 '
 }
+
+# A package whose table t has these hints (JSON to merge into the table), with
+# the lines of standard input.
+merge_package() {
+  rows_package "$1"
+  jq -c --argjson hints "$2" '.tables.t = {columns: {}, write_disposition: "merge",
+    name: "t", resource: "t"} * $hints' "$1/schema.json" >schema
+  mv schema "$1/schema.json"
+}
+
+ids() {
+  jq -r ._dlt_id "$1"/new_jobs/"$2".*.jsonl
+}
+
+@test "scd2: the id of a row is the hash of its content" {
+  merge_package in '{"x-merge-strategy": "scd2", "columns": {"_dlt_id":
+    {"name": "_dlt_id", "nullable": false, "x-row-version": true,
+     "unique": false, "row_key": false}}}' <<<'[{"v":"a","id":1},{"id":1,"v":"a","_dlt_x":2}]'
+  dlt-normalize -q --for sqlite --compression none -o out in
+  [ "$(ids out t | sort -u)" = lknCZL/MuP9QCg ]
+}
+
+@test "upsert: the id of a row is the hash of its key" {
+  merge_package in '{"x-merge-strategy": "upsert", "columns": {"id":
+    {"name": "id", "nullable": false, "primary_key": true}}}' <<<'[{"id":1,"v":"x","l":[1]}]'
+  dlt-normalize -q --for duckdb --compression none -o out in
+  [ "$(ids out t)" = z5jIxXIbUnmbKw ]
+  [ "$(jq -r ._dlt_root_id out/new_jobs/t__l.*.jsonl)" = z5jIxXIbUnmbKw ]
+  merge_package in '{"x-merge-strategy": "upsert", "columns": {"id":
+    {"name": "id", "nullable": false, "primary_key": true}}}' <<<'[{"v":"x"}]'
+  fails 1 dlt-normalize --for duckdb -o out2 in
+  assert_output --partial 'primary key "id"'
+}
+
+@test "merge: child rows carry the id of their root, by either lane" {
+  for lane in fast slow; do
+    merge_package in '{"columns": {"id": {"name": "id", "nullable": false,
+      "primary_key": true}}}' <<<'[{"id":1,"l":[{"m":[1,2]}]},{"id":2,"l":[{"m":[3]}]}]'
+    DLT_TEST_LANE=$lane dlt-normalize -q --deterministic --for sqlite --compression none -o $lane in
+    ids $lane t >want
+    jq -r ._dlt_root_id $lane/new_jobs/t__l__m.*.jsonl | uniq | diff want -
+  done
+  diff -r fast slow
+}
+
+@test "identifiers are shortened for the destination" {
+  long=$(printf 'very_long_%.0s' 1 2 3 4 5 6 7 8)
+  rows_package in <<<"[{\"$long\":1}]"
+  dlt-normalize -q --for postgres -o out in
+  jq -e '.tables.t.columns.very_long_very_long_very_longlkhjnwry_long_very_long_very_longx' out/schema.json
+  fails 2 dlt-normalize --for oracle -o out in
+}
+
+@test "a full disk: named, nothing half written" {
+  run -1 --separate-stderr bash -c 'dlt-normalize "$1" >/dev/full' - "$(package flat)"
+  [[ $stderr == *'No space left'* ]]
+  mkdir old && cp -r "$(package flat)/." old/ && chmod -R u+w old
+  cp -r old kept
+  dlt-extract -o big rows=<(seq 1 200000)
+  run -1 --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 8; dlt-normalize --compression none -o old big'
+  [[ $stderr == *'File too large'* ]]
+  diff -r old kept
+  run ls
+  refute_output --partial tmp
+}
+
+@test "a target on a read-only file system is named" {
+  fails 1 dlt-normalize -o /proc/out "$(package flat)"
+  assert_output --partial /proc
+}
+
+@test "-T takes packages from a list, in a stream of several packages" {
+  printf '%s\n' "$(package flat)" "$(package gzipped)" >list
+  quiet dlt-normalize -T list >stream
+  [ "$(tar tif stream | grep -c manifest.json)" -eq 2 ]
+  printf '%s\0' "$(package flat)" | quiet dlt-normalize -0 -T - -o out
+  compare package "$GOLDEN/flat/step1/normalized" out
+  fails 2 dlt-normalize -o out -T list
+}

@@ -106,6 +106,7 @@ check_options(struct wiring *w, struct error *err)
 		    cfg.format);
 	w->set.format = "jsonl";
 	w->set.target = target_find(cfg.target);
+	w->target_given = cfg.target != NULL;
 	if (!w->set.target)
 		return error_set(err, ERR_USAGE,
 		    "--for: unknown destination \"%s\"", cfg.target);

@@ -283,6 +283,25 @@ choose_codec(struct wiring *w, const struct workdir *wd)
 	free(trace);
 }
 
+/* Without --for: the destination that the pipeline has been used with. */
+static int
+choose_target(struct wiring *w, struct workdir *wd, struct error *err)
+{
+	const struct target *found;
+	struct state st = { 0 };
+
+	if (w->target_given)
+		return 0;
+	if (workdir_state(wd, &st, err))
+		return -1;
+	found = target_find(json_get_str(st.doc.root, "destination_type",
+	    NULL));
+	if (found)
+		w->set.target = found;
+	state_release(&st);
+	return 0;
+}
+
 static int
 run_pipeline(struct wiring *w, const struct opt_list *list, struct error *err)
 {
@@ -296,6 +315,8 @@ run_pipeline(struct wiring *w, const struct opt_list *list, struct error *err)
 	if (workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err))
 		goto out;
 	choose_codec(w, &wd);
+	if (choose_target(w, &wd, err))
+		goto out;
 	if (w->packages_from || list->count) {
 		for (i = 0, rc = 0; i < list->count && !rc; i++)
 			rc = run_pending(w, &wd, last_part(list->items[i]),

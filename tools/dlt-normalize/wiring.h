@@ -18,7 +18,7 @@ struct wiring {
 	bool print, nul;
 	struct opt_list operands;
 	struct normalize_settings set;
-	bool codec_given;
+	bool codec_given, target_given;
 	struct normalize_totals totals;
 };
 
