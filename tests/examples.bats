@@ -29,7 +29,7 @@ run_examples() {
 prepare() {
   mkdir -p "$1/logs"
   (
-    cd "$1"
+    cd "$1" || exit
     cat >events.jsonl <<'END'
 {"id": 1, "type": "push", "payload": {"size": 2, "commits": [{"sha": "c1", "message": "one"}, {"sha": "c2", "message": "two"}]}}
 {"id": 2, "type": "watch", "payload": {"action": "started"}}
