@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/dest/dest_sqlite.h"
+#include "common/dest/dest_sqlite_private.h"
 
 #include "common/mem.h"
 

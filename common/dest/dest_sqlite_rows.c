@@ -4,7 +4,7 @@
  * decoded cells: no binding, one statement for a whole batch; twice as fast as
  * one prepared insert for each row.
  */
-#include "common/dest/dest_sqlite.h"
+#include "common/dest/dest_sqlite_private.h"
 
 #include "common/dest/ddl.h"
 #include "common/mem.h"

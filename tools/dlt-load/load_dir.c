@@ -135,7 +135,7 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 	struct job *job = &d->jobs.items[i];
 	char *path = job_path(&d->jobs, job);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct load_job load = { .name = path,
+	struct load_job load = { .name = path + strlen(d->path) + 1,
 		.id = job->id,
 		.expect = *job->sha256 ? job->sha256 : NULL,
 		.table = d->skip[i] ? NULL : d->tables[i],
@@ -144,7 +144,8 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 		.arg = &fd };
 	int rc;
 
-	rc = fd < 0 ? error_errno(err, "%s", path) : load_job(d->l, &load, err);
+	rc = fd < 0 ? error_errno(err, "%s", load.name)
+	            : load_job(d->l, &load, err);
 	if (fd >= 0)
 		close(fd);
 	free(path);
@@ -225,6 +226,7 @@ fail_unit(struct dir_load *d, size_t i, size_t bad, struct error *err)
 	bool final = why.code == ERR_DATA && bad < d->jobs.count;
 
 	d->l->dest->ops->rollback(d->l->dest);
+	d->l->emptied_count = 0; /* those that were committed are all done */
 	if (!d->pipeline)
 		return -1;
 	if (final) {
@@ -263,6 +265,7 @@ static int
 run_unit(struct dir_load *d, size_t i, struct error *err)
 {
 	const struct job *job = &d->jobs.items[i];
+	uint64_t rows = d->l->rows, jobs = d->l->jobs;
 	size_t bad;
 	int marked = is_marked(d, i, err);
 
@@ -279,8 +282,11 @@ run_unit(struct dir_load *d, size_t i, struct error *err)
 	if (move_unit(d, i, JOBS_NEW, JOBS_STARTED, false, err) < 0)
 		return -1;
 	TEST_HOOK("load_started");
-	if (insert_unit(d, i, &bad, err) < 0)
+	if (insert_unit(d, i, &bad, err) < 0) {
+		d->l->rows = rows;
+		d->l->jobs = jobs;
 		return fail_unit(d, i, bad, err);
+	}
 	return complete_unit(d, i, err);
 }
 

@@ -166,13 +166,17 @@ is_put_away(struct run *r, const char *path)
 }
 
 static int
-load_one(struct run *r, const char *path, struct error *err)
+load_one(struct run *r, const char *given, struct error *err)
 {
-	char *real;
-	bool pending = is_pending(r, path, &real);
+	size_t len = strlen(given);
+	char *path = xstrndup(given, len), *real;
+	bool pending;
 	struct stat st;
 	int rc = 0;
 
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	pending = is_pending(r, path, &real);
 	if (signal_pending())
 		rc = error_set(err, ERR_QUIET, "interrupted");
 	else if (is_put_away(r, path))
@@ -335,7 +339,7 @@ load_all(struct run *r, struct error *err)
 	r->loader.print = r->o->print;
 	r->loader.zero = r->o->zero;
 	rc = load_input(r, err);
-	if (rc < 0)
+	if (rc < 0 && err->code != ERR_DATA)
 		error_prefix(err, "%s: ", r->url);
 	if (r->o->common.json) {
 		jsonw_end_array(&r->json);

@@ -6,8 +6,8 @@
  *         tables that dlt keeps, _tables what creates and changes tables,
  *         _rows the insert.
  */
-#ifndef DLT_DEST_SQLITE_H
-#define DLT_DEST_SQLITE_H
+#ifndef DLT_DEST_SQLITE_PRIVATE_H
+#define DLT_DEST_SQLITE_PRIVATE_H
 
 #include "common/dest/dest.h"
 

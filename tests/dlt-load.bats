@@ -1,0 +1,423 @@
+#!/usr/bin/env bats
+# dlt-load into SQLite: what comes out, the wirings, failures and reruns.
+
+load helper
+
+sql() {
+  python3 - "$@" <<'PY'
+import sqlite3, sys
+con = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True)
+for row in con.execute(sys.argv[2]):
+    print("|".join("" if v is None else str(v) for v in row))
+PY
+}
+
+# A normalized package by hand: package DIR [COLUMNS [DISPOSITION]]; job ROWS
+# go into its one table t.
+package() {
+  mkdir -p "$1/new_jobs"
+  python3 - "$1" "${2:-id:bigint}" "${3:-append}" <<'PY'
+import base64, glob, hashlib, json, os, sys
+path, columns, how = sys.argv[1:]
+gold = glob.glob(os.environ["GOLDEN"] + "/flat/step1/normalized/*/schema.json")[0]
+s = json.load(open(gold))
+t = s["tables"].pop("items")
+t["name"], t["resource"], t["write_disposition"] = "t", "t", how
+t["columns"] = {}
+for c in columns.split(","):
+    name, kind, *hints = c.split(":")
+    t["columns"][name] = {"name": name, "data_type": kind,
+                          "nullable": "not_null" not in hints}
+s["tables"]["t"] = t
+child = {"name": "t__l", "columns": {"value": {"name": "value", "data_type": "bigint", "nullable": True}},
+         "parent": "t", "x-normalizer": {"seen-data": True}}
+s["tables"]["t__l"] = child
+s.pop("version_hash")
+s["version_hash"] = base64.b64encode(hashlib.sha256((columns + how).encode()).digest()).decode()
+json.dump(s, open(path + "/schema.json", "w"))
+PY
+}
+
+# job DIR TABLE N: rows come on stdin
+job() { cat >"$1/new_jobs/$2.000000000$3.0.jsonl"; }
+
+# A pipeline p with one pending package of two jobs.
+pipeline() {
+  printf '{"a":1}\n{"a":2}\n' >a.jsonl
+  printf '{"b":"x"}\n' >b.jsonl
+  dlt-extract -p p a=a.jsonl b=b.jsonl
+  dlt-normalize -p p
+}
+
+hooks() {
+  package hooked
+  job hooked t 1 <<<'{"id":1}'
+  DLT_TEST_FAIL=load_init:1 dlt-load sqlite:hooked.db hooked &&
+    skip "built without -Dtest_hooks=true"
+  return 0
+}
+
+export GOLDEN
+
+@test "golden packages: append and replace cases, step by step" {
+  for case in "$GOLDEN"/*/; do
+    name=$(basename "$case")
+    case $name in merge* | scd2 | numbers) continue ;; esac
+    for step in $(ls -d "$case"/step* | sort -V); do
+      for pkg in "$step"/normalized/*/; do
+        [ -d "$pkg" ] || continue
+        quiet dlt-load "sqlite:$name.db" "$pkg"
+      done
+      [ ! -f "$step/sqlite.json" ] ||
+        compare sqlite "$step/sqlite.json" "$name.db"
+    done
+  done
+}
+
+@test "values are stored as SQLAlchemy stores them" {
+  package p 'id:bigint,d:double,b:bool,ts:timestamp,da:date,ti:time,de:decimal,w:wei,bi:binary,j:json,t:text'
+  cat >row <<'J'
+{"id":-9223372036854775808,"d":1e22,"b":true,"ts":"2024-01-02T03:04:05+00:00","da":"2024-01-02","ti":"01:02:03.5","de":"1.10","w":"1000000000000000000","bi":"YWI=","j":{"a":[1,"é😀\u0001\/",1e22,null]},"t":"a\u0000\"\u00e9"}
+{"id":9,"d":-0.0,"b":false,"ts":"2024-01-02T03:04:05.5","bi":"0x01ff02","d":3,"extra":null}
+J
+  sed -i 's/,"extra":null//' row
+  job p t 1 <row
+  quiet dlt-load sqlite:x.db p
+  run sql x.db "select id, d, b, ts, da, ti, de, typeof(de), w, typeof(w), hex(bi), j, hex(t) from t"
+  assert_line --index 0 '-9223372036854775808|1e+22|1|2024-01-02 03:04:05.000000|2024-01-02|01:02:03.500000|1.1|real|1000000000000000000|integer|6162|{"a": [1, "\u00e9\ud83d\ude00\u0001/", 1e+22, null]}|610022C3A9'
+  assert_line --index 1 '9|3.0|0|2024-01-02 03:04:05.500000||||null||null|01FF02||'
+  run sql x.db "select group_concat(type) from pragma_table_info('t')"
+  assert_output 'BIGINT,DOUBLE,BOOLEAN,DATETIME,DATE,TIME,NUMERIC(38, 9),NUMERIC(38, 0),BLOB,JSON,TEXT'
+}
+
+@test "typed-jsonl is loaded too" {
+  package p 'id:bigint,ts:timestamp,de:decimal,t:text'
+  printf '[{"id":1,"ts":"\xef\x80\xa72024-01-02T03:04:05+00:00","de":"\xef\x80\xa61.5"},\n{"id":2,"t":"x"}]\n[]\n[{"id":3}]\n' |
+    gzip >p/new_jobs/t.0000000001.0.typed-jsonl.gz
+  quiet dlt-load sqlite:x.db p
+  run sql x.db "select * from t"
+  assert_output $'1|2024-01-02 03:04:05.000000|1.5|\n2|||x\n3|||'
+}
+
+@test "bad rows: place and cause, nothing loaded" {
+  while IFS='~' read -r row want; do
+    rm -rf p x.db
+    package p 'id:bigint,t:text,ts:timestamp,n:bigint:not_null'
+    printf '{"id":1,"n":1}\n%s\n' "$row" | job p t 1
+    fails 1 dlt-load sqlite:x.db p
+    assert_output --partial "new_jobs/t.0000000001.0.jsonl:2: $want"
+    run sql x.db "select count(*) from t"
+    assert_output 0
+  done <<'J'
+{"id":1,"n":1~expected ',' or '}'
+{"id":1 "n":1}~expected ',' or '}'
+{"id":01,"n":1}~column "id": expected a value
+{"id":1.5,"n":1}~column "id": bigint cannot hold the number 1.5
+{"id":18446744073709551615,"n":1}~column "id": integer 18446744073709551615 does not fit into 64 bits
+{"id":"1","n":1}~column "id": bigint cannot hold a text
+{"t":1,"n":1}~column "t": text cannot hold the number 1
+{"t":"\ud800","n":1}~column "t": bad escape
+{"t":"a,"n":1}~expected ',' or '}'
+{"t":{"a":1},"n":1}~column "t": holds a nested value, which is not normalized
+{"ts":"today","n":1}~column "ts": "today" is no timestamp
+{"zz":1,"n":1}~"zz" is no column of table "t"
+{"id":1}~NOT NULL constraint failed: t.n
+[1]~expected an object
+{"id":1,"n":1} {}~something follows the row on its line
+J
+}
+
+@test "damaged job file" {
+  package p
+  seq 1 20000 | sed 's/.*/{"id":&}/' | zstd -q >whole
+  head -c 3000 whole >p/new_jobs/t.0000000001.0.jsonl.zst
+  fails 1 dlt-load sqlite:x.db p
+  assert_output --partial 't.0000000001.0.jsonl.zst'
+  run sql x.db 'select count(*) from t'
+  assert_output 0
+}
+
+@test "the same package again is a no-op, another with its load id is refused" {
+  package 1700000000.5
+  job 1700000000.5 t 1 <<<'{"id":1}'
+  quiet dlt-load sqlite:x.db 1700000000.5
+  cp -r 1700000000.5 copy
+  chmod -R a-w copy
+  quiet dlt-load sqlite:x.db 1700000000.5
+  job 1700000000.5 t 1 <<<'{"id":2}'
+  fails 1 dlt-load sqlite:x.db 1700000000.5
+  assert_output --partial 'another package with the load id 1700000000.5'
+  run sql x.db "select group_concat(id), (select count(*) from _dlt_loads), (select count(*) from _dlt_jobs) from t"
+  assert_output '1|1|1'
+}
+
+@test "new columns are added, also when the schema's hash is known" {
+  package one 'id:bigint'
+  job one t 1 <<<'{"id":1}'
+  package two 'id:bigint,v:text:not_null'
+  job two t 1 <<<'{"id":2,"v":"x"}'
+  quiet dlt-load sqlite:x.db one two
+  python3 -c "import sqlite3; c=sqlite3.connect('x.db'); c.execute('alter table t drop column v'); c.commit()"
+  cp -r two three
+  quiet dlt-load sqlite:x.db three
+  run sql x.db 'select id, v from t'
+  assert_output $'1|\n2|\n2|x'
+  run sql x.db 'select count(*) from _dlt_version'
+  assert_output 2
+}
+
+@test "another type than the column has: names both, nothing changed" {
+  package one 'id:bigint,v:bigint'
+  job one t 1 <<<'{"id":1,"v":1}'
+  package two 'id:bigint,w:text,v:text'
+  job two t 1 <<<'{"id":2,"v":"x"}'
+  quiet dlt-load sqlite:x.db one
+  fails 1 dlt-load sqlite:x.db two
+  assert_output --partial 'table "t": column "v" is BIGINT, but the package needs TEXT'
+  assert_output --partial -- '--sync'
+  run sql x.db "select group_concat(name), (select count(*) from t) from pragma_table_info('t')"
+  assert_output 'id,v|1'
+}
+
+@test "identifiers are quoted, and may not differ in case only" {
+  package one 'select:bigint,a"b:text,x;y:bigint'
+  job one t 1 <<<'{"select":1,"a\"b":"q","x;y":2}'
+  quiet dlt-load sqlite:x.db one
+  run sql x.db 'select * from t'
+  assert_output '1|q|2'
+  package two 'Id:bigint,iD:bigint'
+  job two t 1 <<<'{"Id":1}'
+  fails 1 dlt-load sqlite:y.db two
+  assert_output --partial 'columns "Id" and "iD" differ in case only'
+}
+
+@test "merge is refused, skip is not loaded, other formats are named" {
+  package one id:bigint merge
+  job one t 1 <<<'{"id":1}'
+  fails 1 dlt-load sqlite:x.db one
+  assert_output --partial 'table "t": write disposition "merge" is not supported'
+  [ ! -e x.db ]
+  package two id:bigint skip
+  job two t 1 <<<'{"id":1}'
+  quiet dlt-load sqlite:x.db two
+  run sql x.db "select count(*) from sqlite_master where name = 't'"
+  assert_output 0
+  package three
+  touch three/new_jobs/t.0000000001.0.parquet
+  fails 1 dlt-load sqlite:x.db three
+  assert_output --partial 'format parquet'
+}
+
+@test "replace: the whole chain, old rows stay when it fails" {
+  package one id:bigint replace
+  job one t 1 <<<'{"id":1}'
+  job one t__l 2 <<<'{"value":1}'
+  quiet dlt-load sqlite:x.db one
+  package two id:bigint replace
+  job two t 1 <<<'{"id":2}'
+  job two t 2 <<<'{"id":"bad"}'
+  fails 1 dlt-load sqlite:x.db two
+  run sql x.db 'select id, (select count(*) from t__l) from t'
+  assert_output '1|1'
+  job two t 2 <<<'{"id":3}'
+  quiet dlt-load sqlite:x.db two
+  run sql x.db 'select id, (select count(*) from t__l) from t'
+  assert_output $'2|0\n3|0'
+}
+
+@test "stream: whole or not at all" {
+  seq 1 3000 | sed 's/.*/{"id":&,"l":[&]}/' >rows.jsonl
+  dlt-extract --load-id 1700000000.5 t=rows.jsonl | dlt-normalize >stream
+  quiet dlt-load sqlite:x.db <stream
+  quiet dlt-load sqlite:x.db <stream
+  run sql x.db 'select (select count(*) from t), (select count(*) from t__l), (select count(*) from _dlt_loads)'
+  assert_output '3000|3000|1'
+  size=$(stat -c %s stream)
+  for i in 1 700 9000 $((size / 2)) $((size * 3 / 4)); do
+    head -c "$i" stream >cut
+    fails 1 dlt-load sqlite:y.db <cut
+    [ ! -e y.db ]
+  done
+  dlt-extract --load-id 1700000000.5 t=- <<<'{"id":1}' | dlt-normalize >other
+  fails 1 dlt-load sqlite:x.db <other
+  assert_output --partial 'another package with the load id'
+}
+
+@test "rows or nothing on stdin" {
+  fails 1 dlt-load sqlite:x.db <<<'{"a":1}'
+  assert_output --partial 'these look like rows'
+  fails 1 dlt-load sqlite:x.db </dev/null
+  assert_output --partial 'upstream wrote nothing'
+  [ ! -e x.db ]
+}
+
+@test "pipeline: jobs and package move as dlt moves them" {
+  pipeline
+  quiet dlt-load -p p sqlite:x.db
+  loaded=$(only data/pipelines/p/load/loaded)
+  [ "$(cat "$loaded/package_completed.json")" = loaded ]
+  [ -f "$loaded/applied_schema_updates.json" ] && [ ! -e "$loaded/schema_updates.json" ]
+  [ "$(ls "$loaded/completed_jobs" | wc -l)" -eq 3 ]
+  [ -z "$(ls "$loaded/new_jobs" "$loaded/started_jobs" | grep jsonl)" ]
+  [ -z "$(ls data/pipelines/p/load/normalized)" ]
+  quiet dlt-load -p p sqlite:x.db
+}
+
+@test "pipeline: -T, --print, -0, configured destination, delete_completed_jobs" {
+  pipeline
+  fails 2 dlt-load -p p
+  assert_output --partial 'no destination given'
+  mkdir .dlt
+  printf '[destination.wh]\ncredentials = "sqlite:///x.db"\n' >.dlt/secrets.toml
+  find data/pipelines/p/load/normalized -mindepth 1 -maxdepth 1 -print0 >list
+  dlt-load -p p wh -c load.delete_completed_jobs=true -T list -0 --print >out
+  loaded=$(only data/pipelines/p/load/loaded)
+  [ "$(tr '\0' '\n' <out)" -ef "$loaded" ]
+  [ ! -e "$loaded/completed_jobs" ]
+  DESTINATION=wh quiet dlt-load -p p -T list -0
+  DESTINATION=wh quiet dlt-load -p p
+}
+
+@test "pipeline: a bad job aborts the package as dlt does" {
+  pipeline
+  pkg=$(only data/pipelines/p/load/normalized)
+  rm -f "$pkg/manifest.json" "$pkg"/new_jobs/b.*
+  echo '{"b":' >"$pkg/new_jobs/b.0000000002.0.jsonl"
+  fails 1 dlt-load -p p sqlite:x.db
+  loaded=$(only data/pipelines/p/load/loaded)
+  [ "$(cat "$loaded/package_completed.json")" = aborted ]
+  [ -s "$loaded/failed_jobs/b.0000000002.0.jsonl.exception" ]
+  run sql x.db 'select count(*) from _dlt_loads'
+  assert_output 0
+}
+
+@test "pipeline: raise_on_failed_jobs=false loads the rest" {
+  printf '{"a":1}\n' | dlt-extract -p p --write-disposition replace a=-
+  dlt-normalize -p p
+  quiet dlt-load -p p sqlite:x.db
+  printf '{"a":2}\n' | dlt-extract -p p --write-disposition replace a=-
+  dlt-normalize -p p
+  pkg=$(only data/pipelines/p/load/normalized)
+  rm -f "$pkg/manifest.json"
+  echo '{"a":' >"$pkg/new_jobs/a.1000000002.0.jsonl"
+  run dlt-load -p p -c load.raise_on_failed_jobs=false sqlite:x.db
+  assert_success
+  assert_output --partial 'warning'
+  run sql x.db 'select group_concat(a), (select count(*) from _dlt_loads) from a'
+  assert_output '2|2'
+}
+
+@test "a locked or read-only database" {
+  package p
+  job p t 1 <<<'{"id":1}'
+  python3 -c "
+import sqlite3, subprocess, sys
+c = sqlite3.connect('x.db', isolation_level=None)
+c.execute('create table z(a)')
+c.execute('begin immediate')
+sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr=open('err', 'w')))
+" && status=0 || status=$?
+  [ "$status" -eq 75 ]
+  grep -q 'database is locked' err
+  fails 1 dlt-load sqlite:no/such/x.db p
+  assert_output --partial 'unable to open database file'
+  echo 'this is no database, but long enough to be read as one' >text
+  fails 1 dlt-load sqlite:text p
+  assert_output --partial 'not a database'
+}
+
+@test "a full disk leaves the old rows" {
+  package one
+  seq 1 100 | sed 's/.*/{"id":&}/' | job one t 1
+  quiet dlt-load sqlite:x.db one
+  package two
+  seq 1 900000 | sed 's/.*/{"id":&}/' | job two t 1
+  trap '' XFSZ
+  (
+    ulimit -f 1000
+    fails 1 dlt-load sqlite:x.db two
+    echo "$output"
+  )
+  trap - XFSZ
+  run sql x.db 'select count(*) from t'
+  assert_output 100
+  quiet dlt-load sqlite:x.db two
+  run sql x.db 'select count(*) from t'
+  assert_output 900100
+}
+
+@test "kill -9 at any point, then again: nothing lost, nothing twice" {
+  hooks
+  for point in load_init load_init_committed load_started load_batch load_job \
+    load_commit load_committed load_marker load_completed load_finish \
+    load_finished load_put_away; do
+    for pass in 1 2; do
+      rm -rf data x.db* a.jsonl
+      pipeline
+      DLT_TEST_FAIL=$point:$pass dlt-load -p p sqlite:x.db 2>/dev/null || true
+      quiet dlt-load -p p sqlite:x.db
+      run sql x.db 'select (select group_concat(a) from t), (select count(*) from _dlt_loads) from (select 1)' ||
+        true
+      run sql x.db 'select (select group_concat(a) from a), (select group_concat(b) from b), (select count(*) from _dlt_loads), (select count(*) from _dlt_jobs)'
+      assert_output '1,2|x|1|1'
+      [ "$(cat "$(only data/pipelines/p/load/loaded)/package_completed.json")" = loaded ]
+    done
+  done
+}
+
+@test "kill -9 in a stream and in a replaced chain" {
+  hooks
+  printf '{"id":1}\n' | dlt-extract --load-id 1700000000.5 t=- | dlt-normalize >stream
+  for point in load_batch load_stream_commit load_stream_committed; do
+    rm -f x.db*
+    DLT_TEST_FAIL=$point:1 dlt-load sqlite:x.db <stream 2>/dev/null || true
+    quiet dlt-load sqlite:x.db <stream
+    run sql x.db 'select (select count(*) from t), (select count(*) from _dlt_loads)'
+    assert_output '1|1'
+  done
+  package one id:bigint replace
+  job one t 1 <<<'{"id":1}'
+  package two id:bigint replace
+  job two t 1 <<<'{"id":2}'
+  job two t 2 <<<'{"id":3}'
+  rm -f x.db*
+  quiet dlt-load sqlite:x.db one
+  for point in load_batch:2 load_job:1 load_commit:1; do
+    DLT_TEST_FAIL=$point dlt-load sqlite:x.db two 2>/dev/null || true
+    run dlt-load sqlite:x.db one
+    python3 -c "import sqlite3; sqlite3.connect('x.db').execute('select * from t').fetchall()"
+    run sql x.db 'select group_concat(id) from t'
+    assert_output 1
+  done
+  quiet dlt-load sqlite:x.db two
+  run sql x.db 'select group_concat(id) from t'
+  assert_output 2,3
+}
+
+@test "manifest: a changed job is refused and the way out named" {
+  printf '{"id":1}\n' | dlt-extract t=- | dlt-normalize --compression none -o pkg
+  sed -i 's/"id":1/"id":2/' pkg/new_jobs/t.*
+  fails 1 dlt-load sqlite:x.db pkg
+  assert_output --partial 'dlt-package seal'
+  rm pkg/new_jobs/t.*
+  fails 1 dlt-load sqlite:x.db pkg
+  assert_output --partial 'of the manifest is missing'
+}
+
+@test "wrong usage" {
+  fails 2 dlt-load nosuch:x
+  fails 2 dlt-load sqlite:
+  fails 2 dlt-load nosuch pkg
+  fails 2 dlt-load --no-such-option
+  mkdir d
+  fails 1 dlt-load sqlite:d d
+  assert_output --partial 'is a directory'
+}
+
+@test "--json tells what was loaded" {
+  package p
+  job p t 1 <<<'{"id":1}'
+  dlt-load --json sqlite:x.db p >report
+  run python3 -c "import json; r=json.load(open('report')); print(r['destination'], r['packages'][0]['status'], r['packages'][0]['rows'], r['error'])"
+  assert_output 'sqlite:x.db loaded 1 None'
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest.h"
+
+#include "tests/unit/tap.h"
+
+#include <unistd.h>
+
+static char path[] = "/tmp/test_dest_XXXXXX";
+static char url[64];
+
+static struct schema *
+make_schema(void)
+{
+	struct schema *s = schema_new("demo");
+	struct table *t = schema_add_table(s, "t", NULL, "t", "append");
+
+	schema_infer_column(s, t, "id", 2, TYPE_BIGINT, false);
+	schema_infer_column(s, t, "txt", 3, TYPE_TEXT, false);
+	schema_bump(s);
+	return s;
+}
+
+static void
+test_urls(void)
+{
+	struct error err = { 0 };
+
+	tap_ok(dest_is_url("sqlite:x"), "sqlite: is known");
+	tap_ok(!dest_is_url("oracle:x"), "oracle: is not");
+	tap_ok(!dest_open("oracle:x", NULL, &err), "unknown scheme");
+	tap_int(err.code, ERR_USAGE, "is a usage error");
+	tap_ok(!dest_open("sqlite:", NULL, &err), "empty file name");
+	tap_int(err.code, ERR_USAGE, "is a usage error too");
+}
+
+static void
+test_missing(void)
+{
+	struct dest_settings set = { .wait_s = -1, .read_only = true };
+	struct error err = { 0 };
+	struct buf out = { 0 };
+	bool found = true;
+	struct dest *d = dest_open("sqlite:/nonexistent/x.db", &set, &err);
+
+	tap_ok(d != NULL, "a missing file is an empty destination");
+	tap_int(dest_stored_schema(d, "demo", &out, &found, &err), 0,
+	    "its schema");
+	tap_ok(!found, "is not there");
+	tap_int(dest_stored_state(d, "demo", &out, &found, &err), 0,
+	    "its state");
+	tap_ok(!found, "is not there either");
+	dest_close(d);
+	buf_release(&out);
+}
+
+static void
+test_rows(struct dest *d, const struct schema *s)
+{
+	struct cell cells[] = {
+		{ .column = 0, .kind = CELL_INTEGER, .integer = 7 },
+		{ .column = 1, .kind = CELL_TEXT, .len = 1, .text = "x" },
+		{ .column = 1, .kind = CELL_NULL },
+	};
+	struct row rows[] = { { 2, 1 }, { 3, 2 }, { 3, 3 } };
+	struct rows batch = { schema_table(s, "t"), cells, rows, 3, 3 };
+	struct buf added = { 0 };
+	struct error err = { 0 };
+	size_t bad;
+
+	tap_int(d->ops->begin(d, &err), 0, "begin");
+	tap_int(d->ops->migrate(d, batch.table, &added, &err), 0, "create");
+	tap_ok(strstr(buf_str(&added), "\"t\":{\"name\":\"t\"") != NULL,
+	    "tells what it added");
+	buf_reset(&added);
+	tap_int(d->ops->migrate(d, batch.table, &added, &err), 0, "again");
+	tap_int((long long)added.len, 0, "adds nothing");
+	tap_int(d->ops->insert(d, &batch, &bad, &err), 0, "insert");
+	tap_int((long long)bad, 3, "no bad row");
+	tap_int(d->ops->commit(d, &err), 0, "commit");
+	buf_release(&added);
+}
+
+static void
+test_meta(struct dest *d, const struct schema *s)
+{
+	struct dest_mark m = { "1.5", "j", "sum", 3 };
+	struct error err = { 0 };
+	struct buf out = { 0 };
+	uint64_t rows;
+	bool found;
+
+	tap_int(d->ops->migrate(d, schema_table(s, "_dlt_version"), NULL, &err),
+	    0, "_dlt_version");
+	tap_int(d->ops->migrate(d, schema_table(s, "_dlt_loads"), NULL, &err),
+	    0, "_dlt_loads");
+	tap_int(d->ops->has_version(d, s->hash, &found, &err), 0, "look up");
+	tap_ok(!found, "version is new");
+	tap_int(d->ops->add_version(d, s, &err), 0, "add it");
+	tap_int(dest_stored_schema(d, "demo", &out, &found, &err), 0, "read");
+	tap_ok(found && out.len && out.data[0] == '{', "as JSON");
+	tap_int(d->ops->mark(d, &m, &err), 0, "mark a job");
+	tap_int(d->ops->marked(d, "1.5", "j", &out, &rows, &err), 0, "ask");
+	tap_str(buf_str(&out), "sum", "its checksum");
+	tap_int((long long)rows, 3, "its rows");
+	tap_int(d->ops->mark(d, &m, &err), -1, "twice");
+	tap_int(err.code, ERR_DATA, "is refused");
+	tap_int(d->ops->unmark(d, "1.5", &err), 0, "unmark");
+	tap_int(d->ops->marked(d, "1.5", "j", &out, &rows, &err), 0, "ask");
+	tap_int((long long)out.len, 0, "gone");
+	tap_int(d->ops->add_load(d, "1.5", s, &err), 0, "load");
+	tap_int(d->ops->has_load(d, "1.5", "demo", &found, &err), 0, "ask");
+	tap_ok(found, "is there");
+	buf_release(&out);
+}
+
+int
+main(void)
+{
+	struct error err = { 0 };
+	struct schema *s = make_schema();
+	struct dest *d;
+	int fd = mkstemp(path);
+
+	close(fd);
+	snprintf(url, sizeof(url), "sqlite:%s", path);
+	test_urls();
+	test_missing();
+	d = dest_open(url, NULL, &err);
+	tap_ok(d != NULL, "open");
+	test_rows(d, s);
+	test_meta(d, s);
+	dest_close(d);
+	schema_free(s);
+	unlink(path);
+	return tap_done();
+}
