@@ -192,6 +192,7 @@ load_one(struct run *r, const char *given, struct error *err)
 		rc = load_directory(&r->loader, pending ? real : path, pending,
 		    err);
 	free(real);
+	free(path);
 	return rc;
 }
 
