@@ -4,7 +4,7 @@
 
 load helper
 
-LIMIT_KIB=100000
+LIMIT_KIB=97656 # 100 MB
 
 # The number of rows is a multiple of 12; above the base level, 1 GB of them.
 setup_file() {
