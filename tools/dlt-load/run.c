@@ -353,6 +353,22 @@ load_all(struct run *r, struct error *err)
 	return rc;
 }
 
+/* In `dlt-normalize -p NAME --print | dlt-load -p NAME -T -` the pipeline may
+ * not exist before the first name comes. False: the list is empty. */
+static bool
+await_list(const struct load_options *o)
+{
+	int c;
+
+	if (!o->packages_from || strcmp(o->packages_from, "-") != 0 ||
+	    o->common.show_config)
+		return true;
+	c = getc(stdin);
+	if (c != EOF)
+		ungetc(c, stdin);
+	return c != EOF || o->operands.count > 1;
+}
+
 static int
 run_all(struct run *r, struct error *err)
 {
@@ -365,6 +381,8 @@ run_all(struct run *r, struct error *err)
 		return -1;
 	if (isinf(r->wait))
 		r->wait = WAIT_FOREVER;
+	if (!await_list(r->o))
+		return 0;
 	if (open_pipeline(r, err) < 0 || read_settings(r, err) < 0)
 		return -1;
 	if (c->show_config) {
