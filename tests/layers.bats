@@ -5,7 +5,7 @@ load helper
 
 # From the bottom up; a module includes only what stands left of it.
 ORDER='base error mem msg buf output utf8 decimal timestamp hash scan json jsonw
-opt zio archive zlibtext type name toml config jobwriter schema package
+opt pathlist zio archive zlibtext type name toml config jobwriter schema package
 state workdir testhook'
 
 sources() {

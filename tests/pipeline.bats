@@ -16,9 +16,9 @@ in_directories() {
 }
 
 in_a_pipeline() {
-  dlt-extract -p "p-$1" "events=$EVENTS" &&
-    dlt-normalize -p "p-$1" &&
-    dlt-load -p "p-$1" "sqlite:$1"
+  dlt-extract -p events "events=$EVENTS" &&
+    dlt-normalize -p events &&
+    dlt-load -p events "sqlite:$1"
 }
 
 chained() {
@@ -63,8 +63,8 @@ chained() {
 }
 
 @test "a stream cut anywhere leaves the database as it was" {
-  need_cut=60
-  [ "${DLT_TEST_LEVEL:-base}" = base ] || need_cut=200
+  local times=60
+  [ "${DLT_TEST_LEVEL:-base}" = base ] || times=200
   echo '{"id":1,"l":[1,2]}' >old.jsonl
   dlt-extract "events=old.jsonl" | dlt-normalize | dlt-load sqlite:d.db
   head -n 20 "$EVENTS" >rows.jsonl
@@ -74,7 +74,7 @@ chained() {
   # the last entry is the manifest; what follows it is only padding
   end=$(LC_ALL=C grep -abo '"manifest":1' stream | tail -n 1 | cut -d: -f1)
   RANDOM=7
-  for i in $(seq $need_cut); do
+  for i in $(seq $times); do
     cut=$(((RANDOM * 32768 + RANDOM) % end))
     run bash -c "head -c $cut stream | dlt-load sqlite:d.db"
     [ "$status" -eq 1 ] || {
@@ -112,7 +112,7 @@ chained() {
 
 @test "bad input upstream: one error line, nothing loaded" {
   echo '{"a":1}' >rows.jsonl
-  echo '{"a":' >>rows.jsonl
+  echo '{"a":}' >>rows.jsonl
   run --separate-stderr bash -c 'dlt-extract rows.jsonl | dlt-normalize | dlt-load sqlite:d.db; echo "${PIPESTATUS[*]}"'
   [ "$output" = '1 1 1' ]
   [ "${#stderr_lines[@]}" -eq 1 ]

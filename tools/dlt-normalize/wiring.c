@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-normalize/wiring.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,13 +10,12 @@
 #include "common/output.h"
 #include "common/workdir.h"
 
-#define LIST_MAX ((size_t)64 << 20) /* bytes of a list of packages */
-
 /* A place for packages: what struct sink calls. */
 struct place_out {
 	struct wiring *w;
 	struct workdir *workdir;
 	char *build;        /* directory being written */
+	bool opened;        /* something went to the stream */
 	const char *source; /* of -p: the extracted package, removed last */
 };
 
@@ -34,14 +32,10 @@ given_schema(void *arg, const char *name, struct error *err)
 	return NULL;
 }
 
-static void
-announce(const struct wiring *w, const char *path)
+static int
+announce(const struct wiring *w, const char *path, struct error *err)
 {
-	if (!w->print)
-		return;
-	fputs(path, stdout);
-	putchar(w->nul ? '\0' : '\n');
-	fflush(stdout);
+	return w->print ? pathlist_print(path, w->nul, err) : 0;
 }
 
 /* ---- stream ---- */
@@ -49,7 +43,9 @@ announce(const struct wiring *w, const char *path)
 static struct package_out *
 stream_open(void *arg, const struct package_spec *spec, struct error *err)
 {
-	(void)arg;
+	struct place_out *p = arg;
+
+	p->opened = true;
 	return package_out_stream(STDOUT_FILENO, spec, err);
 }
 
@@ -132,35 +128,12 @@ work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
 	if (rc)
 		return -1;
 	path = workdir_package_dir(p->workdir, STAGE_NORMALIZE, load_id);
-	announce(p->w, path);
+	rc = announce(p->w, path, err);
 	free(path);
-	return 0;
+	return rc;
 }
 
 /* ---- inputs ---- */
-
-/* Lines, or NUL-terminated names with -0, of a file or standard input. */
-static int
-read_list(const struct wiring *w, struct opt_list *list, char **text,
-    struct error *err)
-{
-	const char *file = w->packages_from;
-	char end = w->nul ? '\0' : '\n', *p, *stop;
-	size_t len;
-
-	if (read_file(strcmp(file, "-") == 0 ? "/dev/stdin" : file, LIST_MAX,
-	        text, &len, err))
-		return -1;
-	for (p = *text; p < *text + len; p = stop + 1) {
-		stop = memchr(p, end, (size_t)(*text + len - p));
-		if (!stop)
-			stop = *text + len;
-		*stop = '\0';
-		if (*p)
-			opt_list_add(list, p);
-	}
-	return 0;
-}
 
 static int
 normalize_dir(struct wiring *w, const char *path, const struct sink *sink,
@@ -174,15 +147,15 @@ normalize_dir(struct wiring *w, const char *path, const struct sink *sink,
 }
 
 static int
-run_list(struct wiring *w, const struct opt_list *list, const struct sink *sink,
-    struct error *err)
+run_list(struct wiring *w, const struct sink *sink, struct error *err)
 {
-	size_t i;
+	const char *path;
+	int rc;
 
-	for (i = 0; i < list->count; i++)
-		if (normalize_dir(w, list->items[i], sink, err))
+	while ((rc = pathlist_next(&w->paths, &path, err)) > 0)
+		if (normalize_dir(w, path, sink, err))
 			return -1;
-	return 0;
+	return rc;
 }
 
 static int
@@ -196,35 +169,54 @@ run_stdin(struct wiring *w, const struct sink *sink, struct error *err)
 }
 
 static int
-run_inputs(struct wiring *w, const struct opt_list *list,
-    const struct sink *sink, struct error *err)
+run_inputs(struct wiring *w, const struct sink *sink, struct error *err)
 {
-	if (!list->count && !w->packages_from)
+	if (!w->operands.count && !w->packages_from)
 		return run_stdin(w, sink, err);
-	if (list->count == 1 && strcmp(list->items[0], "-") == 0)
+	if (w->operands.count == 1 && !w->packages_from &&
+	    strcmp(w->operands.items[0], "-") == 0)
 		return run_stdin(w, sink, err);
-	return run_list(w, list, sink, err);
+	return run_list(w, sink, err);
+}
+
+/* Downstream is told that we have failed, and keeps quiet about it. */
+static void
+cancel_stream(void)
+{
+	const struct package_spec spec = { .kind = PACKAGE_NORMALIZED,
+		.load_id = "cancelled",
+		.schema_name = "none" };
+	struct error ignored = { 0 };
+	struct package_out *out = package_out_stream(STDOUT_FILENO, &spec,
+	    &ignored);
+
+	if (out)
+		package_out_free(out, true);
 }
 
 static int
-run_stream(struct wiring *w, const struct opt_list *list, struct error *err)
+run_stream(struct wiring *w, struct error *err)
 {
 	struct place_out p = { .w = w };
 	const struct sink sink = { &p, given_schema, stream_open,
 		stream_commit };
 
-	return run_inputs(w, list, &sink, err);
+	if (run_inputs(w, &sink, err) == 0)
+		return 0;
+	if (!p.opened)
+		cancel_stream();
+	return -1;
 }
 
 static int
-run_dir(struct wiring *w, const struct opt_list *list, struct error *err)
+run_dir(struct wiring *w, struct error *err)
 {
 	struct place_out p = { .w = w };
 	const struct sink sink = { &p, given_schema, dir_open, dir_commit };
 
 	if (package_check_target(w->output, err))
 		return -1;
-	if (run_inputs(w, list, &sink, err)) {
+	if (run_inputs(w, &sink, err)) {
 		if (p.build)
 			output_dir_abort(p.build);
 		return -1;
@@ -233,8 +225,7 @@ run_dir(struct wiring *w, const struct opt_list *list, struct error *err)
 		return error_set(err, ERR_DATA, "the input has no package");
 	if (output_dir_commit(p.build, w->output, true, err))
 		return -1;
-	announce(w, w->output);
-	return 0;
+	return announce(w, w->output, err);
 }
 
 /* The name of a package of this pipeline, given as a path or a load id. */
@@ -302,35 +293,41 @@ choose_target(struct wiring *w, struct workdir *wd, struct error *err)
 	return 0;
 }
 
+/* The packages that the command line names, or else all that are pending. The
+ * pipeline is opened with the first: a tool upstream may be making it. */
 static int
-run_pipeline(struct wiring *w, const struct opt_list *list, struct error *err)
+run_pipeline(struct wiring *w, struct error *err)
 {
+	bool named = w->packages_from || w->operands.count;
 	struct workdir wd = { 0 };
-	char **names = NULL;
+	char **pending = NULL;
+	const char *path = NULL;
 	size_t count = 0, i;
-	int rc = -1;
+	int rc = 1;
 
+	if (named)
+		rc = pathlist_next(&w->paths, &path, err);
+	if (rc <= 0)
+		return rc;
 	if (workdir_open(&wd, w->pipeline, false, err))
 		return -1;
-	if (workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err))
-		goto out;
-	choose_codec(w, &wd);
-	if (choose_target(w, &wd, err))
-		goto out;
-	if (w->packages_from || list->count) {
-		for (i = 0, rc = 0; i < list->count && !rc; i++)
-			rc = run_pending(w, &wd, last_part(list->items[i]),
-			    err);
-		goto out;
+	rc = workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err);
+	if (!rc)
+		choose_codec(w, &wd);
+	if (!rc)
+		rc = choose_target(w, &wd, err);
+	if (!rc && !named)
+		rc = workdir_pending(&wd, STAGE_NORMALIZE, &pending, &count,
+		    err);
+	for (i = 0; !rc && i < count; i++)
+		rc = run_pending(w, &wd, pending[i], err);
+	while (!rc && path) {
+		rc = run_pending(w, &wd, last_part(path), err);
+		path = NULL;
+		if (!rc && pathlist_next(&w->paths, &path, err) < 0)
+			rc = -1;
 	}
-	if (workdir_pending(&wd, STAGE_NORMALIZE, &names, &count, err))
-		goto out;
-	for (i = 0, rc = 0; i < count && !rc; i++)
-		rc = run_pending(w, &wd, names[i], err);
-out:
-	for (i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
+	workdir_free_names(pending, count);
 	workdir_close(&wd);
 	return rc;
 }
@@ -338,23 +335,17 @@ out:
 int
 wiring_run(struct wiring *w, struct error *err)
 {
-	struct opt_list list = { 0 };
-	char *text = NULL;
-	size_t i;
-	int rc = -1;
+	int rc;
 
-	for (i = 0; i < w->operands.count; i++)
-		opt_list_add(&list, w->operands.items[i]);
-	if (w->packages_from && read_list(w, &list, &text, err))
-		goto out;
+	if (pathlist_open(&w->paths, &w->operands, w->packages_from, w->nul,
+	        err))
+		return -1;
 	if (w->pipeline)
-		rc = run_pipeline(w, &list, err);
+		rc = run_pipeline(w, err);
 	else if (w->output)
-		rc = run_dir(w, &list, err);
+		rc = run_dir(w, err);
 	else
-		rc = run_stream(w, &list, err);
-out:
-	opt_list_release(&list);
-	free(text);
+		rc = run_stream(w, err);
+	pathlist_close(&w->paths);
 	return rc;
 }

@@ -6,7 +6,7 @@
 #ifndef DLT_NORMALIZE_WIRING_H
 #define DLT_NORMALIZE_WIRING_H
 
-#include "common/opt.h"
+#include "common/pathlist.h"
 #include "tools/dlt-normalize/normalize.h"
 
 struct wiring {
@@ -17,6 +17,7 @@ struct wiring {
 	const char *schema_file;   /* --schema, or NULL */
 	bool print, nul;
 	struct opt_list operands;
+	struct pathlist paths; /* they and those of -T */
 	struct normalize_settings set;
 	bool codec_given, target_given;
 	struct normalize_totals totals;
