@@ -48,7 +48,7 @@ name_of_file(const char *path)
 	for (size_t i = 0; i < ARRAY_LEN(suffixes);) {
 		size_t n = strlen(suffixes[i]);
 
-		if (len > n && strcasecmp(name + len - n, suffixes[i]) == 0) {
+		if (len >= n && strcasecmp(name + len - n, suffixes[i]) == 0) {
 			len -= n;
 			name[len] = '\0';
 			i = 0;
