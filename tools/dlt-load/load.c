@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/pathlist.h"
 #include "common/testhook.h"
 #include "tools/dlt-load/rowpipe.h"
 
@@ -305,9 +306,9 @@ load_tell(struct loader *l, const char *path, const char *status)
 	msg_info("%s: %s, %llu rows", l->load_id, status,
 	    (unsigned long long)l->rows);
 	if (l->print && path) {
-		fputs(path, stdout);
-		putchar(l->zero ? '\0' : '\n');
-		fflush(stdout);
+		struct error gone;
+
+		pathlist_print(path, l->zero, &gone);
 	}
 	if (!l->report)
 		return;

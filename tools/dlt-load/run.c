@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/pathlist.h"
 #include "tools/dlt-load/load.h"
 
 #include <errno.h>
@@ -221,28 +222,19 @@ load_pending(struct run *r, struct error *err)
 static int
 load_listed(struct run *r, struct error *err)
 {
-	const char *from = r->o->packages_from;
-	bool is_stdin = !strcmp(from, "-");
-	FILE *f = is_stdin ? stdin : fopen(from, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t len;
-	int rc = 0;
+	static const struct opt_list none;
+	struct pathlist list;
+	const char *path;
+	int rc;
 
-	if (!f)
-		return error_errno(err, "%s", from);
-	while (rc == 0 &&
-	    (len = getdelim(&line, &cap, r->o->zero ? 0 : '\n', f)) > 0) {
-		if (line[len - 1] == (r->o->zero ? 0 : '\n'))
-			line[--len] = '\0';
-		if (len)
-			rc = load_one(r, line, err);
+	if (pathlist_open(&list, &none, r->o->packages_from, r->o->zero, err))
+		return -1;
+	while ((rc = pathlist_next(&list, &path, err)) > 0) {
+		rc = load_one(r, path, err);
+		if (rc)
+			break;
 	}
-	if (rc == 0 && ferror(f))
-		rc = error_errno(err, "%s", from);
-	free(line);
-	if (!is_stdin)
-		fclose(f);
+	pathlist_close(&list);
 	return rc;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "common/workdir.h"
 #include "tools/dlt-normalize/wiring.h"
 
 static struct {
@@ -186,17 +188,24 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 		.nul = cfg.nul,
 		.operands = *operands };
 
+	const char *unused;
+	size_t at = 0;
+
 	w.set.deterministic = cfg.deterministic;
 	if (opt_wait(cfg.common.wait, &w.wait, err) ||
 	    config_set_all(c, &cfg.common.config, err) ||
 	    read_settings(c, &w, err))
 		return -1;
+	if (isinf(w.wait))
+		w.wait = WAIT_FOREVER;
 	if (cfg.common.show_config) {
 		config_show(c, cfg.common.json, stdout);
 		return 0;
 	}
 	if (check_options(&w, err) || stdin_is_terminal(&w, err))
 		return -1;
+	while ((unused = config_unused(c, &at)))
+		msg_warn("-c %s: no setting of dlt-normalize", unused);
 	test_settings(&w.set);
 	if (wiring_run(&w, err))
 		return -1;
