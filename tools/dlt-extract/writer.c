@@ -15,9 +15,13 @@
 #define OPEN_BYTES  ((size_t)12 << 20) /* of blocks that are being filled */
 #define HELD_BYTES  ((size_t)12 << 20) /* of job files that a stream holds */
 
+#define ORIGINS_MAX 256 /* of a job file */
+
+/* A row whose line is not the one after that of the row before. */
 struct origin {
 	const char *input;
 	uint64_t row, line, byte;
+	bool lines; /* from here on one row a line, up to the next origin */
 };
 
 /* What a block becomes when it is written. */
@@ -40,6 +44,7 @@ struct lane {
 	size_t line_start;
 	bool in_line;
 	const char *input; /* of the last row */
+	uint64_t line;     /* where the next row stands, if one a line */
 	uint64_t item_rows, item_bytes;
 	bool file_open; /* blocks of this file have been submitted */
 
@@ -47,7 +52,8 @@ struct lane {
 	struct job_out *job;
 	uint64_t job_rows;
 	struct buf job_origins;
-	const char *job_input; /* of its last origin */
+	struct origin origin; /* its last one */
+	size_t origin_count;
 	uint64_t rows, files;
 };
 
@@ -152,27 +158,48 @@ open_job(struct lane *l, struct error *err)
 	if (l->job == NULL)
 		return -1;
 	l->job_rows = 0;
-	l->job_input = NULL;
+	l->origin = (struct origin){ .input = NULL };
+	l->origin_count = 0;
 	buf_reset(&l->job_origins);
 	return 0;
 }
 
+/* Does the last origin say all of this one? */
+static bool
+is_implied(const struct lane *l, const struct origin *o, uint64_t row)
+{
+	const struct origin *last = &l->origin;
+
+	if (o->input != last->input)
+		return false;
+	if (!last->lines)
+		return true;
+	return o->lines && o->line == last->line + (row - last->row);
+}
+
+/* A job file says this often at most where its rows come from; the last entry
+ * then promises no lines. */
 static void
 add_origins(struct lane *l, const struct block *b)
 {
 	struct buf *out = &l->job_origins;
 
 	for (size_t i = 0; i < b->count; i++) {
-		const struct origin *o = &b->origins[i];
+		struct origin o = b->origins[i];
 
-		if (o->input == l->job_input)
+		o.row += l->job_rows;
+		if (is_implied(l, &o, o.row))
 			continue;
-		l->job_input = o->input;
+		if (++l->origin_count >= ORIGINS_MAX)
+			o.lines = false;
+		l->origin = o;
 		buf_adds(out, out->len == 0 ? "[{\"input\":" : ",{\"input\":");
-		jsonw_quote(out, o->input, strlen(o->input));
-		buf_addf(out, ",\"row\":%llu,\"line\":%llu,\"byte\":%llu}",
-		    (unsigned long long)(l->job_rows + o->row),
-		    (unsigned long long)o->line, (unsigned long long)o->byte);
+		jsonw_quote(out, o.input, strlen(o.input));
+		buf_addf(out,
+		    ",\"row\":%llu,\"line\":%llu,\"byte\":%llu,"
+		    "\"lines\":%s}",
+		    (unsigned long long)o.row, (unsigned long long)o.line,
+		    (unsigned long long)o.byte, o.lines ? "true" : "false");
 	}
 }
 
@@ -298,12 +325,18 @@ static void
 note_origin(struct lane *l, const struct row *row)
 {
 	struct block *b = l->block;
+	bool follows = l->input == row->input && l->line == row->line;
 
-	if (b != NULL && l->input == row->input)
+	l->line = row->line + 1;
+	if (b != NULL && follows)
 		return;
 	if (b == NULL) {
 		b = l->block = xcalloc(1, sizeof(*b));
 		b->lane = l;
+	}
+	if (b->count >= ORIGINS_MAX && l->input == row->input) {
+		b->origins[b->count - 1].lines = false;
+		return;
 	}
 	l->input = row->input;
 	if (row->input == NULL)
@@ -315,6 +348,7 @@ note_origin(struct lane *l, const struct row *row)
 		.row = b->rows,
 		.line = row->line,
 		.byte = row->byte,
+		.lines = true,
 	};
 }
 

@@ -661,9 +661,8 @@ walker_empty(struct walker *w, const struct job *job, struct error *err)
 	return rc;
 }
 
-/* The manifest's origins of a job: an array of {"input", "row", "line", ...},
- * the first row of each input. `line` counts rows as lines from there where
- * the input has one row a line. */
+/* The manifest's origins of a job: {"input", "row" (from 0, in the job), "line",
+ * "byte", "lines" (one row a line from there on)}, up to the next one. */
 void
 walk_place(const struct job *job, uint64_t row, uint64_t byte,
     struct place *out)
@@ -671,6 +670,7 @@ walk_place(const struct job *job, uint64_t row, uint64_t byte,
 	struct json_doc doc = { 0 };
 	const struct json *o, *hit = NULL;
 	struct error err;
+	uint64_t first;
 
 	*out = (struct place){ .file = job->name, .row = row, .byte = byte };
 	if (!job->origins ||
@@ -678,7 +678,7 @@ walk_place(const struct job *job, uint64_t row, uint64_t byte,
 	    doc.root->kind != JSON_ARRAY)
 		goto out;
 	for (o = doc.root->child; o; o = o->next)
-		if (json_get_int(o, "row", 1) <= (long long)row)
+		if (json_get_int(o, "row", 0) < (long long)row)
 			hit = o;
 	if (hit && json_get_str(hit, "input", NULL)) {
 		struct job *j = (struct job *)(uintptr_t)job;
@@ -686,9 +686,10 @@ walk_place(const struct job *job, uint64_t row, uint64_t byte,
 		free(j->place);
 		j->place = xstrdup(json_get_str(hit, "input", ""));
 		out->file = j->place;
+		first = (uint64_t)json_get_int(hit, "row", 0);
 		if (json_get_bool(hit, "lines", false))
 			out->line = (uint64_t)json_get_int(hit, "line", 1) +
-			    row - (uint64_t)json_get_int(hit, "row", 1);
+			    (row - 1 - first);
 	}
 out:
 	json_release(&doc);
