@@ -97,7 +97,14 @@ stays_lean() {
   stays_lean worked --buffer-max-items 1
 }
 
-@test "memory: one array without line breaks, no compression" {
+@test "memory: eight workers" {
+  stays_lean piped -j 8
+  stays_lean piped -j 8 --compression none
+  stays_lean worked -j 8
+}
+
+@test "memory: no compression, rows by line and as one long array" {
+  stays_lean piped --compression none
   { printf '['; paste -sd, "$INPUT" | tr -d '\n'; printf ']'; } >array.json
   INPUT=array.json stays_lean piped --compression none
   INPUT=array.json stays_lean worked --compression none
