@@ -413,8 +413,17 @@ assert n == 120000'
 	python3 -c '
 import json
 jobs = [j["origins"] for j in json.load(open("p/manifest.json"))["jobs"] if j["table"] == "x"]
-assert jobs[0] == [{"input": "one", "row": 0, "line": 2, "byte": 1}], jobs
-assert jobs[1] == [{"input": "two.jsonl", "row": 0, "line": 1, "byte": 0}], jobs'
+assert jobs[0] == [{"input": "one", "row": 0, "line": 2, "byte": 1, "lines": True}], jobs
+assert jobs[1] == [{"input": "two.jsonl", "row": 0, "line": 1, "byte": 0, "lines": True}], jobs
+assert len(jobs[2]) == 1, jobs'
+	# blank lines and pages: an entry wherever lines stop being counted on
+	printf '{"a":1}\n\n{"a":2}\n{"a":3}\n[{"a":4},{"a":5}]\n{"a":6}\n' >gaps.jsonl
+	dlt-extract -o q x=gaps.jsonl
+	[ "$(jq -c '[.jobs[0].origins[] | [.row, .line, .lines]]' q/manifest.json)" = \
+		'[[0,1,true],[1,3,true],[4,5,true]]' ]
+	seq 1000 | sed 's/.*/{"a":&}\n/' >sparse.jsonl
+	dlt-extract -o r x=sparse.jsonl
+	[ "$(jq -c '.jobs[0].origins | [length, .[-1].lines]' r/manifest.json)" = '[256,false]' ]
 }
 
 @test "--limit counts rows of each resource" {

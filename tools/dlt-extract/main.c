@@ -15,7 +15,7 @@ static const char examples[] =
     "dlt-extract events=events.jsonl | dlt-normalize | dlt-load sqlite:my.db\n"
     "dlt-extract -o pkg orders='orders-*.json.gz' users=-\n"
     "find logs -name '*.jsonl' -print0 | xargs -0 dlt-extract -p web -n hits\n"
-    "dlt-extract -p shop --write-disposition merge --primary-key id "
+    "dlt-extract -p shop --write-disposition replace "
     "items=items.json";
 
 /* clang-format off */
