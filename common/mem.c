@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "common/msg.h"
 
@@ -81,6 +84,16 @@ xasprintf(const char *fmt, ...)
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+void
+mem_return_large(size_t size)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, (int)size);
+#else
+	(void)size;
+#endif
 }
 
 void *

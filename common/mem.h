@@ -19,6 +19,10 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* Let freed pieces of at least `size` bytes go back to the system at once,
+ * where the C library can be told so; for programs that must stay small. */
+void mem_return_large(size_t size);
+
 /* Page-aligned memory for I/O blocks; free() releases it. */
 void *xaligned(size_t size);
 

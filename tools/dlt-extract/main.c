@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/mem.h"
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
 #include "tools/dlt-extract/extract.h"
-
-#include <malloc.h>
 
 static struct extract_options cfg;
 
@@ -110,10 +109,8 @@ main(int argc, char **argv)
 {
 	int status = EXIT_USAGE;
 
-#ifdef M_MMAP_THRESHOLD
-	/* What one huge row took goes back to the system. */
-	mallopt(M_MMAP_THRESHOLD, 4 << 20);
-#endif
+	/* what one huge row took goes back to the system */
+	mem_return_large(4 << 20);
 	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
 		signals_init();
 		status = run();

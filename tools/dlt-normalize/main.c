@@ -7,6 +7,7 @@
 
 #include "common/config.h"
 #include "common/jsonw.h"
+#include "common/mem.h"
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
@@ -161,11 +162,22 @@ report(const struct wiring *w)
 	buf_release(&b);
 }
 
+/* Blocks and what is made of them are under way by the worker: with many
+ * workers they are smaller, so that all keep to the memory. */
+static size_t
+block_size(const struct normalize_settings *set)
+{
+	size_t n = set->max_memory / (12 * ((size_t)set->workers + 2));
+
+	if (n > IO_BLOCK)
+		return IO_BLOCK;
+	return n < 64 << 10 ? 64 << 10 : n;
+}
+
 /* For tests only: one lane, or small blocks. */
 static void
 test_settings(struct normalize_settings *set)
 {
-	set->block_size = IO_BLOCK;
 #ifdef DLT_TEST_HOOKS
 	const char *lane = getenv("DLT_TEST_LANE");
 	const char *block = getenv("DLT_TEST_BLOCK");
@@ -206,6 +218,7 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 		return -1;
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
+	w.set.block_size = block_size(&w.set);
 	test_settings(&w.set);
 	if (wiring_run(&w, err))
 		return -1;
@@ -223,6 +236,7 @@ main(int argc, char **argv)
 
 	if (opt_begin(&spec, &cfg.common, argc, argv, &operands, &status)) {
 		signals_init();
+		mem_return_large(1 << 20);
 		c = config_load(cfg.common.directory, &err);
 		if (!c || run(c, &operands, &err))
 			status = msg_fail(&err);

@@ -8,7 +8,8 @@
 #include "common/mem.h"
 
 #define FRAME_SIZE      ((size_t)1 << 20)
-#define STREAM_JOBS_MAX ((size_t)32 << 20) /* of open jobs in memory */
+#define STREAM_JOBS_MAX ((size_t)16 << 20) /* of open jobs in memory */
+#define SPARE_BUFFERS   8
 
 /* What a table has under way. */
 struct track {
@@ -35,6 +36,13 @@ struct frame {
 	struct frame *next;
 };
 
+/* Large buffers that are used again: to give them back to the system and to
+ * get them anew would cost more than what is done with them. */
+struct spares {
+	struct buf items[SPARE_BUFFERS];
+	size_t count;
+};
+
 struct writer {
 	struct writer_config cfg;
 	struct track **tracks;
@@ -44,6 +52,7 @@ struct writer {
 	size_t in_flight;
 	size_t pending;      /* bytes in frames of tracks */
 	size_t stream_bytes; /* bytes in open jobs of a stream */
+	struct spares raw, packed;
 };
 
 struct writer *
@@ -59,6 +68,31 @@ writer_new(const struct writer_config *cfg)
 	for (i = 0; i < pool_size(cfg->pool); i++)
 		w->compressors[i] = compressor_new(cfg->codec);
 	return w;
+}
+
+static void
+spare_put(struct spares *s, struct buf *b)
+{
+	if (s->count == SPARE_BUFFERS || b->cap < FRAME_SIZE / 4) {
+		buf_release(b);
+		return;
+	}
+	buf_reset(b);
+	s->items[s->count++] = *b;
+	*b = (struct buf){ 0 };
+}
+
+static struct buf
+spare_take(struct spares *s)
+{
+	return s->count ? s->items[--s->count] : (struct buf){ 0 };
+}
+
+static void
+spares_release(struct spares *s)
+{
+	while (s->count)
+		buf_release(&s->items[--s->count]);
 }
 
 static struct track *
@@ -90,7 +124,6 @@ compress_frame(struct task *task, unsigned worker)
 	        f->raw.data ? f->raw.data : "", f->raw.len, &f->packed,
 	        &f->err))
 		f->failed = true;
-	buf_release(&f->raw);
 }
 
 /* ---- assembling ---- */
@@ -185,8 +218,8 @@ drain(struct writer *w, size_t most, struct error *err)
 			w->tail = &w->head;
 		w->in_flight--;
 		rc = assemble(w, f, err);
-		buf_release(&f->raw);
-		buf_release(&f->packed);
+		spare_put(&w->raw, &f->raw);
+		spare_put(&w->packed, &f->packed);
 		free(f);
 		if (rc)
 			return -1;
@@ -209,12 +242,18 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 	f->ends_file = ends_file;
 	w->pending -= t->frame.len;
 	t->frame = (struct buf){ 0 };
+	if (f->raw.len >= FRAME_SIZE / 2) {
+		/* the table is large: its next frame will be, too */
+		f->packed = spare_take(&w->packed);
+		t->frame = spare_take(&w->raw);
+		buf_reserve(&t->frame, FRAME_SIZE);
+	}
 	t->frame_rows = 0;
 	*w->tail = f;
 	w->tail = &f->next;
 	w->in_flight++;
 	pool_submit(w->cfg.pool, &f->task);
-	return drain(w, 2 * pool_size(w->cfg.pool) + 2, err);
+	return drain(w, pool_size(w->cfg.pool) + 4, err);
 }
 
 /* The budget: the largest frame goes early. */
@@ -347,6 +386,8 @@ writer_free(struct writer *w)
 		buf_release(&f->packed);
 		free(f);
 	}
+	spares_release(&w->raw);
+	spares_release(&w->packed);
 	for (i = 0; i < pool_size(w->cfg.pool); i++)
 		compressor_free(w->compressors[i]);
 	for (k = 0; k < w->track_count; k++) {
