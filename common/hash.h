@@ -11,9 +11,9 @@
 
 #include "common/base.h"
 
-#define HASH_ID_LEN   14 /* 10 bytes in base64 without padding */
-#define HASH_B64_LEN  44 /* 32 bytes in base64 with padding */
-#define HASH_HEX_LEN  64 /* SHA-256 in hex */
+#define HASH_ID_LEN  14 /* 10 bytes in base64 without padding */
+#define HASH_B64_LEN 44 /* 32 bytes in base64 with padding */
+#define HASH_HEX_LEN 64 /* SHA-256 in hex */
 
 /* out_len bytes of SHAKE-128 of data. */
 void hash_shake128(const void *data, size_t len, void *out, size_t out_len);
@@ -37,8 +37,9 @@ struct hash; /* running digest */
 struct hash *hash_sha3_256_new(void);
 struct hash *hash_sha256_new(void);
 void hash_update(struct hash *h, const void *data, size_t len);
-void hash_final_base64(struct hash *h, char out[HASH_B64_LEN + 1]); /* frees h */
-void hash_final_hex(struct hash *h, char out[HASH_HEX_LEN + 1]);    /* frees h */
+void
+hash_final_base64(struct hash *h, char out[HASH_B64_LEN + 1]);   /* frees h */
+void hash_final_hex(struct hash *h, char out[HASH_HEX_LEN + 1]); /* frees h */
 void hash_free(struct hash *h);
 
 /* base64 with padding; out needs 4 * ((len + 2) / 3) + 1 bytes. */

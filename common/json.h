@@ -30,23 +30,23 @@ enum json_kind {
 
 struct json {
 	enum json_kind kind;
-	bool truth;            /* JSON_BOOL */
-	const char *raw;       /* the value as it stands in the text */
+	bool truth;      /* JSON_BOOL */
+	const char *raw; /* the value as it stands in the text */
 	size_t raw_len;
-	const char *str;       /* JSON_STRING: decoded; NUL-terminated */
+	const char *str; /* JSON_STRING: decoded; NUL-terminated */
 	size_t len;
-	const char *key;       /* of a member: decoded, NUL-terminated */
+	const char *key; /* of a member: decoded, NUL-terminated */
 	size_t key_len;
-	struct json *child;    /* first element or member */
-	struct json *next;     /* next sibling */
-	size_t count;          /* elements or members */
+	struct json *child; /* first element or member */
+	struct json *next;  /* next sibling */
+	size_t count;       /* elements or members */
 };
 
 struct json_doc {
 	struct arena arena;
-	void *tokens;          /* from here to seed: private to json.c */
+	void *tokens; /* from here to seed: private to json.c */
 	size_t tokens_cap;
-	struct json **set;     /* hash set of the members of a large object */
+	struct json **set; /* hash set of the members of a large object */
 	size_t set_cap;
 	uint64_t seed;
 	struct json *root;
@@ -67,10 +67,10 @@ int json_read_file(struct json_doc *doc, const char *path, char **text,
 /* Member by key, or NULL (also when obj is NULL or no object). */
 const struct json *json_get(const struct json *obj, const char *key);
 /* String of a member, or fallback when missing or of another kind. */
-const char *json_get_str(const struct json *obj, const char *key,
-    const char *fallback);
-long long json_get_int(const struct json *obj, const char *key,
-    long long fallback);
+const char *
+json_get_str(const struct json *obj, const char *key, const char *fallback);
+long long
+json_get_int(const struct json *obj, const char *key, long long fallback);
 bool json_get_bool(const struct json *obj, const char *key, bool fallback);
 
 /* Compact text of a value; sorted: members by the bytes of their keys,

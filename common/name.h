@@ -24,7 +24,8 @@ enum naming_kind {
 struct naming {
 	enum naming_kind kind;
 	size_t max_length; /* code points; 0: unlimited */
-	bool no_break_path; /* normalizers.use_break_path_on_normalize is false */
+	bool
+	    no_break_path; /* normalizers.use_break_path_on_normalize is false */
 };
 
 /* "snake_case", or a full module path that ends in a known name; -1 with

@@ -15,8 +15,8 @@
 void output_no_sync(void);
 
 /* Write a whole small file atomically (temporary name, fsync, rename). */
-int output_file(const char *path, const void *data, size_t len,
-    struct error *err);
+int
+output_file(const char *path, const void *data, size_t len, struct error *err);
 
 /* Make a temporary directory beside `target` (whose missing parents are made);
  * its path is returned in *tmp (malloc'd) and removed recursively at exit
@@ -47,8 +47,8 @@ int read_file(const char *path, size_t max, char **data, size_t *len,
  * cleans up and raises the signal again. A second one kills at once. SIGPIPE
  * is ignored: who meets EPIPE on stdout calls signal_note(SIGPIPE). */
 void signals_init(void);
-int signal_pending(void);     /* its number, or 0 */
-void signal_note(int signo);  /* as if it had arrived */
+int signal_pending(void);    /* its number, or 0 */
+void signal_note(int signo); /* as if it had arrived */
 /* Dies by it if one is pending, after removing what is unfinished. */
 void signal_reraise(void);
 

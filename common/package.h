@@ -71,15 +71,15 @@ struct package_out *package_out_dir(const char *path,
 /* A package stream on a descriptor, which stays the caller's (pax tar through
  * libarchive). Several packages may follow one another on it. Job files
  * larger than PACKAGE_STREAM_JOB must be rotated by the caller. */
-struct package_out *package_out_stream(int fd, const struct package_spec *spec,
-    struct error *err);
+struct package_out *
+package_out_stream(int fd, const struct package_spec *spec, struct error *err);
 #define PACKAGE_STREAM_JOB ((size_t)4 << 20)
 bool package_out_is_stream(const struct package_out *p);
 
 /* A whole file: schema.json, load_package_state.json, schema_updates.json,
  * provenance.jsonl. In a stream it may come again; the last one wins. */
-int package_out_file(struct package_out *p, const char *name,
-    const void *data, size_t len, struct error *err);
+int package_out_file(struct package_out *p, const char *name, const void *data,
+    size_t len, struct error *err);
 
 /* A new job file of a table; the id is the running number of the file in the
  * package as 10 hex digits. Several may be open; bytes are as stored (frames
@@ -109,19 +109,19 @@ enum package_event {
 	PACKAGE_BEGIN,        /* load_id is known */
 	PACKAGE_FILE,         /* a small file: name, data, len */
 	PACKAGE_JOB,          /* a job file: job, file name; read it */
-	PACKAGE_COMPLETE,     /* manifest verified (or a directory without one) */
+	PACKAGE_COMPLETE, /* manifest verified (or a directory without one) */
 };
 
 struct package_entry {
 	const char *load_id;
-	const char *name;        /* of the file or job file */
-	const char *data;        /* PACKAGE_FILE: whole content, NUL-terminated */
-	size_t len;              /* PACKAGE_JOB: bytes as stored */
-	struct job_name job;     /* PACKAGE_JOB; owned by the reader */
-	const char *path;        /* PACKAGE_JOB in a directory: its path */
-	const char *origins;     /* JSON text from the manifest, or NULL */
-	uint64_t rows;           /* from the manifest; UINT64_MAX unknown */
-	const char *sha256;      /* from the manifest, or NULL; PACKAGE_COMPLETE:
+	const char *name;    /* of the file or job file */
+	const char *data;    /* PACKAGE_FILE: whole content, NUL-terminated */
+	size_t len;          /* PACKAGE_JOB: bytes as stored */
+	struct job_name job; /* PACKAGE_JOB; owned by the reader */
+	const char *path;    /* PACKAGE_JOB in a directory: its path */
+	const char *origins; /* JSON text from the manifest, or NULL */
+	uint64_t rows;       /* from the manifest; UINT64_MAX unknown */
+	const char *sha256;  /* from the manifest, or NULL; PACKAGE_COMPLETE:
 	                            of the manifest itself. A stream knows rows,
 	                            origins and sha256 of jobs only then: its
 	                            PACKAGE_COMPLETE has the manifest as data. */

@@ -21,14 +21,14 @@ enum scan_status {
 
 struct scan {
 	const char *next;
-	const char *what;  /* SCAN_BAD: "expected ',' or '}'", ... */
-	bool has_newline;  /* LF or CR between tokens: must become blanks */
+	const char *what; /* SCAN_BAD: "expected ',' or '}'", ... */
+	bool has_newline; /* LF or CR between tokens: must become blanks */
 };
 
 /* Check one value that begins at p (no white space before it). Numbers at the
  * end of input are SCAN_MORE unless final. At most MAX_NESTING levels. */
-enum scan_status scan_value(const char *p, const char *end, bool final,
-    struct scan *s);
+enum scan_status
+scan_value(const char *p, const char *end, bool final, struct scan *s);
 
 /* Skip white space. */
 const char *scan_space(const char *p, const char *end);

@@ -54,6 +54,6 @@ long zin_read(struct zin *z, void *data, size_t len, struct error *err);
 /* The same, but returns as soon as there is something (live pipes). */
 long zin_read_some(struct zin *z, void *data, size_t len, struct error *err);
 enum codec zin_codec(const struct zin *z); /* known after the first read */
-void zin_free(struct zin *z); /* closes what zin_open() opened */
+void zin_free(struct zin *z);              /* closes what zin_open() opened */
 
 #endif
