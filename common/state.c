@@ -15,7 +15,8 @@
 #include "common/workdir.h"
 #include "common/zlibtext.h"
 
-#define MARK_DATETIME "\xef\x80\xa7" /* U+F027, contract.md 3.2 */
+#define STATE_TEXT_MAX ((size_t)256 << 20)
+#define MARK_DATETIME  "\xef\x80\xa7" /* U+F027, contract.md 3.2 */
 
 /* Keys that are no content: they come and go with versions. */
 static bool
@@ -349,6 +350,25 @@ state_fresh(const char *pipeline, struct buf *out)
 
 /* ---- the document of an extract ---- */
 
+char *
+state_unpack(const char *s, size_t len)
+{
+	struct buf out = { 0 };
+	struct error err;
+	char *packed;
+	long n;
+
+	if (len && s[0] == '{')
+		return xstrndup(s, len);
+	packed = xmalloc(len / 4 * 3 + 4);
+	n = hash_base64_decode(s, len, packed);
+	if (n < 0 ||
+	    zlib_inflate(packed, (size_t)n, STATE_TEXT_MAX, &out, &err))
+		buf_release(&out);
+	free(packed);
+	return out.len ? buf_take(&out) : NULL;
+}
+
 static void
 created_at(const char *load_id, struct buf *out)
 {
@@ -411,13 +431,40 @@ write_row(const struct buf *text, const char *pipeline, long long version,
 	buf_release(&marked);
 }
 
-/* The old state: of the working directory, or of a pipeline that is new. */
+/* The state in a row of _dlt_pipeline_state that a destination has. */
 static int
-old_state(struct workdir *w, const char *name, struct state *st,
-    struct error *err)
+stored_state(const struct buf *row, struct state *st, struct error *err)
+{
+	struct json_doc doc = { 0 };
+	const struct json *packed;
+	int rc = json_parse(&doc, row->data, row->len, err);
+
+	packed = rc ? NULL : json_get(doc.root, "state");
+	if (packed && packed->kind == JSON_STRING)
+		st->text = state_unpack(packed->str, packed->len);
+	if (!rc && json_get_int(doc.root, "engine_version", 0) > STATE_ENGINE)
+		rc = error_set(err, ERR_DATA,
+		    "the stored state is of a newer "
+		    "version of dlt");
+	else if (!rc &&
+	    (!st->text ||
+	        json_parse(&st->doc, st->text, strlen(st->text), err) ||
+	        st->doc.root->kind != JSON_OBJECT))
+		rc = error_set(err, ERR_DATA, "the stored state is damaged");
+	json_release(&doc);
+	return rc;
+}
+
+/* The old state: of a destination, of the working directory, or of a pipeline
+ * that is new. */
+static int
+old_state(struct workdir *w, const char *name, const struct buf *stored,
+    struct state *st, struct error *err)
 {
 	struct buf fresh = { 0 };
 
+	if (stored && stored->len)
+		return stored_state(stored, st, err);
 	if (w) {
 		if (workdir_state(w, st, err))
 			return -1;
@@ -432,8 +479,8 @@ old_state(struct workdir *w, const char *name, struct state *st,
 
 int
 state_for_extract(struct workdir *w, const char *schema_name,
-    const char *load_id, struct buf *doc, struct buf *new_state,
-    struct error *err)
+    const struct buf *stored, const char *load_id, struct buf *doc,
+    struct buf *new_state, struct error *err)
 {
 	const char *name = w ? w->name : schema_name;
 	char *dataset = w ? xasprintf("%s_dataset", name) : NULL;
@@ -447,7 +494,7 @@ state_for_extract(struct workdir *w, const char *schema_name,
 	bool changed;
 	int rc = -1;
 
-	if (old_state(w, name, &st, err) ||
+	if (old_state(w, name, stored, &st, err) ||
 	    advance(st.doc.root, &names, &text, &version, hash, err) ||
 	    json_parse(&fresh, text.data, text.len, err))
 		goto out;

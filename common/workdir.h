@@ -109,12 +109,16 @@ void state_join(const struct json *content, const struct json *local,
  * extract: the _dlt_pipeline_state document (JSON text, typed) in *doc, or
  * empty when nothing changed; schema_name and dataset enter the state. For a
  * run without -p pass w = NULL: the state of a fresh pipeline called
- * schema_name. load_id goes into the row. The time in it is the load id's when
+ * schema_name. stored is such a document that a destination has kept, to begin
+ * with instead, or NULL. load_id goes into the row. The time in it is the load id's when
  * that is a number, else SOURCE_DATE_EPOCH's, else now. *new_state is always
  * filled; save it after the commit. */
 int state_for_extract(struct workdir *w, const char *schema_name,
-    const char *load_id, struct buf *doc, struct buf *new_state,
-    struct error *err);
+    const struct buf *stored, const char *load_id, struct buf *doc,
+    struct buf *new_state, struct error *err);
+/* The text of a state as such rows hold it: base64 of zlib, or JSON itself.
+ * malloc'd, NULL: damaged. */
+char *state_unpack(const char *s, size_t len);
 /* After the package has been committed: save new_state as state.json. */
 int workdir_save_state(struct workdir *w, const struct buf *new_state,
     struct error *err);

@@ -8,14 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/hash.h"
 #include "common/mem.h"
 #include "common/output.h"
 #include "common/workdir.h"
-#include "common/zlibtext.h"
 
 #define PACKAGE_STATE_MAX ((size_t)64 << 20)
-#define STATE_TEXT_MAX    ((size_t)256 << 20)
 
 /* ---- a state that was committed but not saved ---- */
 
@@ -35,26 +32,6 @@ is_newer(const struct newest *n, long long version)
 	    (version == n->version && n->no_hash && !n->text);
 }
 
-/* base64 of zlib, or JSON itself (contract.md 12.2); malloc'd, NULL: damaged */
-static char *
-unpack_state(const char *s, size_t len)
-{
-	struct buf out = { 0 };
-	struct error err;
-	char *packed;
-	long n;
-
-	if (len && s[0] == '{')
-		return xstrndup(s, len);
-	packed = xmalloc(len / 4 * 3 + 4);
-	n = hash_base64_decode(s, len, packed);
-	if (n < 0 ||
-	    zlib_inflate(packed, (size_t)n, STATE_TEXT_MAX, &out, &err))
-		buf_release(&out);
-	free(packed);
-	return out.len ? buf_take(&out) : NULL;
-}
-
 static void
 take_state(struct newest *n, const struct json *ps)
 {
@@ -66,7 +43,7 @@ take_state(struct newest *n, const struct json *ps)
 	if (!state || state->kind != JSON_STRING || !is_newer(n, version) ||
 	    json_get_int(ps, "engine_version", 0) != STATE_ENGINE)
 		return;
-	text = unpack_state(state->str, state->len);
+	text = state_unpack(state->str, state->len);
 	if (!text)
 		return;
 	free(n->text);

@@ -204,3 +204,49 @@ each_case() {
 @test "golden tables from rows, in a pipeline" {
   each_case worked
 }
+
+@test "--sync with -p: a failed first run is no run" {
+  echo '{"a":"text"}' >one
+  dlt-extract --schema-name p t=one | dlt-normalize | dlt-load sqlite:d.db
+  echo '{"a":' >bad
+  fails 1 dlt-extract -p p --sync sqlite:d.db t=bad
+  echo '{"a":1}' >two
+  dlt-extract -p p --sync sqlite:d.db t=two
+  dlt-normalize -q -p p
+  quiet dlt-load -p p sqlite:d.db
+}
+
+@test "--sync: the stored state goes on" {
+  echo '{"a":1}' >one
+  dlt-extract -p p t=one
+  jq -c '.sources = {"s":{"cursor":7}}' data/pipelines/p/state.json >state
+  mv state data/pipelines/p/state.json
+  dlt-extract -p p t=one
+  dlt-normalize -p p
+  dlt-load -p p sqlite:d.db
+  rm -r data/pipelines/p
+  dlt-extract -p p --sync sqlite:d.db t=one
+  run jq -c '[._state_version, .sources.s.cursor]' data/pipelines/p/state.json
+  assert_output '[2,7]'
+  dlt-extract --schema-name p --sync sqlite:d.db -o o t=one
+  run dlt-package ls o
+  refute_output --partial _dlt_pipeline_state
+}
+
+@test "-p: what a killed first run has made of the pipeline is no hindrance" {
+  mkdir -p data/pipelines/p/load/normalized
+  echo '{"a":1}' >one
+  dlt-extract -p p t=one
+  dlt-normalize -p p
+  rm -r data/pipelines/p/load/loaded
+  quiet dlt-load -p p sqlite:d.db
+  test -d data/pipelines/p/load/loaded
+}
+
+@test "an input that cannot be opened is the only error of a pipe" {
+  run bash -c 'dlt-extract t=none.jsonl | dlt-normalize |
+    dlt-load sqlite:d.db; echo "${PIPESTATUS[@]}"'
+  assert_output "dlt-extract: error: none.jsonl: No such file or directory
+1 1 1"
+  test ! -e d.db
+}

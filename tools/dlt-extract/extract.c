@@ -60,7 +60,7 @@ find_schema(struct run *r, struct error *err)
 	bool missing = true, fresh = true;
 
 	if (r->target.workdir != NULL) {
-		fresh = r->target.workdir_is_new;
+		fresh = r->target.is_fresh;
 		r->schema = workdir_schema(r->target.workdir, name, &missing,
 		    err);
 		if (r->schema == NULL && !missing)
@@ -218,7 +218,8 @@ add_state(struct run *r, struct error *err)
 	char before[64], after[64];
 
 	if (state_for_extract(r->target.workdir, r->settings.schema_name,
-	        r->settings.load_id, &r->state_doc, &r->new_state, err) < 0)
+	        &r->stored_state, r->settings.load_id, &r->state_doc,
+	        &r->new_state, err) < 0)
 		return -1;
 	if (r->state_doc.len == 0)
 		return 0;
@@ -435,6 +436,9 @@ extract_run(struct extract_options *o, struct error *err)
 		goto out;
 	rc = 0;
 out:
+	if (rc < 0 && r.target.load_id == NULL && o->output == NULL &&
+	    o->common.pipeline == NULL && !o->common.show_config)
+		target_cancel();
 	target_close(&r.target, rc < 0);
 	writer_free(r.writer);
 	pull_release(&r.pull, rc < 0);

@@ -75,6 +75,7 @@ read_state(struct target *t, struct error *err)
 	t->default_schema = copy_string(st.doc.root, "default_schema_name");
 	t->destination = copy_string(st.doc.root, "destination_type");
 	local = json_get(st.doc.root, "_local");
+	t->is_fresh = json_get(local, "_last_extracted_hash") == NULL;
 	t->python_made = json_get(local, "last_run_context") != NULL ||
 	    has_file(t->workdir->path, "trace.pickle");
 	state_release(&st);
@@ -85,17 +86,15 @@ static int
 open_pipeline(struct target *t, const char *pipeline, bool peek,
     struct error *err)
 {
-	struct error first;
+	struct error missing;
 
-	if (workdir_open(&t->own, pipeline, false, &first) < 0) {
-		if (peek) {
-			t->pipeline = xstrdup(pipeline);
-			return 0;
-		}
-		if (workdir_open(&t->own, pipeline, true, err) < 0)
-			return -1;
-		t->workdir_is_new = true;
+	if (peek && workdir_open(&t->own, pipeline, false, &missing) < 0) {
+		t->pipeline = xstrdup(pipeline);
+		return 0;
 	}
+	/* A killed first run may have made a part of it only. */
+	if (!peek && workdir_open(&t->own, pipeline, true, err) < 0)
+		return -1;
 	t->workdir = &t->own;
 	t->pipeline = xstrdup(t->own.name);
 	return read_state(t, err);
@@ -197,6 +196,20 @@ target_commit(struct target *t, struct schema *s, const struct buf *new_state,
 		return -1;
 	workdir_unlock(t->workdir, STAGE_COMMIT);
 	return 0;
+}
+
+void
+target_cancel(void)
+{
+	const struct package_spec spec = { .kind = PACKAGE_EXTRACTED,
+		.load_id = "cancelled",
+		.schema_name = "none" };
+	struct error ignored;
+
+	if (!isatty(STDOUT_FILENO))
+		package_out_free(package_out_stream(STDOUT_FILENO, &spec,
+		                     &ignored),
+		    true);
 }
 
 void

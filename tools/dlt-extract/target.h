@@ -19,8 +19,8 @@ struct target {
 	char *path; /* of the package in the end; NULL: a stream */
 	/* with -p */
 	struct workdir *workdir; /* NULL without */
-	bool workdir_is_new;
-	bool python_made; /* Python dlt reads it, or may */
+	bool is_fresh;           /* nothing has ever been extracted */
+	bool python_made;        /* Python dlt reads it, or may */
 	char *pipeline, *default_schema, *destination; /* or NULL */
 	/* private */
 	struct workdir own;
@@ -41,5 +41,8 @@ int target_lock(struct target *t, double wait_s, struct error *err);
 int target_commit(struct target *t, struct schema *s,
     const struct buf *new_state, struct error *err);
 void target_close(struct target *t, bool failed);
+/* Nothing was begun: tell who reads the stream that we have failed, and keep
+ * it quiet. Nothing on a terminal. */
+void target_cancel(void);
 
 #endif

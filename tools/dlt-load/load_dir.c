@@ -324,13 +324,14 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	char *marker = xasprintf("%s/package_completed.json", d->path);
 	char *to = workdir_package_dir(d->l->workdir, STAGE_LOAD,
 	    d->l->load_id);
+	char *parent = xstrndup(to, (size_t)(strrchr(to, '/') - to));
 	char *completed = xasprintf("%s/completed_jobs", to);
 	int rc = -1;
 
 	if (output_file(marker, status, strlen(status), err) < 0)
 		goto out;
 	TEST_HOOK("load_put_away");
-	if (rename_synced(d->path, to, err) < 0)
+	if (make_dirs(parent, err) < 0 || rename_synced(d->path, to, err) < 0)
 		goto out;
 	if (d->l->delete_completed && !d->failed &&
 	    remove_tree(completed, err) < 0)
@@ -340,6 +341,7 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 out:
 	free(marker);
 	free(to);
+	free(parent);
 	free(completed);
 	return rc;
 }
