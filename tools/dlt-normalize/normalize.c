@@ -41,8 +41,8 @@ struct run {
 	struct buf package_state;       /* load_package_state.json, as it was */
 	struct walk_task *head, **tail; /* under way, in order */
 	size_t in_flight;
-	bool taught;           /* the first block has been done */
-	const struct job *job; /* of the rows counted below */
+	bool taught;  /* the first block has been done */
+	uint64_t job; /* number of the one counted below */
 	uint64_t job_rows;
 };
 
@@ -112,8 +112,8 @@ commit_block(struct run *r, struct error *err)
 		resubmit_stale(r);
 		pool_wait(r->pool, &t->task);
 	}
-	if (t->item->job != r->job) {
-		r->job = t->item->job;
+	if (t->item->job->number != r->job) {
+		r->job = t->item->job->number;
 		r->job_rows = 0;
 	}
 	if (res->stopped) {
@@ -390,7 +390,7 @@ end_package(struct run *r, bool failed)
 	r->out = NULL;
 	r->schema = NULL;
 	r->load_id = NULL;
-	r->job = NULL;
+	r->job = 0;
 	r->taught = false;
 	r->schema_sent = 0;
 }

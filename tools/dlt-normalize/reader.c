@@ -26,6 +26,7 @@ struct reader {
 	size_t carry_len, carry_cap;
 	bool in_array;
 	bool at_end;
+	uint64_t jobs;
 };
 
 /* An item, with a block's memory if it is for a block; NULL: stop. */
@@ -232,6 +233,7 @@ read_job(struct reader *r, const struct package_entry *e, struct error *err)
 	struct item *it;
 	int rc = -1, n;
 
+	job->number = ++r->jobs;
 	job->refs = 1;
 	job->name = xstrdup(e->name);
 	job->table = xstrdup(e->job.table);

@@ -16,8 +16,9 @@
 
 /* What is known of the job file that a block comes from. */
 struct job {
-	char *name;  /* file name, for messages */
-	char *table; /* as in the file name */
+	uint64_t number; /* of the jobs read, from 1 */
+	char *name;      /* file name, for messages */
+	char *table;     /* as in the file name */
 	char *file_id;
 	char *format;
 	char *origins;  /* JSON text from the manifest, or NULL */

@@ -315,7 +315,7 @@ static const char *walk_element(struct walker *w, struct node *n, const char *p,
     const char *parent_id, uint64_t index);
 
 /* A list: each element is a row of the table that key k leads to. p behind
- * the bracket. An empty list writes nothing. */
+ * the bracket. An empty list writes nothing, unless it stays json. */
 static const char *
 walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
     const char *id)
@@ -323,12 +323,12 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
 	struct node *n = k->child;
 	uint64_t index = 0;
 
-	p = space(p);
-	if (*p == ']')
-		return p + 1;
 	if (UNLIKELY(k->json_checked != w->evolve->json_version) &&
 	    !key_opens(c, k))
 		return NULL;
+	p = space(p);
+	if (*p == ']')
+		return p + 1;
 	if (UNLIKELY(!n))
 		n = node_child(w, c, k);
 	if (UNLIKELY(!n->out || !n->out->ready || n->out->shared || n->slow) &&
