@@ -136,10 +136,13 @@ compile_settings(struct schema *s, const struct json *settings,
 {
 	struct schema_private *p = s->index;
 	const struct json *contract = json_get(settings, "schema_contract");
+	const struct json *detections = json_get(settings, "detections");
 	struct contract parsed;
 	struct buf text = { 0 };
 	int rc = 0;
 
+	if (settings && settings->kind == JSON_NULL)
+		settings = NULL;
 	if (settings && settings->kind != JSON_OBJECT)
 		return error_set(err, ERR_DATA, "\"settings\" is no object");
 	if (compile_rules(p, json_get(settings, "default_hints"), err) < 0)
@@ -147,7 +150,10 @@ compile_settings(struct schema *s, const struct json *settings,
 	if (compile_preferences(p, json_get(settings, "preferred_types"), err) <
 	    0)
 		rc = -1;
-	if (compile_detections(s, json_get(settings, "detections"), err) < 0)
+	/* Older schemas have their list among the normalizers. */
+	if (!detections || detections->count == 0)
+		detections = json_get(p->normalizers.root, "detections");
+	if (compile_detections(s, detections, err) < 0)
 		rc = -1;
 	if (contract && contract->kind != JSON_NULL) {
 		json_write(contract, 0, &text);
@@ -182,10 +188,11 @@ compile_normalizers(struct schema *s, const struct json *n, struct error *err)
 		return error_set(err, ERR_DATA, "\"normalizers\" is no object");
 	s->naming.no_break_path = !json_get_bool(n,
 	    "use_break_path_on_normalize", true);
-	nesting = json_get_int(normalizer_config(s), "max_nesting", -1);
-	if (nesting >= 0)
-		s->max_nesting = nesting < INT32_MAX ? (long)nesting
-		                                     : INT32_MAX;
+	nesting = json_get_int(normalizer_config(s), "max_nesting", INT64_MIN);
+	if (nesting != INT64_MIN)
+		s->max_nesting = nesting < 0 ? 0
+		    : nesting < INT32_MAX    ? (long)nesting
+		                             : INT32_MAX;
 	module = json_get_str(json_get(n, "json"), "module", wanted);
 	if (strcmp(module, wanted) != 0 && strcmp(module, "relational") != 0)
 		return error_set(err, ERR_DATA,
@@ -200,16 +207,17 @@ int
 schema_compile(struct schema *s, struct error *err)
 {
 	struct schema_private *p = s->index;
-	const struct json *root;
+	const struct json *settings, *normalizers;
 	int rc = 0;
 
 	schema_compiled_release(p);
-	root = json_parse_known(&p->settings, hints_get(&s->hints, "settings"));
-	if (compile_settings(s, root, err) < 0)
-		rc = -1;
-	root = json_parse_known(&p->normalizers,
+	settings = json_parse_known(&p->settings,
+	    hints_get(&s->hints, "settings"));
+	normalizers = json_parse_known(&p->normalizers,
 	    hints_get(&s->hints, "normalizers"));
-	if (compile_normalizers(s, root, err) < 0)
+	if (compile_settings(s, settings, err) < 0)
+		rc = -1;
+	if (compile_normalizers(s, normalizers, err) < 0)
 		rc = -1;
 	return rc;
 }
@@ -375,10 +383,20 @@ table_max_nesting(const struct schema *s, const struct table *t)
 		long v = strtol(own, &end, 10);
 
 		if (*end == '\0')
-			n = v;
+			n = v > 0 ? v : 0; /* below zero nothing is left */
 	}
 	free(own);
 	return n;
+}
+
+/* A table of dlt's own: the prefix is normalized as a table is named. */
+static bool
+is_dlt_name(const struct schema *s, const char *name)
+{
+	const char *prefix = s->naming.kind == NAMING_S3_TABLES ? "dlt"
+	                                                        : "_dlt";
+
+	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 /* ---- propagation (contract.md 6.6) ---- */
@@ -445,7 +463,7 @@ schema_propagate_root_key(struct schema *s, const struct table *t,
 
 	if (!root)
 		return;
-	if (strncmp(root->name, "_dlt", 4) != 0)
+	if (!is_dlt_name(s, root->name))
 		wanted = asked && asked->kind == JSON_BOOL
 		    ? asked->truth
 		    : merge_wants_root_key(root, strategies);
@@ -640,7 +658,7 @@ schema_contract(const struct schema *s, const struct table *t,
 	struct contract c = evolve;
 	struct error ignored = { 0 };
 
-	if (strncmp(name, "_dlt", 4) == 0)
+	if (is_dlt_name(s, name))
 		return evolve;
 	for (size_t i = 0; at && i <= s->table_count; i++) {
 		const char *own = hints_get(&at->hints, "schema_contract");

@@ -89,6 +89,8 @@ object_edit_path(const char *object, const char *const *keys, size_t count,
 	const struct json *member;
 	char *edited, *out;
 
+	if (!value && (!object || object[0] != '{'))
+		return xstrdup(object ? object : "{}");
 	if (count == 1)
 		return object_edit(object, keys[0], value);
 	member = json_get(json_parse_known(&doc, object), keys[0]);
@@ -159,7 +161,8 @@ read_type(struct column *c, const struct json *v, bool old_names,
 	if (v->kind != JSON_STRING)
 		return error_set(err, ERR_DATA, "data_type is not a string");
 	name = old_names && strcmp(v->str, "complex") == 0 ? "json" : v->str;
-	if (v->len > 0 && type_parse(name) == TYPE_NONE)
+	if (v->len != strlen(v->str) ||
+	    (v->len > 0 && type_parse(name) == TYPE_NONE))
 		return error_set(err, ERR_DATA, "unknown data_type \"%s\"",
 		    name);
 	if (name != v->str)
@@ -173,7 +176,6 @@ read_column(struct table *t, const struct json *v, bool old_names,
 {
 	struct buf text = { 0 };
 	struct column *c;
-	char *quoted;
 	int rc = -1;
 
 	if (check_name("column", v->key, v->key_len, err) < 0)
@@ -182,7 +184,9 @@ read_column(struct table *t, const struct json *v, bool old_names,
 		return error_set(err, ERR_DATA, "column \"%s\" is no object",
 		    v->key);
 	c = table_add_column(t, v->key, v->key_len);
-	/* The name keeps the place that it has in the document. */
+	/* The name keeps the place that it has in the document; where it has
+	 * none it is added after the migrations, as an empty column counts as
+	 * none there. */
 	hints_release(&c->hints);
 	for (const struct json *m = v->child; m; m = m->next)
 		if (keep(&c->hints, m, &text, err) < 0 ||
@@ -191,9 +195,6 @@ read_column(struct table *t, const struct json *v, bool old_names,
 			error_prefix(err, "column \"%s\": ", v->key);
 			goto out;
 		}
-	quoted = json_quoted(c->name);
-	hints_set(&c->hints, "name", quoted);
-	free(quoted);
 	column_refresh_all(c);
 	rc = 0;
 out:
@@ -230,6 +231,11 @@ table_defaults(struct table *t)
 			table_set(t, "resource", quoted);
 	}
 	free(quoted);
+	for (size_t i = 0; i < t->column_count; i++) {
+		quoted = json_quoted(t->columns[i]->name);
+		hints_set(&t->columns[i]->hints, "name", quoted);
+		free(quoted);
+	}
 }
 
 static int

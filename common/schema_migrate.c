@@ -6,6 +6,7 @@
  */
 #include "common/schema_private.h"
 
+#include "common/jsonw.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -34,6 +35,14 @@ drop_seals(struct schema *s)
 		table_set(s->tables[i], "table_sealed", NULL);
 }
 
+/* 7 -> 8: what older engines kept there, if anything, is not trusted. */
+static void
+forget_hashes(struct schema *s)
+{
+	while (s->previous_count > 0)
+		free(s->previous_hashes[--s->previous_count]);
+}
+
 /* 8 -> 9: tables with row ids have been loaded. */
 static void
 mark_seen_data(struct schema *s)
@@ -51,27 +60,38 @@ rename_hint(struct table *t, const char *column, const char *from,
 	struct column *c = table_column(t, column);
 	const char *value;
 
-	if (!c)
+	if (!c || c->hints.count == 0)
 		return;
 	value = hints_get(&c->hints, from);
 	column_set(c, to, value ? value : "false");
 }
 
+/* One pass: the document may hold any number of them. */
 static void
 rename_preferred_types(struct schema *s)
 {
+	static const char *const path[] = { "preferred_types" };
 	struct json_doc doc = { 0 };
 	const struct json *types =
 	    json_get(json_parse_known(&doc, hints_get(&s->hints, "settings")),
-	        "preferred_types");
-	const char *path[2] = { "preferred_types" };
+	        path[0]);
+	struct buf out = { 0 };
 
-	for (const struct json *m = types ? types->child : NULL; m; m = m->next)
-		if (m->kind == JSON_STRING && m->key &&
-		    strcmp(m->str, "complex") == 0) {
-			path[1] = m->key;
-			edit(s, "settings", path, 2, "\"json\"");
+	if (types && types->kind == JSON_OBJECT && types->count > 0) {
+		for (const struct json *m = types->child; m; m = m->next) {
+			buf_addc(&out, out.len > 0 ? ',' : '{');
+			jsonw_quote(&out, m->key, m->key_len);
+			buf_addc(&out, ':');
+			if (m->kind == JSON_STRING &&
+			    strcmp(m->str, "complex") == 0)
+				buf_adds(&out, "\"json\"");
+			else
+				json_write(m, JSON_WRITE_PYTHON, &out);
 		}
+		buf_addc(&out, '}');
+		edit(s, "settings", path, 1, buf_str(&out));
+	}
+	buf_release(&out);
 	json_release(&doc);
 }
 
@@ -163,6 +183,8 @@ schema_migrate(struct schema *s, struct error *err)
 		schema_standard_table(s, "_dlt_loads");
 	if (from < 7)
 		drop_seals(s);
+	if (from < 8)
+		forget_hashes(s);
 	if (from < 9)
 		mark_seen_data(s);
 	if (from < 10)

@@ -111,7 +111,7 @@ void schema_standard_table(struct schema *s, const char *name);
  * removed; object NULL or no object counts as {}. Malloc'd. */
 char *object_edit(const char *object, const char *key, const char *value);
 /* The same below a path of count keys; missing objects are made. Removing
- * makes nothing. */
+ * makes nothing, and leaves alone what is no object. */
 char *object_edit_path(const char *object, const char *const *keys,
     size_t count, const char *value);
 char *json_quoted(const char *s); /* malloc'd */
