@@ -208,6 +208,18 @@ void schema_propagate_root_key(struct schema *s, const struct table *t,
 void schema_propagation(const struct schema *s, const struct table *t,
     void (*f)(const char *from, const char *as, void *arg), void *arg);
 
+/* ---- row filters (6.7) ---- */
+
+/* What the hints "filters" of the tables say; NULL: nothing, or (err is set)
+ * a filter that is not understood. */
+struct row_filter *row_filter_new(const struct schema *s, struct error *err);
+void row_filter_free(struct row_filter *f); /* NULL is legal */
+/* May a field of the table be excluded at all? f NULL: no. */
+bool row_filter_touches(const struct row_filter *f, const char *table,
+    struct buf *scratch);
+bool row_filter_excludes(const struct row_filter *f, const char *table,
+    const char *field, struct buf *scratch);
+
 /* ---- contracts (9.1) ---- */
 
 enum contract_mode {

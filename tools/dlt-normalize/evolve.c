@@ -15,6 +15,7 @@ evolve_init(struct evolve *ev, struct schema *s, const char *const *strategies)
 {
 	*ev = (struct evolve){ .schema = s, .strategies = strategies };
 	ev->version = ev->json_version = 1;
+	ev->row_filter = row_filter_new(s, &ev->row_filter_error);
 }
 
 void
@@ -34,6 +35,7 @@ evolve_release(struct evolve *ev)
 	free(ev->updates);
 	free(ev->contracts);
 	free(ev->contract_names);
+	row_filter_free(ev->row_filter);
 	buf_release(&ev->provenance);
 	*ev = (struct evolve){ 0 };
 }
@@ -159,6 +161,8 @@ check_contract(struct evolve *ev, const char *name, const char *parent,
 	return 1;
 }
 
+/* A partial table for schema_updates.json; c NULL: none of its columns was let
+ * in. */
 static void
 add_update(struct evolve *ev, struct table *t, struct column *c)
 {
@@ -174,6 +178,8 @@ add_update(struct evolve *ev, struct table *t, struct column *c)
 		u = &ev->updates[ev->update_count++];
 		*u = (struct update){ .table = t };
 	}
+	if (!c)
+		return;
 	u->columns = xgrow(u->columns, &u->cap, u->count + 1,
 	    sizeof(*u->columns));
 	u->columns[u->count++] = c;
@@ -246,17 +252,18 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 {
 	int rc = check_contract(ev, name, parent, columns, count, err);
 	struct table *t;
-	bool added;
+	bool added, root_key;
 	size_t i;
 
 	ev->version++;
 	if (rc <= 0)
 		return rc;
 	t = schema_table(ev->schema, name);
-	added = !t;
+	added = root_key = !t;
 	if (added)
 		t = schema_add_table(ev->schema, name, parent,
 		    parent ? NULL : name, parent ? NULL : "append");
+	add_update(ev, t, NULL);
 	for (i = 0; i < count; i++) {
 		struct new_column *n = &columns[i];
 		struct column *c;
@@ -268,6 +275,7 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 			continue; /* asked for twice by one row */
 		c = schema_infer_column(ev->schema, t, n->name, n->len, n->type,
 		    n->variant);
+		root_key |= c->root_key || c->row_key;
 		add_update(ev, t, c);
 		add_provenance(ev, t, n, at);
 		if (n->type == TYPE_JSON)
@@ -275,7 +283,7 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 		if (n->variant)
 			warn_variant(t, n, table_column(t, n->base), at);
 	}
-	if (added)
+	if (root_key)
 		schema_propagate_root_key(ev->schema, t, ev->strategies);
 	return 1;
 }

@@ -49,6 +49,8 @@ struct evolve {
 	uint64_t json_version;  /* +1 when a json column appears */
 	struct filter *filters; /* set by contracts, for the rest of the run */
 	size_t filter_count, filter_cap;
+	struct row_filter *row_filter; /* NULL: none */
+	struct error row_filter_error; /* why one cannot be used */
 	struct update *updates;
 	size_t update_count, update_cap;
 	struct buf provenance;         /* JSON lines */

@@ -33,8 +33,12 @@ normalized_key(struct slow *s, const struct json *member, bool as_table)
 	struct buf *b = &s->w->name_buf;
 
 	buf_reset(b);
-	name_key(&s->w->schema->naming, member->key, member->key_len, as_table,
-	    b);
+	if (as_table)
+		name_list_key(&s->w->schema->naming, member->key,
+		    member->key_len, b);
+	else
+		name_key(&s->w->schema->naming, member->key, member->key_len,
+		    false, b);
 	return arena_strndup(s->arena, buf_str(b), b->len);
 }
 

@@ -74,6 +74,14 @@ cannot_place(struct slow *s, const struct row *r, const char *name)
 	return error_prefix(s->err, "column \"%s.%s\": ", r->name, name);
 }
 
+/* Types whose values dlt puts into a column that is there on a shorter way,
+ * where the range of wei is not looked at. */
+static bool
+is_common(enum data_type type)
+{
+	return type != TYPE_WEI && type != TYPE_DECIMAL && type != TYPE_BINARY;
+}
+
 static int
 coerce(struct slow *s, struct row *r, struct field *f, const char *name,
     const struct value *v, const char *base)
@@ -83,7 +91,7 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
 	enum data_type type;
 	int n;
 
-	if (complete && c->type == v->type) {
+	if (complete && !base && c->type == v->type && v->type != TYPE_WEI) {
 		f->value = *v;
 		f->out_name = name;
 		return 0;
@@ -97,7 +105,7 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
 	if (n == 0)
 		return coerce(s, r, f,
 		    variant_name(s, r, name, type_name(v->type)), v, name);
-	if (f->value.type == TYPE_WEI &&
+	if (f->value.type == TYPE_WEI && !(complete && is_common(v->type)) &&
 	    !integer_fits_wei(f->value.text, f->value.len)) {
 		struct value text = f->value;
 
@@ -145,6 +153,28 @@ coerce_field(struct slow *s, struct row *r, struct field *f)
 	f->raw = f->node && f->node->kind == JSON_STRING &&
 	    f->value.type == TYPE_TEXT && f->value.text == f->node->str;
 	return 0;
+}
+
+/* ---- row filters (6.7) ---- */
+
+/* False: no field is left. */
+static bool
+exclude_fields(struct slow *s, struct row *r)
+{
+	const struct row_filter *rf = s->w->evolve->row_filter;
+	bool any = false;
+	size_t i;
+
+	if (!row_filter_touches(rf, r->name, &s->w->name_buf))
+		return true;
+	for (i = 0; i < r->count; i++) {
+		struct field *f = &r->fields[i];
+
+		f->dropped = row_filter_excludes(rf, r->name, f->name,
+		    &s->w->name_buf);
+		any |= !f->dropped;
+	}
+	return any;
 }
 
 /* ---- contracts (9.1) ---- */
@@ -285,7 +315,13 @@ emit_row(struct slow *s, const struct frame *f, struct row *r)
 	size_t i;
 	int rc;
 
+	if (s->w->evolve->row_filter_error.code) {
+		*s->err = s->w->evolve->row_filter_error;
+		return -1;
+	}
 	if (evolve_filter(s->w->evolve, r->name, NULL) != CONTRACT_EVOLVE)
+		return 0;
+	if (!exclude_fields(s, r))
 		return 0;
 	if (!filter_columns(s, r, true))
 		return 0;

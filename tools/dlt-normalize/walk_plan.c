@@ -184,12 +184,13 @@ node_resolve(struct node *n)
 	if (!n->parent) {
 		n->row_id = row_id_of(w, t);
 		n->propagates = m.root_key;
-		n->slow = m.other || n->row_id != ROW_ID_RANDOM ||
-		    hints_get(&t->hints, "filters");
+		n->slow = m.other || n->row_id != ROW_ID_RANDOM;
 	} else {
-		n->slow = m.other || m.root_key || n->parent->slow ||
-		    hints_get(&t->hints, "filters");
+		n->slow = m.other || m.root_key || n->parent->slow;
 	}
+	if (w->evolve->row_filter_error.code ||
+	    row_filter_touches(w->evolve->row_filter, n->name, &w->name_buf))
+		n->slow = true;
 	n->out = out_get(w, t);
 	if (n->out->owner && n->out->owner != n)
 		n->out->shared = true;
@@ -297,6 +298,23 @@ key_decode(struct ctx *c, struct key *k)
 	}
 }
 
+/* A blank key of a list is no "_empty": dlt lets it vanish from the path, so
+ * that the rows go into the table of their parent. */
+void
+name_list_key(const struct naming *naming, const char *key, size_t len,
+    struct buf *out)
+{
+	struct error err;
+
+	buf_reset(out);
+	name_key(naming, key, len, true, out);
+	if (naming->no_break_path || strcmp(buf_str(out), "_empty") != 0)
+		return;
+	buf_reset(out);
+	if (name_tables_path(naming, key, len, out, &err))
+		buf_reset(out);
+}
+
 static void
 key_name(struct ctx *c, struct key *k)
 {
@@ -308,8 +326,7 @@ key_name(struct ctx *c, struct key *k)
 	name_key(naming, k->text, k->text_len, false, &w->name_buf);
 	k->part = arena_strndup(&w->arena, buf_str(&w->name_buf),
 	    w->name_buf.len);
-	buf_reset(&w->name_buf);
-	name_key(naming, k->text, k->text_len, true, &w->name_buf);
+	name_list_key(naming, k->text, k->text_len, &w->name_buf);
 	k->table_part = arena_strndup(&w->arena, buf_str(&w->name_buf),
 	    w->name_buf.len);
 	if (c->path_len) {

@@ -166,6 +166,9 @@ struct ctx *ctx_sub(struct ctx *c, struct key *k);
 struct key *ctx_key(struct ctx *c, const char *raw, size_t len);
 /* The key's column, if the schema has it complete. */
 bool key_resolve(struct ctx *c, struct key *k);
+/* The part that the key of a list adds to the path of its table. */
+void name_list_key(const struct naming *naming, const char *key, size_t len,
+    struct buf *out);
 /* May objects and lists at this key be opened (not kept as json)? */
 bool key_opens(struct ctx *c, struct key *k);
 struct key *node_value_key(struct node *n);
