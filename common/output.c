@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -512,7 +513,8 @@ output_dir_abort(char *tmp)
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t pending_signal;
+/* Lock-free, so it may be set by a handler and read by any thread. */
+static atomic_int pending_signal;
 
 static void
 on_signal(int signo)

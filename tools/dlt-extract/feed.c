@@ -17,7 +17,7 @@ struct slot {
 };
 
 struct feed {
-	const char *const *inputs;
+	const char **inputs;
 	size_t count;
 	size_t block_size;
 	struct slot *slots;
@@ -40,7 +40,10 @@ feed_new(const char *const *inputs, size_t count, size_t block_size,
 {
 	struct feed *f = xcalloc(1, sizeof(*f));
 
-	f->inputs = inputs;
+	/* copies: an abandoned reader outlives the caller's */
+	f->inputs = arena_alloc(&f->names, count * sizeof(*f->inputs));
+	for (size_t i = 0; i < count; i++)
+		f->inputs[i] = arena_strdup(&f->names, inputs[i]);
 	f->count = count;
 	f->block_size = block_size;
 	f->slot_count = blocks;
