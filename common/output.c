@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -376,20 +377,94 @@ real_target(const char *target)
 	return xstrndup(target, n);
 }
 
+/* A lock on a directory lives as long as the process: its descriptor is never
+ * closed. It tells later runs that the directory is no leftover. */
+static int
+lock_dir(int parent, const char *name)
+{
+	int fd = openat(parent, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* What killed runs with the same target have left: PREFIX and 16 digits, and
+ * nobody has a lock on it. */
+static void
+remove_leftovers(const char *parent, const char *prefix)
+{
+	DIR *d = opendir(parent);
+	size_t n = strlen(prefix);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		struct error ignored;
+		char *path;
+		int fd;
+
+		if (strncmp(e->d_name, prefix, n) != 0 ||
+		    strlen(e->d_name) != n + 16 ||
+		    strspn(e->d_name + n, "0123456789abcdef") != 16)
+			continue;
+		fd = lock_dir(dirfd(d), e->d_name);
+		if (fd < 0)
+			continue;
+		path = xasprintf("%s/%s", parent, e->d_name);
+		(void)remove_tree(path, &ignored);
+		free(path);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int
+make_locked(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	/* Again, if somebody took it for a leftover before it was locked. */
+	for (int tries = 0; tries < 100; tries++) {
+		if (mkdir(path, 0777))
+			return -1;
+		fd = lock_dir(AT_FDCWD, path);
+		if (fd < 0 && errno == EWOULDBLOCK) {
+			(void)rmdir(path);
+			continue;
+		}
+		/* Without locks, as on some network disks, it stays so. */
+		if (fd < 0 || (stat(path, &st) == 0 && st.st_nlink > 0))
+			return 0;
+		close(fd);
+	}
+	return -1;
+}
+
 int
 output_dir_begin(const char *target, char **tmp, struct error *err)
 {
 	char *real = real_target(target);
 	char *parent = parent_of(real);
-	char hex[17], *path = NULL;
+	const char *name = strrchr(real, '/') ? strrchr(real, '/') + 1 : real;
+	char hex[17], *prefix = xasprintf(".%.200s.", name), *path = NULL;
 	int rc = -1;
 
+	if (!*target) {
+		error_set(err, ERR_USAGE, "\"\" names no directory");
+		goto out;
+	}
 	if (make_dirs(parent, err))
 		goto out;
+	remove_leftovers(parent, prefix);
 	hash_random_hex(hex, 8);
-	path = xasprintf("%s/.%s", parent, hex);
+	path = xasprintf("%s/%s%s", parent, prefix, hex);
 	output_remove_at_exit(path);
-	if (mkdir(path, 0777)) {
+	if (make_locked(path)) {
 		output_keep(path);
 		error_errno(err, "%s: mkdir beside it", target);
 		goto out;
@@ -399,9 +474,24 @@ output_dir_begin(const char *target, char **tmp, struct error *err)
 	rc = 0;
 out:
 	free(path);
+	free(prefix);
 	free(parent);
 	free(real);
 	return rc;
+}
+
+void
+output_dir_blame(const char *tmp, const char *target, struct error *err)
+{
+	size_t n = strlen(tmp);
+	char *at = strstr(err->msg, tmp), *text;
+
+	if (!at)
+		return;
+	text = xasprintf("%.*s%s%s", (int)(at - err->msg), err->msg, target,
+	    at + n);
+	snprintf(err->msg, sizeof(err->msg), "%s", text);
+	free(text);
 }
 
 static int
@@ -546,6 +636,8 @@ signals_init(void)
 	}
 	/* A closed pipe is seen as EPIPE, so that we can tidy up first. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit of file sizes (ulimit -f) is seen as EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 int

@@ -20,7 +20,7 @@ output_file(const char *path, const void *data, size_t len, struct error *err);
 
 /* Make a temporary directory beside `target` (whose missing parents are made);
  * its path is returned in *tmp (malloc'd) and removed recursively at exit
- * unless committed. A target that is a symbolic link means what it names. */
+ * unless committed. What killed runs have left of it is removed. A target that is a symbolic link means what it names. */
 int output_dir_begin(const char *target, char **tmp, struct error *err);
 /* fsync the tree's directories (files must be fsynced by who wrote them) and
  * move it to target: absent or an empty directory is filled; with `exchange`
@@ -29,6 +29,8 @@ int output_dir_begin(const char *target, char **tmp, struct error *err);
  * the caller's, for output_dir_abort(). */
 int output_dir_commit(char *tmp, const char *target, bool exchange,
     struct error *err);
+/* Name the target in the message, where it names the temporary directory. */
+void output_dir_blame(const char *tmp, const char *target, struct error *err);
 void output_dir_abort(char *tmp); /* remove now; frees tmp; NULL is legal */
 
 /* Register / forget a path that must vanish if the process ends early. */

@@ -421,3 +421,17 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   run python3 -c "import json; r=json.load(open('report')); print(r['destination'], r['packages'][0]['status'], r['packages'][0]['rows'], r['error'])"
   assert_output 'sqlite:x.db loaded 1 None'
 }
+
+@test "what has not been normalized, and what is no package" {
+  echo '{"a":1}' >one
+  dlt-extract -o e t=one
+  fails 1 dlt-load sqlite:d.db e
+  assert_output 'dlt-load: error: e: the package has not been normalized; use dlt-normalize first'
+  run bash -c 'dlt-extract t=one | dlt-load sqlite:d.db'
+  assert_failure 1
+  assert_output --partial 'use dlt-normalize first'
+  mkdir dir
+  fails 1 dlt-load sqlite:d.db dir
+  assert_output 'dlt-load: error: dir: not a package (it has no schema.json)'
+  test ! -s d.db
+}

@@ -250,3 +250,57 @@ each_case() {
 1 1 1"
   test ! -e d.db
 }
+
+@test "-o: what a killed run has left is removed by the next one" {
+  echo '{"a":1}' >one
+  mkfifo rows
+  sleep 60 >rows &
+  producer=$!
+  dlt-extract -o new "t=rows" &
+  until compgen -G '.new.*' >/dev/null; do :; done
+  dlt-extract -o new t=one # which leaves alone what is alive
+  compgen -G '.new.*'
+  kill -KILL %2
+  wait %2 || true
+  kill "$producer"
+  compgen -G '.new.*'
+  dlt-extract -o new t=one
+  run compgen -G '.new.*'
+  assert_output ''
+}
+
+@test "a limit of file sizes: one line that names the target, nothing left" {
+  seq -f '{"a":%.0f,"b":"x"}' 200000 >rows.jsonl
+  (
+    ulimit -f 8
+    fails 1 dlt-extract --compression none -o new t=rows.jsonl
+    assert_output --regexp '^dlt-extract: error: new/new_jobs/t.*: File too large$'
+  )
+  run ls -A
+  refute_output --partial .new
+  (
+    ulimit -f 8
+    fails 1 dlt-extract --compression none -p p t=rows.jsonl
+  )
+  dlt-extract -p p t=rows.jsonl
+  (
+    ulimit -f 8
+    fails 1 dlt-normalize -p p
+  )
+  dlt-normalize -p p
+  (
+    ulimit -f 8
+    fails 1 dlt-load -p p sqlite:d.db
+  )
+  dlt-load -p p sqlite:d.db
+  [ "$(sqlite3 d.db 'select count(*) from t')" = 200000 ]
+}
+
+@test "names that name nothing: usage" {
+  echo '{"a":1}' >one
+  fails 2 dlt-extract -n '' -o x one
+  assert_output --partial 'names no resource'
+  fails 2 dlt-extract -o '' t=one
+  assert_output --partial 'names no directory'
+  fails 2 dlt-extract --load-id $'a\nb' -o x t=one
+}

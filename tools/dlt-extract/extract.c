@@ -439,6 +439,8 @@ out:
 	if (rc < 0 && r.target.load_id == NULL && o->output == NULL &&
 	    o->common.pipeline == NULL && !o->common.show_config)
 		target_cancel();
+	if (rc < 0 && r.target.build != NULL && o->output != NULL)
+		output_dir_blame(r.target.build, o->output, err);
 	target_close(&r.target, rc < 0);
 	writer_free(r.writer);
 	pull_release(&r.pull, rc < 0);

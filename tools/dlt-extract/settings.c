@@ -29,6 +29,15 @@ load_id_of_epoch(const char *text, char **out, struct error *err)
 	return 0;
 }
 
+static bool
+has_control(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return true;
+	return false;
+}
+
 static int
 parse_load_id(struct settings *s, const struct extract_options *o,
     struct error *err)
@@ -37,7 +46,8 @@ parse_load_id(struct settings *s, const struct extract_options *o,
 
 	if (o->load_id != NULL) {
 		if (o->load_id[0] == '\0' || o->load_id[0] == '.' ||
-		    strchr(o->load_id, '/') != NULL)
+		    strchr(o->load_id, '/') != NULL ||
+		    strlen(o->load_id) > 255 || has_control(o->load_id))
 			return error_set(err, ERR_USAGE,
 			    "--load-id: \"%s\" cannot be the name of a folder",
 			    o->load_id);

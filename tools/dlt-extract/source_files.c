@@ -209,6 +209,8 @@ int
 sources_parse(struct sources *s, const char *name, const char *const *operands,
     size_t count, struct error *err)
 {
+	if (name != NULL && name[0] == '\0')
+		return error_set(err, ERR_USAGE, "-n \"\" names no resource");
 	for (size_t i = 0; i < count; i++) {
 		int rc = name != NULL ? add_file(s, name, operands[i], err)
 		                      : add_operand(s, operands[i], err);

@@ -133,6 +133,10 @@ take_manifest(struct jobs *j, const struct json *root, struct error *err)
 {
 	const struct json *list = json_get(root, "jobs");
 
+	if (!strcmp(json_get_str(root, "kind", ""), "extracted"))
+		return error_set(err, ERR_DATA,
+		    "the package has not been normalized; use dlt-normalize "
+		    "first");
 	if (!list || list->kind != JSON_ARRAY)
 		return error_set(err, ERR_DATA, "manifest.json has no jobs");
 	for (const struct json *m = list->child; m; m = m->next) {

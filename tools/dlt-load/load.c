@@ -89,6 +89,13 @@ load_table(struct loader *l, const struct job_name *job, bool *skip,
 		    job->table);
 		return NULL;
 	}
+	if (!t->column_count) {
+		error_set(err, ERR_DATA,
+		    "table \"%s\" has no columns: the package has not been "
+		    "normalized; use dlt-normalize first",
+		    t->name);
+		return NULL;
+	}
 	if (strcmp(job->format, "jsonl") &&
 	    strcmp(job->format, "typed-jsonl")) {
 		error_set(err, ERR_DATA,

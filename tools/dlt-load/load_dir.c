@@ -423,10 +423,15 @@ static int
 open_package(struct dir_load *d, struct error *err)
 {
 	char *path = xasprintf("%s/schema.json", d->path);
-	char *load_id = package_load_id(d->path, err);
+	char *load_id = NULL;
 	struct schema *s;
 	int rc = -1;
 
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		error_set(err, ERR_DATA,
+		    "not a package (it has no schema.json)");
+	else
+		load_id = package_load_id(d->path, err);
 	if (load_id && load_begin(d->l, load_id, err) == 0) {
 		s = schema_read(path, err);
 		if (s && load_schema(d->l, s, err) == 0)
