@@ -12,40 +12,92 @@ static const char *const compound[] = { "partition", "cluster", "primary_key",
 
 /* ---- references: one for each table referred to, the newer one wins ---- */
 
-static const struct json *
-reference_to(const struct json *list, const char *table)
+/* In the order of the tables' first mention. */
+struct references {
+	const struct json **items;
+	size_t count;
+	struct name_map index; /* table to item */
+};
+
+static const struct json **
+reference_to(const struct references *refs, const struct json *r)
 {
-	for (const struct json *r = list ? list->child : NULL; r; r = r->next)
-		if (strcmp(json_get_str(r, "referenced_table", ""), table) == 0)
-			return r;
-	return NULL;
+	const char *to = json_get_str(r, "referenced_table", "");
+
+	return name_map_get(&refs->index, to, strlen(to));
+}
+
+/* There is room for it. */
+static void
+put_reference(struct references *refs, const struct json *r)
+{
+	const struct json **known = reference_to(refs, r);
+	const char *to = json_get_str(r, "referenced_table", "");
+
+	if (known) {
+		*known = r;
+		return;
+	}
+	refs->items[refs->count] = r;
+	name_map_put(&refs->index, to, strlen(to), &refs->items[refs->count++]);
+}
+
+/* Columns to the columns that they refer to; of two with one name the later
+ * holds. */
+static struct name_map
+reference_pairs(const struct json *r)
+{
+	const struct json *columns = json_get(r, "columns");
+	const struct json *others = json_get(r, "referenced_columns");
+	struct json *c = columns ? columns->child : NULL;
+	struct json *o = others ? others->child : NULL;
+	struct name_map m = { 0 };
+
+	for (; c && o; c = c->next, o = o->next)
+		if (c->kind == JSON_STRING && o->kind == JSON_STRING)
+			name_map_put(&m, c->str, c->len, o);
+	return m;
 }
 
 static bool
-same_member(const struct json *a, const struct json *b, const char *key)
+same_reference(const struct json *a, const struct json *b)
 {
-	const struct json *x = json_get(a, key), *y = json_get(b, key);
-	struct buf left = { 0 }, right = { 0 };
-	bool same;
+	struct name_map x = reference_pairs(a), y = reference_pairs(b);
+	bool same = x.count == y.count;
 
-	if (!x || !y)
-		return x == y;
-	json_write(x, JSON_WRITE_SORTED, &left);
-	json_write(y, JSON_WRITE_SORTED, &right);
-	same = strcmp(buf_str(&left), buf_str(&right)) == 0;
-	buf_release(&left);
-	buf_release(&right);
+	for (size_t i = 0; i < x.cap && same; i++) {
+		const struct name_slot *slot = &x.slots[i];
+		const struct json *one = slot->item, *two;
+
+		if (!one)
+			continue;
+		two = name_map_get(&y, slot->name, slot->len);
+		same = two && one->len == two->len &&
+		    memcmp(one->str, two->str, one->len) == 0;
+	}
+	name_map_release(&x);
+	name_map_release(&y);
 	return same;
 }
 
 static void
-add_reference(struct buf *out, const struct json *r)
+write_references(struct table *t, const struct references *refs)
 {
-	if (out->len > 1)
-		buf_addc(out, ',');
-	json_write(r, JSON_WRITE_PYTHON, out);
+	struct buf out = { 0 };
+
+	buf_addc(&out, '[');
+	for (size_t i = 0; i < refs->count; i++) {
+		if (i > 0)
+			buf_addc(&out, ',');
+		json_write(refs->items[i], JSON_WRITE_PYTHON, &out);
+	}
+	buf_addc(&out, ']');
+	table_set(t, "references", buf_str(&out));
+	buf_release(&out);
 }
 
+/* The columns that are referred to decide what is new; then all that is said
+ * of the reference is taken over. Without news nothing is touched. */
 static void
 merge_references(struct table *t, const char *partial)
 {
@@ -53,29 +105,29 @@ merge_references(struct table *t, const char *partial)
 	const struct json *old = json_parse_known(&old_doc,
 	    hints_get(&t->hints, "references"));
 	const struct json *new = json_parse_known(&new_doc, partial);
-	struct buf out = { 0 };
-	const char *to;
+	struct references known = { 0 };
+	const struct json **news;
+	size_t count = 0;
 
-	buf_addc(&out, '[');
-	for (const struct json *r = old ? old->child : NULL; r; r = r->next) {
-		const struct json *n;
-
-		to = json_get_str(r, "referenced_table", "");
-		n = reference_to(new, to);
-		/* The same columns again: what else was said of them stays. */
-		if (n && same_member(r, n, "columns") &&
-		    same_member(r, n, "referenced_columns"))
-			n = NULL;
-		add_reference(&out, n ? n : r);
-	}
+	known.items = xcalloc((old ? old->count : 0) + (new ? new->count : 0) +
+	        1,
+	    sizeof(*known.items));
+	news = xcalloc((new ? new->count : 0) + 1, sizeof(*news));
+	for (const struct json *r = old ? old->child : NULL; r; r = r->next)
+		put_reference(&known, r);
 	for (const struct json *r = new ? new->child : NULL; r; r = r->next) {
-		to = json_get_str(r, "referenced_table", "");
-		if (!reference_to(old, to))
-			add_reference(&out, r);
+		const struct json **same = reference_to(&known, r);
+
+		if (!same || !same_reference(*same, r))
+			news[count++] = r;
 	}
-	buf_addc(&out, ']');
-	table_set(t, "references", buf_str(&out));
-	buf_release(&out);
+	for (size_t i = 0; i < count; i++)
+		put_reference(&known, news[i]);
+	if (count > 0)
+		write_references(t, &known);
+	name_map_release(&known.index);
+	free(known.items);
+	free(news);
 	json_release(&old_doc);
 	json_release(&new_doc);
 }
@@ -186,7 +238,8 @@ schema_merge_table(struct schema *s, const struct table *partial,
 
 		if (strcmp(h->key, "references") == 0)
 			merge_references(t, h->value);
-		else
+		else if (strcmp(h->value, "null") != 0 ||
+		    hints_get(&t->hints, h->key))
 			table_set(t, h->key, h->value);
 	}
 	return t;

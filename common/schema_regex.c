@@ -14,21 +14,54 @@
 #include <string.h>
 
 #define MAX_PATTERN 1000 /* bytes */
-/* Product of all repetition counts: they multiply the size of the automaton,
- * and schemas come from anywhere. */
-#define MAX_REPEATS 1000
+/* A repetition copies what it repeats ("+" too), so groups within groups
+ * multiply the size of the automaton, and schemas come from anywhere. */
+#define MAX_COST  2000
+#define MAX_DEPTH 50
+
+/* The bytes behind the first one of a character, and a character beyond
+ * ASCII: the names are UTF-8, the automaton sees bytes. */
+#define MORE "[\x80-\xbf]"
+#define HIGH "[\xc2-\xf4]" MORE "+"
+/* One character but those of a bracket's content. */
+#define NOT(set) "([^" set "\x80-\xbf]" MORE "*)"
 
 struct rewrite {
 	const char *at;
 	struct buf out;
 	int flags;
-	unsigned long repeats;
+	size_t depth;
+	struct {
+		unsigned long sum, last; /* all of the group, its last item */
+	} cost[MAX_DEPTH];
 };
 
 static int
 unsupported(const char *what, struct error *err)
 {
 	return error_set(err, ERR_DATA, "%s is not supported", what);
+}
+
+/* Count an item of a group. */
+static void
+add_item(struct rewrite *r, unsigned long cost)
+{
+	r->cost[r->depth].sum += cost;
+	r->cost[r->depth].last = cost;
+}
+
+/* The last item stands there so many times. */
+static int
+repeat_item(struct rewrite *r, unsigned long times, struct error *err)
+{
+	unsigned long *sum = &r->cost[r->depth].sum;
+	unsigned long *last = &r->cost[r->depth].last;
+
+	*sum += *last * (times - 1);
+	*last *= times;
+	if (*sum > MAX_COST)
+		return error_set(err, ERR_DATA, "too many repetitions");
+	return 0;
 }
 
 /* The character that a letter after a backslash stands for, or 0. */
@@ -41,22 +74,49 @@ control_escape(char c)
 	return at ? values[at - names] : '\0';
 }
 
-/* Members of a class, as they stand in a bracket; NULL: no class. */
-static const char *
-class_members(char c)
+static bool
+in_class(char class, int c)
+{
+	switch (class) {
+	case 'd':
+		return c >= '0' && c <= '9';
+	case 'w':
+		return c < 128 && (isalnum(c) || c == '_');
+	default:
+		return c == ' ' || (c >= '\t' && c <= '\r');
+	}
+}
+
+static bool
+is_class(char c)
+{
+	return c != '\0' && strchr("dDwWsS", c);
+}
+
+/* A class outside brackets. Letters beyond ASCII are taken for word
+ * characters, as nearly all that stand in names are. */
+static void
+write_class(struct buf *out, char c)
 {
 	switch (c) {
 	case 'd':
+		buf_adds(out, "[0-9]");
+		break;
 	case 'D':
-		return "0-9";
+		buf_adds(out, NOT("0-9"));
+		break;
 	case 'w':
+		buf_adds(out, "([[:alnum:]_]|" HIGH ")");
+		break;
 	case 'W':
-		return "[:alnum:]_";
+		buf_adds(out, "[^[:alnum:]_\x80-\xff]");
+		break;
 	case 's':
-	case 'S':
-		return "[:space:]";
+		buf_adds(out, "[[:space:]]");
+		break;
 	default:
-		return NULL;
+		buf_adds(out, NOT("[:space:]"));
+		break;
 	}
 }
 
@@ -64,14 +124,13 @@ static int
 rewrite_escape(struct rewrite *r, struct error *err)
 {
 	char c = *++r->at;
-	const char *members = class_members(c);
 
 	if (c == '\0')
 		return error_set(err, ERR_DATA, "it ends in a backslash");
 	r->at++;
-	if (members)
-		buf_addf(&r->out, "[%s%s]",
-		    isupper((unsigned char)c) ? "^" : "", members);
+	add_item(r, 2);
+	if (is_class(c))
+		write_class(&r->out, c);
 	else if (c == 'b' || c == 'B')
 		buf_addf(&r->out, "\\%c", c);
 	else if (c == 'A' || c == 'Z')
@@ -87,82 +146,121 @@ rewrite_escape(struct rewrite *r, struct error *err)
 	return 0;
 }
 
-/* The content of a bracket; ']', '[', '^' and '-' as members are set aside,
- * they need a certain place in a POSIX one. */
+/* The content of a bracket: members of ASCII, and all that lies beyond. */
 struct bracket {
-	struct buf set;
-	bool right, left, caret, hyphen;
+	bool set[128];
+	bool high;
 };
 
+/* One member: a character, or the letter of a class. */
 static int
-bracket_item(struct rewrite *r, struct bracket *b, bool first,
-    struct error *err)
+bracket_member(struct rewrite *r, char *c, bool *class, struct error *err)
 {
-	char c = *r->at++;
-	const char *members;
+	bool escaped = *r->at == '\\';
 
-	if (c == '-' && !first && *r->at != ']' && *r->at != '\\') {
-		buf_addc(&b->set, '-'); /* a range */
+	r->at += escaped ? 1 : 0;
+	*c = *r->at;
+	*class = escaped && is_class(*c);
+	if (*c == '\0')
+		return error_set(err, ERR_DATA, "a bracket is open");
+	r->at++;
+	if ((unsigned char)*c >= 128)
+		return unsupported("a character beyond ASCII in a bracket",
+		    err);
+	if (*class && isupper((unsigned char)*c))
+		return unsupported("a negated class in a bracket", err);
+	if (!escaped || *class)
+		return 0;
+	if (control_escape(*c))
+		*c = control_escape(*c);
+	else if (isalnum((unsigned char)*c))
+		return unsupported("such an escape in a bracket", err);
+	return 0;
+}
+
+/* A member or a range of them. */
+static int
+bracket_item(struct rewrite *r, struct bracket *b, struct error *err)
+{
+	char low, high;
+	bool class;
+
+	if (bracket_member(r, &low, &class, err) < 0)
+		return -1;
+	if (class) {
+		for (int c = 1; c < 128; c++)
+			b->set[c] = b->set[c] || in_class(low, c);
+		b->high = b->high || low == 'w';
 		return 0;
 	}
-	if (c == '\\') {
-		c = *r->at;
-		if (c == '\0')
-			return error_set(err, ERR_DATA, "a bracket is open");
+	high = low;
+	if (*r->at == '-' && r->at[1] != ']' && r->at[1] != '\0') {
 		r->at++;
-		members = class_members(c);
-		if (members && isupper((unsigned char)c))
-			return unsupported("a negated class in a bracket", err);
-		if (members) {
-			buf_adds(&b->set, members);
-			return 0;
-		}
-		if (control_escape(c))
-			c = control_escape(c);
-		else if (isalnum((unsigned char)c))
-			return unsupported("such an escape in a bracket", err);
+		if (bracket_member(r, &high, &class, err) < 0)
+			return -1;
+		if (class || high < low)
+			return error_set(err, ERR_DATA,
+			    "a bad range in a bracket");
 	}
-	b->right |= c == ']';
-	b->left |= c == '[';
-	b->caret |= c == '^';
-	b->hyphen |= c == '-';
-	if (!strchr("][^-", c))
-		buf_addc(&b->set, c);
+	for (int c = low; c <= high; c++)
+		b->set[c] = true;
 	return 0;
+}
+
+/* POSIX wants ']' in front, '^' elsewhere, '-' in front or behind, and no '['
+ * before '.', ':' or '='. */
+static void
+bracket_write(struct buf *out, const struct bracket *b, bool negated)
+{
+	struct buf set = { 0 };
+
+	if (b->set[']'] || b->set['-'])
+		buf_addc(&set, b->set[']'] ? ']' : '-');
+	for (int c = 1; c < 128; c++)
+		if (b->set[c] && !strchr("][^-", c))
+			buf_addc(&set, (char)c);
+	if (b->set['['])
+		buf_addc(&set, '[');
+	if (b->set['^'])
+		buf_addc(&set, '^');
+	if (b->set[']'] && b->set['-'])
+		buf_addc(&set, '-');
+	if (negated)
+		buf_addf(out, b->high ? "[^%s\x80-\xff]" : NOT("%s"),
+		    buf_str(&set));
+	else if (b->high)
+		buf_addf(out, "([%s]|" HIGH ")", buf_str(&set));
+	else if (strcmp(buf_str(&set), "^") == 0)
+		buf_adds(out, "\\^");
+	else
+		buf_addf(out, "[%s]", buf_str(&set));
+	buf_release(&set);
 }
 
 static int
 rewrite_bracket(struct rewrite *r, struct error *err)
 {
 	struct bracket b = { 0 };
-	bool negated = r->at[1] == '^', first = true;
-	int rc = 0;
+	bool negated = r->at[1] == '^';
 
 	r->at += negated ? 2 : 1;
-	for (; rc == 0 && (first || *r->at != ']'); first = false) {
-		if (*r->at == '\0')
-			rc = error_set(err, ERR_DATA, "a bracket is open");
-		else
-			rc = bracket_item(r, &b, first, err);
-	}
-	if (rc == 0) {
-		r->at++;
-		if (b.caret && !negated && b.set.len == 0 && !b.right &&
-		    !b.left && !b.hyphen)
-			buf_adds(&r->out, "\\^");
-		else
-			buf_addf(&r->out, "[%s%s%s%s%s%s]", negated ? "^" : "",
-			    b.right ? "]" : "", buf_str(&b.set),
-			    b.left ? "[" : "", b.caret ? "^" : "",
-			    b.hyphen ? "-" : "");
-	}
-	buf_release(&b.set);
-	return rc;
+	do {
+		if (bracket_item(r, &b, err) < 0)
+			return -1;
+	} while (*r->at != ']');
+	r->at++;
+	add_item(r, 2);
+	bracket_write(&r->out, &b, negated);
+	return 0;
 }
 
 static int
 rewrite_group(struct rewrite *r, struct error *err)
 {
+	if (r->depth + 1 == MAX_DEPTH)
+		return error_set(err, ERR_DATA, "too many groups in groups");
+	r->depth++;
+	r->cost[r->depth].sum = r->cost[r->depth].last = 0;
 	buf_addc(&r->out, '(');
 	r->at++;
 	if (*r->at != '?')
@@ -178,6 +276,38 @@ rewrite_group(struct rewrite *r, struct error *err)
 	return unsupported("a group that begins with \"(?\"", err);
 }
 
+static int
+close_group(struct rewrite *r, struct error *err)
+{
+	if (r->depth == 0)
+		return error_set(err, ERR_DATA, "a parenthesis too many");
+	r->depth--;
+	add_item(r, r->cost[r->depth + 1].sum + 1);
+	buf_addc(&r->out, *r->at++);
+	/* Groups side by side count as well. */
+	return repeat_item(r, 1, err);
+}
+
+/* A plain character; one beyond ASCII is kept together, as a repetition
+ * behind it means all of it. */
+static void
+rewrite_plain(struct rewrite *r)
+{
+	size_t len = 1;
+
+	add_item(r, *r->at == '.' ? 3 : 1);
+	if (*r->at == '.') {
+		buf_adds(&r->out, NOT(""));
+	} else if ((unsigned char)*r->at < 128) {
+		buf_addc(&r->out, *r->at);
+	} else {
+		while (((unsigned char)r->at[len] & 0xc0) == 0x80)
+			len++;
+		buf_addf(&r->out, "(%.*s)", (int)len, r->at);
+	}
+	r->at += len;
+}
+
 /* {m}, {m,}, {,n}, {m,n}; another brace is a plain character. */
 static int
 rewrite_count(struct rewrite *r, struct error *err)
@@ -187,6 +317,7 @@ rewrite_count(struct rewrite *r, struct error *err)
 	size_t len = strspn(r->at + 1, "0123456789,") + 2;
 
 	if (r->at[len - 1] != '}' || len == 2) {
+		add_item(r, 1);
 		buf_adds(&r->out, "\\{");
 		r->at++;
 		return 0;
@@ -197,12 +328,12 @@ rewrite_count(struct rewrite *r, struct error *err)
 		end++;
 	if (*end != '}')
 		return error_set(err, ERR_DATA, "a bad repetition count");
-	if (low > high || high > MAX_REPEATS ||
-	    (r->repeats *= high > 1 ? high : 1) > MAX_REPEATS)
+	if (low > high || high > MAX_COST)
 		return error_set(err, ERR_DATA, "too many repetitions");
 	buf_add(&r->out, r->at, len);
 	r->at += len;
-	return 0;
+	/* Without an end the last copy is one that repeats. */
+	return repeat_item(r, high + 1, err);
 }
 
 static int
@@ -218,14 +349,21 @@ rewrite_next(struct rewrite *r, struct error *err)
 		return rewrite_bracket(r, err);
 	case '(':
 		return rewrite_group(r, err);
+	case ')':
+		return close_group(r, err);
 	case '{':
 		rc = rewrite_count(r, err);
 		break;
-	default:
+	case '*':
+	case '+':
+	case '?':
 		buf_addc(&r->out, c);
 		r->at++;
-		if (!strchr("*+?", c))
-			return 0;
+		rc = repeat_item(r, c == '+' ? 2 : 1, err);
+		break;
+	default:
+		rewrite_plain(r);
+		return 0;
 	}
 	/* After a repetition: "?" makes it lazy, which changes no answer. */
 	if (rc == 0 && *r->at == '+')
@@ -238,9 +376,7 @@ rewrite_next(struct rewrite *r, struct error *err)
 static int
 regex_compile(regex_t *re, const char *text, struct error *err)
 {
-	struct rewrite r = {
-		.at = text, .repeats = 1, .flags = REG_EXTENDED | REG_NOSUB
-	};
+	struct rewrite r = { .at = text, .flags = REG_EXTENDED | REG_NOSUB };
 	char why[128];
 	int rc = 0, code;
 
