@@ -51,6 +51,11 @@ struct value {
 void
 value_from_json(const struct json *node, struct arena *a, struct value *out);
 
+/* The same for an object or array that goes into a json column which is there:
+ * strings that begin with a marker and do not decode keep it. */
+void
+value_json_kept(const struct json *node, struct arena *a, struct value *out);
+
 /* Coerce; the row of the table in contract.md 7.4.
  * 1: done. 0: not possible (ValueError: a variant column takes the value).
  * BIGINT holds what fits int64 or uint64 only: where dlt's bigint outgrows

@@ -157,11 +157,20 @@ write_number(const char *s, size_t len, enum numbers numbers, struct buf *out)
 		buf_add(out, s, len);
 }
 
+/* How a node is written. */
+struct writing {
+	struct arena *arena; /* NULL: strings as they are */
+	enum numbers numbers;
+	bool keep; /* markers of what does not decode */
+};
+
 /* A string in a json column: decoded and written untyped; what does not
  * decode only loses its marker. */
 static void
-write_string(const char *s, size_t len, struct arena *a, struct buf *out)
+write_string(const char *s, size_t len, const struct writing *how,
+    struct buf *out)
 {
+	struct arena *a = how->arena;
 	enum marker mark = a ? marker_of(s, len) : MARK_NONE;
 	struct value v;
 
@@ -169,14 +178,15 @@ write_string(const char *s, size_t len, struct arena *a, struct buf *out)
 		jsonw_quote(out, s, len);
 	else if (decode_marked(mark, s + MARKER_LEN, len - MARKER_LEN, a, &v))
 		value_write_jsonl(&v, out);
+	else if (how->keep)
+		jsonw_quote(out, s, len);
 	else
 		jsonw_quote(out, s + MARKER_LEN, len - MARKER_LEN);
 }
 
 /* Recursion is bounded by the parser's MAX_NESTING. */
-void
-value_write_node(const struct json *node, struct arena *a, enum numbers numbers,
-    struct buf *out)
+static void
+write_node(const struct json *node, const struct writing *how, struct buf *out)
 {
 	bool object = node->kind == JSON_OBJECT;
 
@@ -188,10 +198,10 @@ value_write_node(const struct json *node, struct arena *a, enum numbers numbers,
 		buf_adds(out, node->truth ? "true" : "false");
 		return;
 	case JSON_NUMBER:
-		write_number(node->raw, node->raw_len, numbers, out);
+		write_number(node->raw, node->raw_len, how->numbers, out);
 		return;
 	case JSON_STRING:
-		write_string(node->str, node->len, a, out);
+		write_string(node->str, node->len, how, out);
 		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
@@ -203,11 +213,31 @@ value_write_node(const struct json *node, struct arena *a, enum numbers numbers,
 			jsonw_quote(out, c->key, c->key_len);
 			buf_addc(out, ':');
 		}
-		value_write_node(c, a, numbers, out);
+		write_node(c, how, out);
 		if (c->next)
 			buf_addc(out, ',');
 	}
 	buf_addc(out, object ? '}' : ']');
+}
+
+void
+value_write_node(const struct json *node, struct arena *a, enum numbers numbers,
+    struct buf *out)
+{
+	const struct writing how = { .arena = a, .numbers = numbers };
+
+	write_node(node, &how, out);
+}
+
+void
+value_json_kept(const struct json *node, struct arena *a, struct value *out)
+{
+	const struct writing how = { a, NUMBERS_KEPT, true };
+	struct buf b = { 0 };
+
+	write_node(node, &how, &b);
+	value_set_text(out, TYPE_JSON, &b, a);
+	buf_release(&b);
 }
 
 static void

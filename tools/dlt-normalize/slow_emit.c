@@ -93,6 +93,9 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
 
 	if (complete && !base && c->type == v->type && v->type != TYPE_WEI) {
 		f->value = *v;
+		if (v->type == TYPE_JSON && f->node &&
+		    memmem(f->node->raw, f->node->raw_len, "\xEF\x80", 2))
+			value_json_kept(f->node, s->arena, &f->value);
 		f->out_name = name;
 		return 0;
 	}

@@ -272,11 +272,11 @@ walk_null(struct walker *w, struct ctx *c, struct key *k, const char *p)
 	if (strncmp(p, "null", 4) != 0 || k->null_slow)
 		return NULL;
 	if (!k->slot && !key_resolve(c, k)) {
-		if (k->slow)
+		if (k->slow || k->slot)
 			return NULL;
 		w->res->depends = true;
-	} else if (!k->nullable) {
-		return NULL;
+	} else if (!k->nullable || k->slot->shared) {
+		return NULL; /* it may take another key's value away */
 	}
 	return p + 4;
 }

@@ -435,7 +435,8 @@ key_resolve(struct ctx *c, struct key *k)
 	k->slot = slot_get(c->node, column);
 	k->nullable = column->nullable;
 	k->type = column->type;
-	return true;
+	/* the other key may have been in this very row, unnoticed */
+	return !k->slot->shared;
 }
 
 bool

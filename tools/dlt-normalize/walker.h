@@ -164,7 +164,8 @@ bool node_ready(struct node *n);
 struct ctx *ctx_sub(struct ctx *c, struct key *k);
 /* The key whose raw bytes ("key": without white space) begin at p. */
 struct key *ctx_key(struct ctx *c, const char *raw, size_t len);
-/* The key's column, if the schema has it complete. */
+/* The key's column, if the schema has it complete. False also when another key
+ * has turned out to lead there: this row is for the slow lane. */
 bool key_resolve(struct ctx *c, struct key *k);
 /* The part that the key of a list adds to the path of its table. */
 void name_list_key(const struct naming *naming, const char *key, size_t len,
