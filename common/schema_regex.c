@@ -16,7 +16,7 @@
 #define MAX_PATTERN 1000 /* bytes */
 /* A repetition copies what it repeats ("+" too), so groups within groups
  * multiply the size of the automaton, and schemas come from anywhere. */
-#define MAX_COST  2000
+#define MAX_COST  1000
 #define MAX_DEPTH 50
 
 /* The bytes behind the first one of a character, and a character beyond
