@@ -435,3 +435,23 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   assert_output 'dlt-load: error: dir: not a package (it has no schema.json)'
   test ! -s d.db
 }
+
+@test "a schema.json that is not that of the manifest: refused, nothing loaded" {
+  echo '{"abc":1}' >one
+  dlt-extract t=one | dlt-normalize -o n
+  sed -i 's/"abc"/"abd"/g' n/schema.json
+  fails 1 dlt-load sqlite:d.db n
+  assert_output --partial 'n: schema.json: '
+  assert_output --partial 'dlt-package seal'
+  test ! -s d.db
+}
+
+@test "a damaged job file: named in one line" {
+  echo '{"abc":1}' >one
+  dlt-extract t=one | dlt-normalize -o n
+  for f in n/new_jobs/t.*; do
+    truncate -s -3 "$f"
+  done
+  fails 1 dlt-load sqlite:d.db n
+  assert_output --regexp '^dlt-load: error: n: new_jobs/t[^ ]*zst: '
+}

@@ -436,8 +436,10 @@ extract_run(struct extract_options *o, struct error *err)
 		goto out;
 	rc = 0;
 out:
-	if (rc < 0 && r.target.load_id == NULL && o->output == NULL &&
-	    o->common.pipeline == NULL && !o->common.show_config)
+	/* Who uses it wrongly may not expect a stream at all. */
+	if (rc < 0 && err->code != ERR_USAGE && r.target.load_id == NULL &&
+	    o->output == NULL && o->common.pipeline == NULL &&
+	    !o->common.show_config)
 		target_cancel();
 	if (rc < 0 && r.target.build != NULL && o->output != NULL)
 		output_dir_blame(r.target.build, o->output, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-load/jobs.h"
 
+#include "common/hash.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/output.h"
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SCHEMA_MAX ((size_t)256 << 20)
 
 static const char *const folders[] = {
 	[JOBS_NEW] = "new_jobs",
@@ -162,6 +165,30 @@ take_manifest(struct jobs *j, const struct json *root, struct error *err)
 	return 0;
 }
 
+/* Damage of the schema would add columns of wrong names or types. */
+static int
+check_schema(struct jobs *j, const struct json *root, struct error *err)
+{
+	const char *want = json_get_str(json_get(root, "schema"), "sha256",
+	    NULL);
+	char *path = xasprintf("%s/schema.json", j->path), *text = NULL;
+	struct hash *h = hash_sha256_new();
+	char sum[65];
+	size_t len = 0;
+	int rc = read_file(path, SCHEMA_MAX, &text, &len, err);
+
+	if (!rc)
+		hash_update(h, text, len);
+	hash_final_hex(h, sum);
+	if (!rc && want && strcmp(want, sum) != 0)
+		rc = error_set(err, ERR_DATA,
+		    "schema.json: is not what the manifest says; if it was "
+		    "changed on purpose: dlt-package seal");
+	free(text);
+	free(path);
+	return rc;
+}
+
 static int
 read_manifest(struct jobs *j, struct error *err)
 {
@@ -173,6 +200,8 @@ read_manifest(struct jobs *j, struct error *err)
 		rc = json_read_file(&doc, path, &text, err);
 		if (rc == 0)
 			rc = take_manifest(j, doc.root, err);
+		if (rc == 0)
+			rc = check_schema(j, doc.root, err);
 	}
 	json_release(&doc);
 	free(text);

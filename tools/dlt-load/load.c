@@ -8,6 +8,7 @@
 #include "common/testhook.h"
 #include "tools/dlt-load/rowpipe.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,10 @@ insert_all(struct loader *l, struct rowpipe *p, const char *name,
 			return -1;
 		rowpipe_done(p, b);
 	}
-	return more < 0 ? error_prefix(err, "%s:", name) : 0;
+	if (more < 0) /* "LINE: what" for a row, "what" for a file */
+		error_prefix(err,
+		    isdigit((unsigned char)*err->msg) ? "%s:" : "%s: ", name);
+	return more < 0 ? -1 : 0;
 }
 
 static void

@@ -150,7 +150,6 @@ complete_package(struct streaming *s, struct error *err)
 {
 	struct loader *l = s->l;
 
-	s->open = false;
 	if (!l->schema)
 		return error_set(err, ERR_DATA,
 		    "the package has no schema.json");
@@ -158,6 +157,7 @@ complete_package(struct streaming *s, struct error *err)
 		if (compare_done(s, err) < 0)
 			return -1;
 		load_tell(l, NULL, "loaded before");
+		s->open = false;
 		return 0;
 	}
 	if (empty_rest(l, err) < 0 || load_migrate_own(l, NULL, err) < 0 ||
@@ -168,6 +168,7 @@ complete_package(struct streaming *s, struct error *err)
 		return -1;
 	TEST_HOOK("load_stream_committed");
 	load_tell(l, NULL, "loaded");
+	s->open = false;
 	return 0;
 }
 
@@ -208,7 +209,7 @@ load_stream(struct loader *l, int fd, struct error *err)
 	rc = s.open ? error_set(err, ERR_DATA, "the stream ends in a package")
 	            : 0;
 out:
-	if (rc < 0 && l->load_id)
+	if (rc < 0 && s.open)
 		error_prefix(err, "%s: ", l->load_id);
 	l->dest->ops->rollback(l->dest);
 	package_in_free(s.in);
