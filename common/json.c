@@ -702,13 +702,31 @@ compare_keys(const void *a, const void *b)
 	return c ? c : (x->key_len > y->key_len) - (x->key_len < y->key_len);
 }
 
+/* As Python writes a float. Its JSON library has changed from "1e16" to
+ * "1e+16": what is spelt in either way stays. */
+static void
+write_double(const struct json *v, struct buf *out)
+{
+	const char *plus = memmem(v->raw, v->raw_len, "e+", 2);
+	size_t begin = out->len, head = plus ? (size_t)(plus + 1 - v->raw) : 0;
+
+	double_json(decimal_to_double(v->raw, v->raw_len), out);
+	if (plus && out->len - begin == v->raw_len - 1 &&
+	    memcmp(out->data + begin, v->raw, head) == 0 &&
+	    memcmp(out->data + begin + head, plus + 2, v->raw_len - head - 1) ==
+	        0) {
+		out->len = begin;
+		buf_add(out, v->raw, v->raw_len);
+	}
+}
+
 static void
 write_number(const struct json *v, unsigned flags, struct buf *out)
 {
 	if (!(flags & JSON_WRITE_PYTHON))
 		buf_add(out, v->raw, v->raw_len);
 	else if (!number_is_integer(v->raw, v->raw_len))
-		double_json(decimal_to_double(v->raw, v->raw_len), out);
+		write_double(v, out);
 	else if (v->raw_len == 2 && memcmp(v->raw, "-0", 2) == 0)
 		buf_addc(out, '0'); /* Python's int has no negative zero */
 	else

@@ -75,6 +75,7 @@ struct slow {
 	bool skip_write; /* only the schema matters */
 	struct new_column *added;
 	size_t added_count, added_cap;
+	bool added_variant; /* one of them is a variant */
 };
 
 struct field *row_find(const struct row *r, const char *name);

@@ -29,11 +29,19 @@ static void
 want_column(struct slow *s, const char *name, enum data_type type,
     const char *base, const struct json *cause)
 {
-	struct new_column *n;
+	struct new_column *n = s->added, *end;
 
-	s->added = xgrow(s->added, &s->added_cap, s->added_count + 1,
-	    sizeof(*s->added));
-	n = &s->added[s->added_count++];
+	/* Asked for twice by one row (once as a variant): the later one, in
+	 * the place of the first. */
+	s->added_variant |= base != NULL;
+	end = n + s->added_count;
+	while (n < end && !(s->added_variant && strcmp(n->name, name) == 0))
+		n = s->added_variant ? n + 1 : end;
+	if (n == end) {
+		s->added = xgrow(s->added, &s->added_cap, s->added_count + 1,
+		    sizeof(*s->added));
+		n = &s->added[s->added_count++];
+	}
 	*n = (struct new_column){ .name = name,
 		.len = strlen(name),
 		.type = type,
@@ -87,9 +95,19 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
     const struct value *v, const char *base)
 {
 	struct column *c = r->table ? table_column(r->table, name) : NULL;
-	bool complete = c && c->type != TYPE_NONE;
+	/* a column without a name counts as incomplete, whatever its type */
+	bool complete = c && c->type != TYPE_NONE && *name;
 	enum data_type type;
 	int n;
+
+	if (!*name && c && c->type != TYPE_NONE && is_common(v->type)) {
+		n = value_coerce(v, c->type, s->arena, &f->value, s->err);
+		if (n < 0)
+			return cannot_place(s, r, name);
+		f->out_name = name;
+		if (n > 0)
+			return 0;
+	}
 
 	if (complete && !base && c->type == v->type && v->type != TYPE_WEI) {
 		f->value = *v;
@@ -329,6 +347,7 @@ emit_row(struct slow *s, const struct frame *f, struct row *r)
 	if (!filter_columns(s, r, true))
 		return 0;
 	s->added_count = 0;
+	s->added_variant = false;
 	for (i = 0; i < r->count; i++)
 		if (coerce_field(s, r, &r->fields[i]))
 			return -1;
