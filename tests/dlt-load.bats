@@ -455,3 +455,19 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   fails 1 dlt-load sqlite:d.db n
   assert_output --regexp '^dlt-load: error: n: new_jobs/t[^ ]*zst: '
 }
+
+@test "a password in a URL is not printed" {
+  package n
+  fails 2 dlt-load postgresql://u:hush@h/db n
+  assert_output --partial 'no destination "postgresql:..."'
+  fails 2 dlt-load PG://u:hush@h/db n
+  refute_output --partial hush
+  fails 2 dlt-extract --sync postgresql://u:hush@h/db t=n/schema.json -o x
+  refute_output --partial hush
+}
+
+@test "--json and --print exclude each other" {
+  package n
+  fails 2 dlt-load --json --print sqlite:d.db n
+  test ! -e d.db
+}

@@ -43,8 +43,12 @@ dest_open(const char *url, const struct dest_settings *settings,
 	struct dest *d;
 
 	if (!ops) {
+		/* What stands behind the colon may hold a password. */
+		size_t len = strcspn(url, ":");
+
 		error_set(err, ERR_USAGE,
-		    "no destination \"%s\": known is sqlite:FILE", url);
+		    "no destination \"%.*s%s\": known is sqlite:FILE", (int)len,
+		    url, url[len] ? ":..." : "");
 		return NULL;
 	}
 	d = ops->open(rest, settings ? settings : &none, err);

@@ -102,17 +102,21 @@ static int
 find_destination(struct run *r, struct error *err)
 {
 	const struct opt_list *ops = &r->o->operands;
+	size_t shown = 0;
 	struct stat st;
 
 	if (ops->count && set_destination(r, ops->items[0])) {
 		r->first_package = 1;
 		return 0;
 	}
+	if (ops->count) /* behind the colon may be a password */
+		shown = strcspn(ops->items[0], ":");
 	if (ops->count && stat(ops->items[0], &st) < 0)
 		return error_set(err, ERR_USAGE,
-		    "\"%s\" is neither a destination nor a package; a "
+		    "\"%.*s%s\" is neither a destination nor a package; a "
 		    "destination is sqlite:FILE or a configured name",
-		    ops->items[0]);
+		    (int)shown, ops->items[0],
+		    ops->items[0][shown] ? ":..." : "");
 	if (!r->has_workdir)
 		return error_set(err, ERR_USAGE,
 		    "no destination given; name one, as in sqlite:FILE");
@@ -367,6 +371,9 @@ run_all(struct run *r, struct error *err)
 	const struct opt_common *c = &r->o->common;
 	const char *unused;
 
+	if (c->json && r->o->print && !c->show_config)
+		return error_set(err, ERR_USAGE,
+		    "--json and --print exclude each other");
 	r->config = config_load(c->directory, err);
 	if (!r->config || config_set_all(r->config, &c->config, err) < 0 ||
 	    opt_wait(c->wait, &r->wait, err) < 0)
