@@ -247,3 +247,132 @@ ids() {
   compare package "$GOLDEN/flat/step1/normalized" out
   fails 2 dlt-normalize -o out -T list
 }
+
+# ---- as Python dlt has it; each was found by tests/oracle ----
+
+# Normalizes `in` in both lanes, which must write the same; $rows are those of t.
+both_lanes() {
+  export SOURCE_DATE_EPOCH=1
+  dlt-normalize -q --deterministic --compression none "$@" -o out in
+  DLT_TEST_LANE=slow dlt-normalize -q --deterministic --compression none "$@" \
+    -o slow in
+  diff -r out slow
+  rows=$(jq -c 'del(._dlt_id, ._dlt_load_id)' out/new_jobs/t.*.jsonl)
+}
+
+# Edits the schema of `in` with a jq program.
+edit_schema() {
+  jq -c "$1" in/schema.json >schema
+  mv schema in/schema.json
+}
+
+@test "oracle: an empty list or object at a json column is a value" {
+  rows_package in <<<'[{"a":[1]},{"a":[]},{"a":{}}]'
+  edit_schema '.normalizers.json.config.max_nesting = 0'
+  both_lanes
+  [ "$rows" = $'{"a":[1]}\n{"a":[]}\n{"a":{}}' ]
+}
+
+@test "oracle: of two keys for one column the later one counts, null as well" {
+  rows_package in <<<'[{"a_b":1},{"a_b":2,"aB":3},{"a_b":4,"aB":null},{"aB":5,"a_b":6}]'
+  both_lanes
+  [ "$rows" = $'{"a_b":1}\n{"a_b":3}\n{}\n{"a_b":6}' ]
+}
+
+@test "oracle: rows of a list with a blank key go into its parent's table" {
+  rows_package in <<<'[{"a":1," ":[5]}]'
+  both_lanes
+  [ "$rows" = $'{"a":1}\n{"value":5}' ]
+  [ "$(jq '.tables | has("t___empty")' out/schema.json)" = false ]
+}
+
+@test "oracle: row filters of the table and of those above it" {
+  merge_package in '{"write_disposition": "append",
+    "filters": {"excludes": ["re:^b", "l__x"], "includes": ["re:bb$"]}}' \
+    <<<'[{"a":1,"b":2,"bb":3,"l":[{"x":1,"y":2}]},{"b":1}]'
+  both_lanes
+  [ "$(head -n 1 <<<"$rows")" = '{"a":1,"bb":3}' ]
+  [ "$(jq -c '[.x, .y]' out/new_jobs/t__l.*.jsonl)" = '[null,2]' ]
+}
+
+@test "oracle: a row of which filters leave nothing is left out, with its lists" {
+  merge_package in '{"write_disposition": "append",
+    "filters": {"excludes": ["b", "re:^_dlt"]}}' <<<'[{"a":1},{"b":1,"l":[1]}]'
+  both_lanes
+  [ "$rows" = '{"a":1}' ]
+  [ ! -e out/new_jobs/t__l.* ]
+}
+
+@test "oracle: a filter that is not understood is an error, not data let through" {
+  merge_package in '{"filters": {"excludes": ["re:(?=x)"]}}' <<<'[{"a":1}]'
+  fails 1 dlt-normalize -o out in
+  assert_output --partial filters
+}
+
+@test "oracle: the range of wei is looked at for decimals and new columns only" {
+  printf '[{"a":"\xef\x80\xac1"},{"a":1e300},{"a":"\xef\x80\xac%s"}]\n' \
+    57896044618658097711785492504343953926634992332820282019728792003956564819968 |
+    rows_package in
+  both_lanes
+  [[ $rows == *$'\n{"a":"10000000000000000525'* ]]
+  [[ $rows == *$'\n{"a__v_str":"578960446186'* ]]
+}
+
+@test "oracle: native times in a variant column are taken as UTC" {
+  printf '[{"a":1},{"a":"\xef\x80\xa72024-01-15T12:00:00"},{"a":"\xef\x80\xa72024-01-15T13:00:00"}]\n' |
+    rows_package in
+  both_lanes
+  [ "$(tail -n 1 <<<"$rows")" = '{"a__v_timestamp":"2024-01-15T13:00:00+00:00"}' ]
+}
+
+@test "oracle: a marker that does not decode is kept where the json column is there" {
+  printf '[{"a":{"x":"\xef\x80\xa6x"}},{"a":{"x":"\xef\x80\xa6x"}}]\n' | rows_package in
+  edit_schema '.normalizers.json.config.max_nesting = 0'
+  both_lanes
+  [ "$rows" = $'{"a":{"x":"x"}}\n{"a":{"x":"\xef\x80\xa6x"}}' ]
+}
+
+@test "oracle: a root key that appears late is propagated" {
+  rows_package in <<<'[{"a":1},{"a":2,"_dlt_root_id":"x"}]'
+  both_lanes
+  jq -e '.normalizers.json.config.propagation.tables.t._dlt_id == "_dlt_root_id"' \
+    out/schema.json
+}
+
+@test "oracle: of a variant and a key of its name the later defines the column" {
+  rows_package in <<<'[{"a__v_text":1.5,"a":"x"}]'
+  edit_schema '.settings.preferred_types = {"re:^a": "wei"}'
+  both_lanes
+  [ "$rows" = '{"a__v_text":"x"}' ]
+  jq -e '.tables.t.columns.a__v_text | .data_type == "text" and .variant' out/schema.json
+}
+
+@test "oracle: a column without a name takes values of any type" {
+  rows_package in <<<'[{"__":1},{"__":"x"},{"__":"7"}]'
+  edit_schema '.normalizers.names = "sql_ci_v1"'
+  both_lanes
+  [ "$rows" = $'{"":1}\n{"":"x"}\n{"":7}' ]
+}
+
+@test "oracle: a table whose new columns are all discarded is listed as updated" {
+  merge_package in '{"write_disposition": "append",
+    "schema_contract": {"columns": "discard_value"},
+    "columns": {"a": {"name": "a", "data_type": "bigint", "nullable": true},
+      "_dlt_id": {"name": "_dlt_id", "data_type": "text", "nullable": false},
+      "_dlt_load_id": {"name": "_dlt_load_id", "data_type": "text", "nullable": false}}}' \
+    <<<'[{"a":1,"b":2}]'
+  both_lanes
+  [ "$rows" = '{"a":1}' ]
+  [ "$(jq -c .t.columns out/schema_updates.json)" = '{}' ]
+}
+
+@test "oracle: large floats in a key hash, as the JSON library of Python spells them" {
+  merge_package in '{"x-merge-strategy": "upsert",
+    "columns": {"id": {"name": "id", "primary_key": true, "nullable": false}}}' \
+    <<<'[{"id":1e+16},{"id":5e-324}]'
+  both_lanes --for duckdb
+  [ "$(jq -r ._dlt_id out/new_jobs/t.*.jsonl)" = "$(for x in 1e+16 5e-324; do
+    python3 -c 'import sys, hashlib, base64
+print(base64.b64encode(hashlib.shake_128(("{\"id\":%s}" % sys.argv[1]).encode()).digest(10)).decode().rstrip("="))' $x
+  done)" ]
+}

@@ -180,6 +180,9 @@ add_update(struct evolve *ev, struct table *t, struct column *c)
 	}
 	if (!c)
 		return;
+	for (i = 0; !*c->name && i < u->count; i++)
+		if (u->columns[i] == c)
+			return;
 	u->columns = xgrow(u->columns, &u->cap, u->count + 1,
 	    sizeof(*u->columns));
 	u->columns[u->count++] = c;
@@ -271,8 +274,12 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 		if (n->dropped)
 			continue;
 		c = table_column_n(t, n->name, n->len);
-		if (c && c->type != TYPE_NONE)
-			continue; /* asked for twice by one row */
+		if (c && c->type != TYPE_NONE) {
+			/* dlt never takes a column without a name for whole */
+			if (!n->len)
+				add_update(ev, t, c);
+			continue;
+		}
 		c = schema_infer_column(ev->schema, t, n->name, n->len, n->type,
 		    n->variant);
 		root_key |= c->root_key || c->row_key;

@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# Random packages, extracted and normalized by Python dlt itself, against ours.
+# Needs Python dlt 1.26.0: DLT_PYTHON names an interpreter that has it, else one
+# is installed into the build directory.
+
+load helper
+
+ORACLE=$SOURCE_DIR/tests/oracle
+WITH_DLT='dlt[duckdb,filesystem]==1.26.0'
+
+setup_file() {
+  [ "${DLT_TEST_LEVEL:-base}" != base ] || return 0
+  [ -z "${DLT_PYTHON:-}" ] || return 0
+  export DLT_PYTHON=$BUILD_DIR/dlt-python/bin/python
+  "$DLT_PYTHON" -c 'import dlt, duckdb' 2>/dev/null && return 0
+  python3 -m venv "$BUILD_DIR/dlt-python" >"$BATS_FILE_TMPDIR/log" 2>&1 &&
+    "$DLT_PYTHON" -m pip install -q "$WITH_DLT" >>"$BATS_FILE_TMPDIR/log" 2>&1 ||
+    rm -rf "$BUILD_DIR/dlt-python"
+}
+
+need_dlt() {
+  need_level all
+  "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
+    skip "no Python dlt 1.26.0: it cannot be installed, and DLT_PYTHON names none"
+}
+
+as_python_dlt() {
+  "$DLT_PYTHON" "$ORACLE/generate.py" data "$@" 2>log || {
+    tail log
+    return 1
+  }
+  python3 "$ORACLE/check.py" data
+}
+
+@test "types, names, nesting, contracts, filters: as Python dlt, 40 data sets" {
+  need_dlt
+  as_python_dlt 1-24 30 36 64 75 78 90 103 110 142 275 287 325 340 355 403 436
+}
+
+@test "the same, 200 data sets" {
+  need_level full
+  need_dlt
+  as_python_dlt 501-700
+}
