@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/schema.h"
 
+#include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/schema_private.h"
 
@@ -450,6 +451,31 @@ row_key(const struct table *root)
 	return "_dlt_id";
 }
 
+/* The normalizers with one more table in propagation.tables, or NULL when that
+ * has to be made first or knows the table: where thousands of tables are added
+ * it matters that the text is not taken apart for each. */
+static char *
+map_table(const struct schema *s, const struct json *tables, const char *name,
+    const char *key)
+{
+	const char *text = hints_get(&s->hints, "normalizers");
+	struct buf out = { 0 };
+	size_t end;
+
+	if (!tables || tables->kind != JSON_OBJECT || tables->count == 0 ||
+	    json_get(tables, name))
+		return NULL;
+	end = (size_t)(tables->raw - text) + tables->raw_len - 1;
+	buf_add(&out, text, end);
+	buf_addc(&out, ',');
+	jsonw_quote(&out, name, strlen(name));
+	buf_adds(&out, ":{");
+	jsonw_quote(&out, key, strlen(key));
+	buf_adds(&out, ":\"_dlt_root_id\"}");
+	buf_adds(&out, text + end);
+	return buf_take(&out);
+}
+
 void
 schema_propagate_root_key(struct schema *s, const struct table *t,
     const char *const *strategies)
@@ -475,8 +501,10 @@ schema_propagate_root_key(struct schema *s, const struct table *t,
 	if (strcmp(json_get_str(json_get(tables, path[4]), path[5], ""),
 	        "_dlt_root_id") == 0)
 		return;
-	edited = object_edit_path(hints_get(&s->hints, "normalizers"), path,
-	    ARRAY_LEN(path), "\"_dlt_root_id\"");
+	edited = map_table(s, tables, path[4], path[5]);
+	if (!edited)
+		edited = object_edit_path(hints_get(&s->hints, "normalizers"),
+		    path, ARRAY_LEN(path), "\"_dlt_root_id\"");
 	schema_set(s, "normalizers", edited);
 	free(edited);
 }

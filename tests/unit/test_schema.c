@@ -585,7 +585,8 @@ test_many(void)
 
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
-		schema_add_table(s, name, NULL, NULL, "append");
+		schema_add_table(s, name, NULL, NULL,
+		    i % 10 ? "append" : "merge");
 		table_add_column(t, name, strlen(name));
 	}
 	for (int i = 0; i < MANY; i++) {
@@ -596,6 +597,10 @@ test_many(void)
 		schema_propagate_root_key(s, s->tables[i], strategies);
 	schema_bump(s);
 	schema_write(s, true, &text);
+	tap_ok(strstr(text.data,
+	           "\"t9990\": {\n              "
+	           "\"_dlt_id\": \"_dlt_root_id\"\n") != NULL,
+	    "many tables pass on their keys");
 	again = schema_parse(text.data, text.len, &err);
 	if (tap_ok(again != NULL, "many tables and columns are read")) {
 		schema_hash(again, hash);

@@ -435,6 +435,13 @@ test_root_key_columns(void)
 	           "{\"_dlt_id\":\"_dlt_root_id\",\"my_key\":"
 	           "\"_dlt_root_id\"}") != NULL,
 	    "the row key of the root is what is passed on");
+	t = schema_add_table(s, "a\"b", NULL, NULL, "merge");
+	schema_propagate_root_key(s, t, NULL);
+	schema_propagate_root_key(s, t, NULL);
+	tap_ok(strstr(hints_get(&s->hints, "normalizers"),
+	           "\"my_key\":\"_dlt_root_id\"},\"a\\\"b\":{\"_dlt_id\":"
+	           "\"_dlt_root_id\"}}}}}}") != NULL,
+	    "another table is added once");
 	schema_free(s);
 }
 
