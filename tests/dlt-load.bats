@@ -471,3 +471,18 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   fails 2 dlt-load --json --print sqlite:d.db n
   test ! -e d.db
 }
+
+@test "-p: a damaged job file leaves all as it was, and can be mended" {
+  pipeline
+  pending=$(only data/pipelines/p/load/normalized)
+  last=$(ls "$pending"/new_jobs/b.*)
+  cp "$last" good
+  truncate -s -1 "$last"
+  fails 1 dlt-load -p p sqlite:d.db
+  assert_output --partial 'new_jobs/b.'
+  test ! -s d.db
+  cp good "$last"
+  quiet dlt-load -p p sqlite:d.db
+  run sql d.db "select (select count(*) from a) || (select count(*) from b)"
+  assert_output 21
+}

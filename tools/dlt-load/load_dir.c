@@ -347,6 +347,47 @@ out:
 }
 
 static int
+sum_job(struct dir_load *d, const struct job *job, char sum[65],
+    struct error *err)
+{
+	char *path = job_path(&d->jobs, job);
+	const char *name = path + strlen(d->path) + 1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? error_errno(err, "%s", name)
+	                : load_checksum(job_read_fd, &fd, sum, err);
+
+	if (fd >= 0)
+		close(fd);
+	if (!rc && *job->sha256 && strcmp(job->sha256, sum) != 0)
+		rc = error_set(err, ERR_DATA,
+		    "%s: is not what the manifest says; if it was changed on "
+		    "purpose: dlt-package seal",
+		    name);
+	free(path);
+	return rc;
+}
+
+/* All job files are looked at before the destination is touched; a damaged one
+ * may be mended, so it does not become a failed job. */
+static int
+check_jobs(struct dir_load *d, struct error *err)
+{
+	char sum[65];
+
+	for (size_t i = 0; i < d->jobs.count; i++) {
+		const struct job *job = &d->jobs.items[i];
+
+		if (signal_pending())
+			return error_set(err, ERR_QUIET, "interrupted");
+		if (*job->sha256 && !job->finished &&
+		    (job->folder == JOBS_NEW || job->folder == JOBS_STARTED) &&
+		    sum_job(d, job, sum, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
 fingerprint(struct dir_load *d, char out[65], struct error *err)
 {
 	struct hash *h = hash_sha256_new();
@@ -354,18 +395,13 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 
 	for (size_t i = 0; i < d->jobs.count && rc == 0; i++) {
 		const struct job *job = &d->jobs.items[i];
-		char *path = job_path(&d->jobs, job), sum[65] = "";
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		char sum[65] = "";
 
-		rc = fd < 0 ? error_errno(err, "%s", path)
-		            : load_checksum(job_read_fd, &fd, sum, err);
-		if (fd >= 0)
-			close(fd);
+		rc = sum_job(d, job, sum, err);
 		hash_update(h, job->id, strlen(job->id));
 		hash_update(h, " ", 1);
 		hash_update(h, sum, 64);
 		hash_update(h, "\n", 1);
-		free(path);
 	}
 	hash_final_hex(h, out);
 	return rc;
@@ -396,7 +432,8 @@ load_new(struct dir_load *d, struct error *err)
 {
 	struct error why;
 
-	if (plan_jobs(d, err) < 0 || init_package(d, err) < 0)
+	if (plan_jobs(d, err) < 0 || check_jobs(d, err) < 0 ||
+	    init_package(d, err) < 0)
 		return -1;
 	if (run_jobs(d, err) < 0) {
 		why = *err;
