@@ -168,7 +168,7 @@ submit_block(struct run *r, struct item *it, struct error *err)
 		r->taught = true;
 		return drain(r, 0, err);
 	}
-	return drain(r, 2 * pool_size(r->pool), err);
+	return drain(r, pool_size(r->pool) + 2, err);
 }
 
 /* ---- the package ---- */
@@ -483,7 +483,7 @@ normalize_run(struct package_in *in, const struct normalize_settings *set,
 	    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&r.lock, &attr);
 	r.pool = pool_new(set->workers);
-	r.reader = reader_new(in, 2 * set->workers + 4, set->block_size);
+	r.reader = reader_new(in, set->workers + 4, set->block_size);
 	if (!pool_size(r.pool)) {
 		rc = error_set(err, ERR_TEMP, "cannot start a thread");
 		goto out;

@@ -7,9 +7,10 @@
 #include "common/jobwriter.h"
 #include "common/mem.h"
 
-#define FRAME_SIZE      ((size_t)1 << 20)
-#define STREAM_JOBS_MAX ((size_t)16 << 20) /* of open jobs in memory */
-#define SPARE_BUFFERS   8
+/* A little less than a power of two, so that a buffer need not double. */
+#define FRAME_SIZE      (((size_t)1 << 20) - 256)
+#define STREAM_JOBS_MAX ((size_t)12 << 20) /* of open jobs in memory */
+#define SPARE_BUFFERS   4
 
 /* What a table has under way. */
 struct track {
