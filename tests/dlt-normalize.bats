@@ -376,3 +376,9 @@ edit_schema() {
 print(base64.b64encode(hashlib.shake_128(("{\"id\":%s}" % sys.argv[1]).encode()).digest(10)).decode().rstrip("="))' $x
   done)" ]
 }
+
+@test "oracle: propagation that a key in the rows begins holds from the next run on" {
+  rows_package in <<<'[{"a":1,"l":[1]},{"a":2,"_dlt_root_id":"x","l":[1]}]'
+  both_lanes
+  ! grep -q _dlt_root_id out/new_jobs/t__l.*.jsonl
+}

@@ -34,7 +34,7 @@ as_python_dlt() {
 
 @test "types, names, nesting, contracts, filters: as Python dlt, 40 data sets" {
   need_dlt
-  as_python_dlt 1-24 30 36 64 75 78 90 103 110 142 275 287 325 340 355 403 436
+  as_python_dlt 1-24 30 36 64 75 78 90 103 110 142 275 287 325 340 355 403 436 587
 }
 
 @test "the same, 200 data sets" {

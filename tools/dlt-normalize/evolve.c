@@ -248,6 +248,35 @@ warn_variant(const struct table *t, const struct new_column *c,
 	    type_name(c->type));
 }
 
+static bool
+schema_propagates(const struct schema *s)
+{
+	const char *text = hints_get(&s->hints, "normalizers");
+	struct json_doc doc = { 0 };
+	const struct json *p;
+	struct error err;
+	bool yes = false;
+
+	if (text && json_parse(&doc, text, strlen(text), &err) == 0) {
+		p = json_get(json_get(json_get(doc.root, "json"), "config"),
+		    "propagation");
+		yes = p && p->kind == JSON_OBJECT && p->count > 0;
+	}
+	json_release(&doc);
+	return yes;
+}
+
+/* After a new table or key. Where a key in the rows is what makes a schema
+ * propagate, dlt does so from the next run on. */
+static void
+propagate_root_key(struct evolve *ev, const struct table *t)
+{
+	ev->propagates = ev->propagates || schema_propagates(ev->schema);
+	schema_propagate_root_key(ev->schema, t, ev->strategies);
+	if (!ev->propagates && schema_propagates(ev->schema))
+		ev->propagates = ev->late_root_key = true;
+}
+
 int
 evolve_apply(struct evolve *ev, const char *name, const char *parent,
     struct new_column *columns, size_t count, const struct place *at,
@@ -291,7 +320,7 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 			warn_variant(t, n, table_column(t, n->base), at);
 	}
 	if (root_key)
-		schema_propagate_root_key(ev->schema, t, ev->strategies);
+		propagate_root_key(ev, t);
 	return 1;
 }
 

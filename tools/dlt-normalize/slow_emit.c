@@ -12,8 +12,11 @@ propagation_for(struct slow *s, const char *table, bool is_root,
     void (*f)(const char *from, const char *as, void *arg), void *arg)
 {
 	struct table *t = schema_table(s->w->schema, table), none = { 0 };
-	char *name = arena_strdup(s->arena, table);
+	char *name;
 
+	if (s->w->evolve->late_root_key)
+		return;
+	name = arena_strdup(s->arena, table);
 	if (!t) {
 		none.name = name;
 		none.name_len = strlen(name);

@@ -180,7 +180,8 @@ node_resolve(struct node *n)
 
 	if (!t || !t->parent != !n->parent)
 		return false;
-	schema_propagation(w->schema, t, note_mapping, &m);
+	if (!w->evolve->late_root_key)
+		schema_propagation(w->schema, t, note_mapping, &m);
 	if (!n->parent) {
 		n->row_id = row_id_of(w, t);
 		n->propagates = m.root_key;
