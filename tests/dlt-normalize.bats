@@ -382,3 +382,8 @@ print(base64.b64encode(hashlib.shake_128(("{\"id\":%s}" % sys.argv[1]).encode())
   both_lanes
   ! grep -q _dlt_root_id out/new_jobs/t__l.*.jsonl
 }
+
+@test "a package that is normalized already is told" {
+  fails 1 dlt-normalize -o out "$(only "$GOLDEN/flat/step1/normalized")"
+  assert_output --partial 'normalized already'
+}

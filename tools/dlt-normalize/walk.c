@@ -618,6 +618,11 @@ walker_block(struct walker *w, const struct job *job, const struct block *b,
 	struct node *n;
 	int rc;
 
+	if (live && strcmp(job->format, "typed-jsonl") != 0)
+		return error_set(err, ERR_DATA,
+		    "%s: is %s, no typed-jsonl: has the package been "
+		    "normalized already?",
+		    job->name, job->format);
 	if (res->stopped)
 		at.state = res->state;
 	else if (b->in_array)

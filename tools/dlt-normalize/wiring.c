@@ -217,8 +217,10 @@ run_dir(struct wiring *w, struct error *err)
 	if (package_check_target(w->output, err))
 		return -1;
 	if (run_inputs(w, &sink, err)) {
-		if (p.build)
+		if (p.build) {
+			output_dir_blame(p.build, w->output, err);
 			output_dir_abort(p.build);
+		}
 		return -1;
 	}
 	if (!p.build)
