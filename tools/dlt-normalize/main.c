@@ -70,36 +70,6 @@ static const struct opt_spec spec = {
 };
 
 static int
-read_settings(struct config *c, struct wiring *w, struct error *err)
-{
-	const struct config_context stage = { cfg.common.pipeline, { NULL }, 0,
-		"normalize" };
-	const struct config_context files = { cfg.common.pipeline,
-		{ "normalize" }, 1, "data_writer" };
-	long workers = sysconf(_SC_NPROCESSORS_ONLN);
-	const char *codec = NULL;
-	uint64_t memory = 64 << 20;
-
-	if (config_int(c, &stage, "workers", &workers, err) ||
-	    config_writer(c, &files, &w->set.rotation, err) ||
-	    config_string(c, &files, "compression", &codec, err))
-		return -1;
-	if (workers < 1 || workers > 1024)
-		return error_set(err, ERR_USAGE,
-		    "normalize.workers is %ld, not 1 to 1024", workers);
-	w->set.workers = (unsigned)workers;
-	w->set.codec = w->set.rotation.disable_compression ? CODEC_NONE
-	                                                   : CODEC_ZSTD;
-	w->codec_given = codec || w->set.rotation.disable_compression;
-	if (codec && codec_parse(codec, &w->set.codec, err))
-		return -1;
-	if (cfg.max_memory && opt_size(cfg.max_memory, &memory, err))
-		return error_prefix(err, "--max-memory: ");
-	w->set.max_memory = memory < (1 << 20) ? 1 << 20 : (size_t)memory;
-	return 0;
-}
-
-static int
 check_options(struct wiring *w, struct error *err)
 {
 	if (cfg.format && strcmp(cfg.format, "jsonl") != 0)
@@ -162,33 +132,6 @@ report(const struct wiring *w)
 	buf_release(&b);
 }
 
-/* Blocks and what is made of them are under way by the worker: with many
- * workers they are smaller, so that all keep to the memory. */
-static size_t
-block_size(const struct normalize_settings *set)
-{
-	size_t n = set->max_memory / (12 * ((size_t)set->workers + 2));
-
-	if (n > IO_BLOCK)
-		return IO_BLOCK;
-	return n < 64 << 10 ? 64 << 10 : n;
-}
-
-/* For tests only: one lane, or small blocks. */
-static void
-test_settings(struct normalize_settings *set)
-{
-#ifdef DLT_TEST_HOOKS
-	const char *lane = getenv("DLT_TEST_LANE");
-	const char *block = getenv("DLT_TEST_BLOCK");
-
-	if (lane && strcmp(lane, "slow") == 0)
-		set->lane = LANE_SLOW;
-	if (block)
-		set->block_size = strtoul(block, NULL, 10);
-#endif
-}
-
 static int
 run(struct config *c, struct opt_list *operands, struct error *err)
 {
@@ -206,7 +149,7 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 	w.set.deterministic = cfg.deterministic;
 	if (opt_wait(cfg.common.wait, &w.wait, err) ||
 	    config_set_all(c, &cfg.common.config, err) ||
-	    read_settings(c, &w, err))
+	    settings_read(c, cfg.common.pipeline, cfg.max_memory, &w, err))
 		return -1;
 	if (isinf(w.wait))
 		w.wait = WAIT_FOREVER;
@@ -218,8 +161,6 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 		return -1;
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
-	w.set.block_size = block_size(&w.set);
-	test_settings(&w.set);
 	if (wiring_run(&w, err))
 		return -1;
 	report(&w);

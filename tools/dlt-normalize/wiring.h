@@ -23,6 +23,11 @@ struct wiring {
 	struct normalize_totals totals;
 };
 
+/* What the configuration says, into w->set. pipeline and max_memory: of the
+ * command line, or NULL. */
+int settings_read(struct config *c, const char *pipeline,
+    const char *max_memory, struct wiring *w, struct error *err);
+
 /* Normalize what the command line names. */
 int wiring_run(struct wiring *w, struct error *err);
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/dlt-normalize/wiring.h"
+
+/* Blocks and what is made of them are under way by the worker: with many
+ * workers they are smaller, so that all keep to the memory. */
+static size_t
+block_size(const struct normalize_settings *set)
+{
+	size_t n = set->max_memory / (12 * ((size_t)set->workers + 2));
+
+	if (n > IO_BLOCK)
+		return IO_BLOCK;
+	return n < 64 << 10 ? 64 << 10 : n;
+}
+
+/* For tests only: one lane, or small blocks. */
+static void
+test_settings(struct normalize_settings *set)
+{
+#ifdef DLT_TEST_HOOKS
+	const char *lane = getenv("DLT_TEST_LANE");
+	const char *block = getenv("DLT_TEST_BLOCK");
+
+	if (lane && strcmp(lane, "slow") == 0)
+		set->lane = LANE_SLOW;
+	if (block)
+		set->block_size = strtoul(block, NULL, 10);
+#endif
+}
+
+int
+settings_read(struct config *c, const char *pipeline, const char *max_memory,
+    struct wiring *w, struct error *err)
+{
+	const struct config_context stage = { pipeline, { NULL }, 0,
+		"normalize" };
+	const struct config_context files = { pipeline, { "normalize" }, 1,
+		"data_writer" };
+	long workers = sysconf(_SC_NPROCESSORS_ONLN);
+	static const char standard[] = "zstd";
+	const char *codec = standard;
+	uint64_t memory = 64 << 20;
+
+	if (config_int(c, &stage, "workers", &workers, err) ||
+	    config_writer(c, &files, &w->set.rotation, err) ||
+	    config_string(c, &files, "compression", &codec, err))
+		return -1;
+	if (workers < 1 || workers > 1024)
+		return error_set(err, ERR_USAGE,
+		    "normalize.workers is %ld, not 1 to 1024", workers);
+	w->set.workers = (unsigned)workers;
+	w->codec_given = codec != standard ||
+	    w->set.rotation.disable_compression;
+	if (codec_parse(codec, &w->set.codec, err))
+		return -1;
+	if (codec == standard && w->set.rotation.disable_compression)
+		w->set.codec = CODEC_NONE;
+	if (max_memory && opt_size(max_memory, &memory, err))
+		return error_prefix(err, "--max-memory: ");
+	w->set.max_memory = memory < (1 << 20) ? 1 << 20 : (size_t)memory;
+	w->set.block_size = block_size(&w->set);
+	test_settings(&w->set);
+	return 0;
+}
