@@ -10,7 +10,7 @@
 static size_t
 block_size(const struct normalize_settings *set)
 {
-	size_t n = set->max_memory / (12 * ((size_t)set->workers + 2));
+	size_t n = set->max_memory / (20 * ((size_t)set->workers + 2));
 
 	if (n > IO_BLOCK)
 		return IO_BLOCK;

@@ -254,7 +254,7 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 	w->tail = &f->next;
 	w->in_flight++;
 	pool_submit(w->cfg.pool, &f->task);
-	return drain(w, pool_size(w->cfg.pool) + 4, err);
+	return drain(w, pool_size(w->cfg.pool) + 2, err);
 }
 
 /* The budget: the largest frame goes early. */
