@@ -53,9 +53,9 @@ struct evolve {
 	struct error row_filter_error; /* why one cannot be used */
 	struct update *updates;
 	size_t update_count, update_cap;
-	struct buf provenance;         /* JSON lines */
-	bool propagates;    /* the schema does, as far as was looked */
-	bool late_root_key; /* by a key in the rows: not in this run */
+	struct buf provenance; /* JSON lines */
+	bool propagates;       /* the schema does, as far as was looked */
+	bool late_root_key;    /* by a key in the rows: not in this run */
 	const char *const *strategies; /* merge strategies of the destination */
 	struct contract *contracts;
 	char **contract_names;
