@@ -5,10 +5,10 @@ BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
   libarchive-dev libsqlite3-dev zlib1g-dev libdeflate-dev libssl-dev
   libtomlplusplus-dev)
 RUN_PACKAGES=(sqlite3 zstd)
-TEST_PACKAGES=(bats bats-assert bats-support jq python3 sqlite3 zstd make
+TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
+  xz-utils bzip2 make bsdutils procps
   mandoc universal-ctags)
-CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev
-  python3-venv)
+CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 
 # install_missing PACKAGE...: says what is missing and installs it; does nothing
 # as root when all is there.
