@@ -99,7 +99,7 @@ int job_out_close(struct job_out *j, uint64_t rows, const char *origins,
 int package_out_finish(struct package_out *p, const char *version_hash,
     uint64_t rejects, struct error *err);
 /* Failure: in a stream, the entry _cancelled tells downstream to stop quietly.
- * Frees p; also to be called after finish. */
+ * Frees p and the jobs that are still open; also to be called after finish. */
 void package_out_free(struct package_out *p, bool failed);
 
 /* ---- reading ---- */

@@ -17,6 +17,7 @@ struct package_out {
 	char *path;               /* of a directory */
 	struct tar_out *tar;      /* of a stream */
 	uint64_t files;           /* job files so far */
+	struct job_out *open;     /* those not closed yet */
 	bool has_schema;
 	bool finished;
 };
@@ -30,6 +31,7 @@ struct job_out {
 	struct buf data; /* in a stream: the whole file */
 	size_t size;
 	struct hash *sha256;
+	struct job_out *next, **link; /* among the package's open ones */
 };
 
 static struct package_out *
@@ -141,6 +143,9 @@ package_out_file(struct package_out *p, const char *name, const void *data,
 static void
 job_out_free(struct job_out *j)
 {
+	*j->link = j->next;
+	if (j->next)
+		j->next->link = j->link;
 	hash_free(j->sha256);
 	buf_release(&j->data);
 	free(j->name);
@@ -191,6 +196,11 @@ job_out_open(struct package_out *p, const char *table, const char *format,
 	n.table = xstrdup(table);
 	n.format = xstrdup(format);
 	j->package = p;
+	j->next = p->open;
+	j->link = &p->open;
+	if (j->next)
+		j->next->link = &j->next;
+	p->open = j;
 	j->table = xstrdup(table);
 	j->name = job_name_format(&n);
 	j->id = job_id_format(&n);
@@ -312,6 +322,8 @@ package_out_free(struct package_out *p, bool failed)
 	if (p->tar && failed && !p->finished &&
 	    stream_entry(p, "_cancelled", "", 0, &ignored) == 0)
 		(void)tar_out_finish(p->tar, &ignored);
+	while (p->open)
+		job_out_free(p->open);
 	tar_out_free(p->tar);
 	manifest_release(&p->manifest);
 	free(p->path);

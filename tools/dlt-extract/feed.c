@@ -31,6 +31,7 @@ struct feed {
 	unsigned head, used; /* slots [head, head + used) are full */
 	bool held;           /* the consumer works on slot `head` */
 	bool done, failed, stop;
+	bool abandoned; /* the reader is to free all when it ends */
 	struct error err;
 };
 
@@ -128,12 +129,33 @@ feed_input(struct feed *f, const char *path, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* A feed at its end keeps its names only. */
+static void
+free_slots(struct feed *f)
+{
+	for (unsigned i = 0; i < f->slot_count; i++)
+		free(f->slots[i].data);
+	free(f->slots);
+	f->slots = NULL;
+	f->slot_count = 0;
+}
+
+static void
+destroy(struct feed *f)
+{
+	free_slots(f);
+	arena_release(&f->names);
+	pthread_cond_destroy(&f->changed);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
 static void *
 reader(void *arg)
 {
 	struct feed *f = arg;
 	struct error err = { 0 };
-	bool failed = false;
+	bool failed = false, abandoned;
 
 	for (size_t i = 0; i < f->count && !failed; i++) {
 		failed = feed_input(f, f->inputs[i], &err) < 0;
@@ -147,7 +169,10 @@ reader(void *arg)
 	f->failed = failed;
 	f->err = err;
 	pthread_cond_signal(&f->changed);
+	abandoned = f->abandoned;
 	pthread_mutex_unlock(&f->lock);
+	if (abandoned)
+		destroy(f);
 	return NULL;
 }
 
@@ -168,17 +193,6 @@ wait_for_block(struct feed *f, struct error *err)
 		pthread_cond_timedwait(&f->changed, &f->lock, &until);
 	}
 	return 0;
-}
-
-/* A feed at its end keeps its names only. */
-static void
-free_slots(struct feed *f)
-{
-	for (unsigned i = 0; i < f->slot_count; i++)
-		free(f->slots[i].data);
-	free(f->slots);
-	f->slots = NULL;
-	f->slot_count = 0;
 }
 
 static int
@@ -238,16 +252,13 @@ feed_free(struct feed *f)
 	stop(f);
 	if (f->started)
 		pthread_join(f->thread, NULL);
-	free_slots(f);
-	arena_release(&f->names);
-	pthread_cond_destroy(&f->changed);
-	pthread_mutex_destroy(&f->lock);
-	free(f);
+	destroy(f);
 }
 
 void
 feed_abandon(struct feed *f)
 {
+	pthread_t thread;
 	bool done;
 
 	if (f == NULL)
@@ -255,9 +266,11 @@ feed_abandon(struct feed *f)
 	stop(f);
 	pthread_mutex_lock(&f->lock);
 	done = f->done || !f->started;
+	f->abandoned = !done;
+	thread = f->thread;
 	pthread_mutex_unlock(&f->lock);
 	if (done)
 		feed_free(f);
 	else
-		pthread_detach(f->thread);
+		pthread_detach(thread);
 }
