@@ -183,8 +183,8 @@ hash_base64_encode(const void *data, size_t len, char *out)
 	return n;
 }
 
-static int
-sextet(char c)
+int
+hash_base64_digit(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -210,7 +210,7 @@ hash_base64_decode(const char *s, size_t len, void *out)
 		uint32_t v = 0;
 
 		for (size_t k = 0; k < 4; k++) {
-			int six = k < chars ? sextet(s[i + k]) : 0;
+			int six = k < chars ? hash_base64_digit(s[i + k]) : 0;
 
 			if (six < 0)
 				return -1;

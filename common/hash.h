@@ -45,6 +45,9 @@ void hash_free(struct hash *h);
 /* base64 with padding; out needs 4 * ((len + 2) / 3) + 1 bytes. */
 size_t hash_base64_encode(const void *data, size_t len, char *out);
 
+/* The value of a digit of the alphabet, 0 to 63, or -1. */
+int hash_base64_digit(char c);
+
 /* Strict decode (alphabet and padding exact, as Python's validate=True);
  * out needs len / 4 * 3 bytes. Returns the number of bytes, or -1. */
 long hash_base64_decode(const char *s, size_t len, void *out);

@@ -1,36 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/hash.h"
 #include "common/type_private.h"
 
 void
 binary_put_base64(const char *s, size_t len, struct buf *out)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                             "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	buf_reserve(out, (len + 2) / 3 * 4);
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		unsigned v = 0;
-
-		for (size_t k = 0; k < 3; k++)
-			v = v << 8 | (k < n ? (unsigned char)s[i + k] : 0U);
-		buf_addc(out, digits[v >> 18]);
-		buf_addc(out, digits[v >> 12 & 63]);
-		buf_addc(out, n > 1 ? digits[v >> 6 & 63] : '=');
-		buf_addc(out, n > 2 ? digits[v & 63] : '=');
-	}
-}
-
-static int
-base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	buf_reserve(out, 4 * ((len + 2) / 3));
+	out->len += hash_base64_encode(s, len, out->data + out->len);
 }
 
 /* Python's binascii.a2b_base64(): not strict, what is no digit is skipped and
@@ -42,7 +18,7 @@ binary_from_base64(const char *s, size_t len, bool strict, struct buf *out)
 	bool padded = false;
 
 	for (size_t i = 0; i < len; i++) {
-		int v = base64_value(s[i]);
+		int v = hash_base64_digit(s[i]);
 
 		if ((unsigned char)s[i] >= 0x80)
 			return false;
