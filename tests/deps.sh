@@ -6,7 +6,7 @@ BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
   libtomlplusplus-dev)
 RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
-  xz-utils bzip2 make bsdutils procps
+  xz-utils bzip2 lz4 make bsdutils procps
   mandoc universal-ctags)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 

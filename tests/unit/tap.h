@@ -17,13 +17,17 @@ static int tap_count, tap_failed;
 
 static inline bool PRINTF_LIKE(2, 3) tap_ok(bool ok, const char *fmt, ...)
 {
+	char name[512];
 	va_list ap;
+	char *p;
 
-	printf("%sok %d - ", ok ? "" : "not ", ++tap_count);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	for (p = name; *p; p++) /* one line each */
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	printf("%sok %d - %s\n", ok ? "" : "not ", ++tap_count, name);
 	if (!ok)
 		tap_failed++;
 	return ok;
