@@ -35,7 +35,10 @@ evolve_release(struct evolve *ev)
 	free(ev->updates);
 	free(ev->contracts);
 	free(ev->contract_names);
-	row_filter_free(ev->row_filter);
+	if (ev->trial)
+		schema_free(ev->schema);
+	else
+		row_filter_free(ev->row_filter);
 	buf_release(&ev->provenance);
 	*ev = (struct evolve){ 0 };
 }
@@ -77,24 +80,63 @@ add_filter(struct evolve *ev, const char *table, const char *column,
 	f->mode = mode;
 }
 
-/* Settings of a table are looked up once per run and kept, as dlt does. */
-static struct contract
-contract_of(struct evolve *ev, const char *name, const struct table *t,
-    const struct table *parent)
+static const struct contract *
+known_contract(const struct evolve *ev, const char *name)
 {
-	size_t i, cap = ev->contract_cap;
+	size_t i;
 
 	for (i = 0; i < ev->contract_count; i++)
 		if (strcmp(ev->contract_names[i], name) == 0)
-			return ev->contracts[i];
-	ev->contract_names = xgrow(ev->contract_names, &cap, i + 1,
+			return &ev->contracts[i];
+	return NULL;
+}
+
+/* Settings of a table are looked up once per run and kept, as dlt does. */
+static struct contract
+contract_of(const struct evolve *ev, const char *name, const char *parent)
+{
+	const struct contract *known = known_contract(ev, name);
+
+	if (known)
+		return *known;
+	return schema_contract(ev->schema, schema_table(ev->schema, name),
+	    parent ? schema_table(ev->schema, parent) : NULL, name);
+}
+
+static void
+keep_contract(struct evolve *ev, const char *name, const struct contract *k)
+{
+	size_t n = ev->contract_count, cap = ev->contract_cap;
+
+	if (known_contract(ev, name))
+		return;
+	ev->contract_names = xgrow(ev->contract_names, &cap, n + 1,
 	    sizeof(*ev->contract_names));
-	ev->contracts = xgrow(ev->contracts, &ev->contract_cap, i + 1,
+	ev->contracts = xgrow(ev->contracts, &ev->contract_cap, n + 1,
 	    sizeof(*ev->contracts));
-	ev->contract_names[i] = xstrdup(name);
-	ev->contracts[i] = schema_contract(ev->schema, t, parent, name);
+	ev->contract_names[n] = xstrdup(name);
+	ev->contracts[n] = *k;
 	ev->contract_count++;
-	return ev->contracts[i];
+}
+
+void
+evolve_fork(struct evolve *ev, const struct evolve *from)
+{
+	size_t i;
+
+	*ev = (struct evolve){ .schema = schema_copy(from->schema),
+		.version = from->version,
+		.json_version = from->json_version,
+		.row_filter = from->row_filter,
+		.propagates = from->propagates,
+		.late_root_key = from->late_root_key,
+		.strategies = from->strategies,
+		.trial = true };
+	for (i = 0; i < from->filter_count; i++)
+		add_filter(ev, from->filters[i].table, from->filters[i].column,
+		    from->filters[i].mode);
+	for (i = 0; i < from->contract_count; i++)
+		keep_contract(ev, from->contract_names[i], &from->contracts[i]);
 }
 
 static int
@@ -110,55 +152,73 @@ frozen(struct error *err, const char *what, const char *table,
 	    (int)c->len, c->name, type_name(c->type), what);
 }
 
-/* Contract.md 9.1, items 3 and 4, for one column. */
-static int
-check_column(struct evolve *ev, const char *table, struct new_column *c,
-    enum contract_mode mode, const char *what, struct error *err)
+/* What holds for one column (contract.md 9.1, items 3 and 4). */
+static enum contract_mode
+column_mode(const struct contract *k, const struct table *t, bool is_new,
+    const struct new_column *c)
 {
-	char *name;
-
-	if (mode == CONTRACT_EVOLVE)
-		return 0;
-	if (mode == CONTRACT_FREEZE)
-		return frozen(err, what, table, c);
-	name = xstrndup(c->name, c->len);
-	add_filter(ev, table, name, mode);
-	free(name);
-	c->dropped = true;
-	return 0;
+	if (c->len >= 4 && memcmp(c->name, "_dlt", 4) == 0)
+		return CONTRACT_EVOLVE;
+	if (c->variant)
+		return k->data_type;
+	if (is_new || table_normalizer_flag(t, "evolve-columns-once"))
+		return CONTRACT_EVOLVE;
+	return k->columns;
 }
 
-/* 1: go on, 0: discard the row, -1: frozen. */
-static int
-check_contract(struct evolve *ev, const char *name, const char *parent,
-    struct new_column *columns, size_t count, struct error *err)
+int
+evolve_check(const struct evolve *ev, const char *name, const char *parent,
+    const struct new_column *columns, size_t count,
+    const struct new_column **bad, struct error *err)
 {
 	struct table *t = schema_table(ev->schema, name);
-	struct contract k = contract_of(ev, name, t,
-	    parent ? schema_table(ev->schema, parent) : NULL);
+	struct contract k = contract_of(ev, name, parent);
 	bool is_new = !t || table_is_new(t);
-	enum contract_mode column_mode = k.columns;
 	size_t i;
 
 	if (is_new && k.tables == CONTRACT_FREEZE)
 		return frozen(err, "tables", name, NULL);
+	if (is_new && k.tables != CONTRACT_EVOLVE)
+		return 0;
+	for (i = 0; i < count; i++)
+		if (column_mode(&k, t, is_new, &columns[i]) ==
+		    CONTRACT_FREEZE) {
+			*bad = &columns[i];
+			return frozen(err,
+			    columns[i].variant ? "data types" : "columns", name,
+			    *bad);
+		}
+	return 0;
+}
+
+/* After evolve_check(). False: the contract discards the row. */
+static bool
+set_filters(struct evolve *ev, const char *name, const char *parent,
+    struct new_column *columns, size_t count)
+{
+	struct table *t = schema_table(ev->schema, name);
+	struct contract k = contract_of(ev, name, parent);
+	bool is_new = !t || table_is_new(t);
+	size_t i;
+
+	keep_contract(ev, name, &k);
 	if (is_new && k.tables != CONTRACT_EVOLVE) {
 		add_filter(ev, name, NULL, k.tables);
-		return 0;
+		return false;
 	}
-	if (is_new || table_normalizer_flag(t, "evolve-columns-once"))
-		column_mode = CONTRACT_EVOLVE;
 	for (i = 0; i < count; i++) {
 		struct new_column *c = &columns[i];
+		enum contract_mode mode = column_mode(&k, t, is_new, c);
+		char *column;
 
-		if (c->len >= 4 && memcmp(c->name, "_dlt", 4) == 0)
+		if (mode == CONTRACT_EVOLVE)
 			continue;
-		if (check_column(ev, name, c,
-		        c->variant ? k.data_type : column_mode,
-		        c->variant ? "data types" : "columns", err))
-			return -1;
+		column = xstrndup(c->name, c->len);
+		add_filter(ev, name, column, mode);
+		free(column);
+		c->dropped = true;
 	}
-	return 1;
+	return true;
 }
 
 /* A partial table for schema_updates.json; c NULL: none of its columns was let
@@ -282,14 +342,16 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
     struct new_column *columns, size_t count, const struct place *at,
     struct error *err)
 {
-	int rc = check_contract(ev, name, parent, columns, count, err);
+	const struct new_column *bad = NULL;
 	struct table *t;
 	bool added, root_key;
 	size_t i;
 
+	if (evolve_check(ev, name, parent, columns, count, &bad, err))
+		return -1;
 	ev->version++;
-	if (rc <= 0)
-		return rc;
+	if (!set_filters(ev, name, parent, columns, count))
+		return 0;
 	t = schema_table(ev->schema, name);
 	added = root_key = !t;
 	if (added)
@@ -313,9 +375,11 @@ evolve_apply(struct evolve *ev, const char *name, const char *parent,
 		    n->variant);
 		root_key |= c->root_key || c->row_key;
 		add_update(ev, t, c);
-		add_provenance(ev, t, n, at);
 		if (n->type == TYPE_JSON)
 			ev->json_version++;
+		if (ev->trial)
+			continue;
+		add_provenance(ev, t, n, at);
 		if (n->variant)
 			warn_variant(t, n, table_column(t, n->base), at);
 	}

@@ -60,16 +60,27 @@ struct evolve {
 	struct contract *contracts;
 	char **contract_names;
 	size_t contract_count, contract_cap;
+	bool trial; /* a fork: says nothing */
 };
 
 void
 evolve_init(struct evolve *ev, struct schema *s, const char *const *strategies);
-void evolve_release(struct evolve *ev); /* not the schema */
+void evolve_release(struct evolve *ev); /* not the schema, but a fork's */
+
+/* A copy to try a row with, that shares nothing that changes; it may not
+ * outlive `from`. */
+void evolve_fork(struct evolve *ev, const struct evolve *from);
 
 /* May rows of the table (column NULL) or the column's values go in?
  * CONTRACT_EVOLVE: no filter. */
 enum contract_mode
 evolve_filter(const struct evolve *ev, const char *table, const char *column);
+
+/* Does a frozen contract forbid these columns of one row? Changes nothing. 0,
+ * or -1: err names table and column, *bad is the column (NULL: the table). */
+int evolve_check(const struct evolve *ev, const char *name, const char *parent,
+    const struct new_column *columns, size_t count,
+    const struct new_column **bad, struct error *err);
 
 /* Bring the new columns of one row into table `name` (made when missing, below
  * `parent`, NULL for a root table), as far as the contract allows.

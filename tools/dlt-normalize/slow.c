@@ -270,7 +270,7 @@ user_id(struct slow *s, const struct field *f)
 }
 
 static int
-key_hash(struct slow *s, const struct row *r, char *id, struct error *err)
+key_hash(struct slow *s, const struct row *r, char *id)
 {
 	struct buf b = { 0 };
 	struct json_doc doc = { 0 };
@@ -286,7 +286,7 @@ key_hash(struct slow *s, const struct row *r, char *id, struct error *err)
 			continue;
 		f = row_find(r, c->name);
 		if (!f || !f->node) {
-			error_set(err, ERR_DATA,
+			slow_refuse(s, r->name, c->name,
 			    "table \"%s\": the row has no "
 			    "value for its primary key \"%s\"",
 			    r->name, c->name);
@@ -298,7 +298,7 @@ key_hash(struct slow *s, const struct row *r, char *id, struct error *err)
 		json_write(f->node, JSON_WRITE_SORTED | JSON_WRITE_PYTHON, &b);
 	}
 	buf_addc(&b, '}');
-	if (json_parse(&doc, b.data, b.len, err))
+	if (json_parse(&doc, b.data, b.len, s->err))
 		goto out;
 	buf_reset(&s->w->id_buf);
 	json_write(doc.root, JSON_WRITE_SORTED | JSON_WRITE_PYTHON,
@@ -341,7 +341,7 @@ root_id(struct slow *s, const struct frame *f, const struct row *r,
 	struct node *n = f->is_item ? s->root : NULL;
 
 	if (n && n->row_id == ROW_ID_KEY_HASH)
-		return key_hash(s, r, id, s->err);
+		return key_hash(s, r, id);
 	if (n && n->row_id == ROW_ID_ROW_HASH)
 		row_hash(s, object, id);
 	else if (f->is_item)
@@ -546,6 +546,7 @@ slow_begin(struct walker *w, struct node *root, const char *row,
 	s->row_begin = row;
 	s->err = err;
 	s->change = s->skip_write = false;
+	w->bad_table = w->bad_column = NULL;
 	if (!root->out)
 		node_ready(root);
 	return s;
@@ -558,6 +559,10 @@ run_item(struct slow *s, const struct json *item)
 	const char *path[1] = { s->root->name };
 	int rc;
 
+	if (s->w->evolve->row_filter_error.code) {
+		*s->err = s->w->evolve->row_filter_error;
+		return SLOW_ERROR;
+	}
 	f.path = path;
 	f.len = 1;
 	f.level = json_level(s->w, schema_table(s->w->schema, s->root->name));
@@ -567,13 +572,66 @@ run_item(struct slow *s, const struct json *item)
 	return rc < 0 ? SLOW_ERROR : SLOW_DONE;
 }
 
-enum slow_status
-slow_row(struct walker *w, struct node *root, const char *row, size_t len,
-    struct error *err)
+/* The parsed row. */
+static enum slow_status
+run_row(struct walker *w, struct node *root, const char *row, struct error *err)
 {
 	struct slow *s = slow_begin(w, root, row, err);
 	struct json wrap = { .kind = JSON_OBJECT, .count = 1 }, inner;
 
+	if (w->doc.root->kind == JSON_OBJECT)
+		return run_item(s, w->doc.root);
+	inner = *w->doc.root;
+	inner.key = "value";
+	inner.key_len = 5;
+	inner.next = NULL;
+	wrap.child = &inner;
+	return run_item(s, &wrap);
+}
+
+/* The row with a copy of the schema, which goes away: will it be refused after
+ * it has changed something? */
+static enum slow_status
+try_row(struct walker *w, struct node *root, const char *row, size_t len,
+    struct error *err)
+{
+	struct evolve fork;
+	struct walk_config cfg = *w->cfg;
+	struct result res = { 0 };
+	struct walker *t;
+	enum slow_status st;
+
+	evolve_fork(&fork, w->evolve);
+	cfg.evolve = &fork;
+	cfg.rejects = false;
+	t = walker_new(&cfg);
+	t->job = w->job;
+	t->block = w->block;
+	t->end = w->end;
+	t->block_offset = w->block_offset;
+	t->live = true;
+	t->res = &res;
+	t->root_row = ++t->row;
+	st = slow_row(t, node_root(t, root->name), row, len, err);
+	slow_begin(w, root, row, err);
+	if (t->bad_table)
+		w->bad_table = arena_strdup(&w->row_arena, t->bad_table);
+	if (t->bad_column)
+		w->bad_column = arena_strdup(&w->row_arena, t->bad_column);
+	outs_detach(t);
+	walker_free(t);
+	result_release(&res);
+	evolve_release(&fork);
+	return st;
+}
+
+enum slow_status
+slow_row(struct walker *w, struct node *root, const char *row, size_t len,
+    struct error *err)
+{
+	enum slow_status st;
+
+	w->bad_table = w->bad_column = NULL;
 	if (len > MAX_ROW) {
 		error_set(err, ERR_DATA, "a row is larger than %zu MiB",
 		    MAX_ROW >> 20);
@@ -585,14 +643,17 @@ slow_row(struct walker *w, struct node *root, const char *row, size_t len,
 			memmove(err->msg, err->msg + 2, strlen(err->msg) - 1);
 		return SLOW_ERROR;
 	}
-	if (w->doc.root->kind == JSON_OBJECT)
-		return run_item(s, w->doc.root);
-	inner = *w->doc.root;
-	inner.key = "value";
-	inner.key_len = 5;
-	inner.next = NULL;
-	wrap.child = &inner;
-	return run_item(s, &wrap);
+	st = run_row(w, root, row, err);
+	if (st != SLOW_CHANGE || !w->live)
+		return st;
+	outs_rollback(w);
+	st = try_row(w, root, row, len, err);
+	if (st != SLOW_DONE)
+		return st;
+	w->tried = true;
+	st = run_row(w, root, row, err);
+	w->tried = false;
+	return st;
 }
 
 enum slow_status

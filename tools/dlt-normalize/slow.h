@@ -71,12 +71,17 @@ struct slow {
 	struct node *root;
 	const char *row_begin;
 	struct error *err;
-	bool change;     /* not live, and the schema would change */
+	bool change;     /* the schema would, and may not yet */
 	bool skip_write; /* only the schema matters */
 	struct new_column *added;
 	size_t added_count, added_cap;
 	bool added_variant; /* one of them is a variant */
+	unsigned variants;  /* of the value being placed */
 };
+
+/* The row cannot be placed, because of that column (or NULL); -1. */
+int slow_refuse(struct slow *s, const char *table, const char *column,
+    const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 struct field *row_find(const struct row *r, const char *name);
 

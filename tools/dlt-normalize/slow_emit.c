@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +8,23 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "tools/dlt-normalize/slow.h"
+
+#define MAX_VARIANTS 64 /* of variants; short names could go round in circles */
+
+int
+slow_refuse(struct slow *s, const char *table, const char *column,
+    const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->w->bad_table = arena_strdup(s->arena, table);
+	s->w->bad_column = column ? arena_strdup(s->arena, column) : NULL;
+	return error_set(s->err, ERR_DATA, "%s", text);
+}
 
 void
 propagation_for(struct slow *s, const char *table, bool is_root,
@@ -78,13 +97,6 @@ variant_name(struct slow *s, const struct row *r, const char *name,
 	return arena_strndup(s->arena, buf_str(b), b->len);
 }
 
-/* Text of a value as a JSON string would have it, for messages. */
-static int
-cannot_place(struct slow *s, const struct row *r, const char *name)
-{
-	return error_prefix(s->err, "column \"%s.%s\": ", r->name, name);
-}
-
 /* Types whose values dlt puts into a column that is there on a shorter way,
  * where the range of wei is not looked at. */
 static bool
@@ -93,28 +105,49 @@ is_common(enum data_type type)
 	return type != TYPE_WEI && type != TYPE_DECIMAL && type != TYPE_BINARY;
 }
 
+/* Into a column of that type; where dlt gives up on the whole job, here the
+ * value goes on to a variant column, too. False: it does; *v may have changed,
+ * as a moment that UTC has no year for goes on as text. */
+static bool
+fits(struct slow *s, struct field *f, enum data_type type, bool keep_zone,
+    struct value *v)
+{
+	struct error ignored;
+	struct value text;
+
+	if (value_coerce(v, type, s->arena, &f->value, &ignored) <= 0)
+		return false;
+	if (type != TYPE_TIMESTAMP ||
+	    value_to_utc(&f->value, keep_zone, &ignored) == 0)
+		return true;
+	if (v->type != TYPE_TEXT &&
+	    value_coerce(v, TYPE_TEXT, s->arena, &text, &ignored) > 0)
+		*v = text;
+	return false;
+}
+
+static int variant(struct slow *s, struct row *r, struct field *f,
+    const char *name, const char *type, const struct value *v);
+
 static int
 coerce(struct slow *s, struct row *r, struct field *f, const char *name,
-    const struct value *v, const char *base)
+    const struct value *given, const char *base)
 {
 	struct column *c = r->table ? table_column(r->table, name) : NULL;
 	/* a column without a name counts as incomplete, whatever its type */
 	bool complete = c && c->type != TYPE_NONE && *name;
+	struct value v = *given;
 	enum data_type type;
-	int n;
 
-	if (!*name && c && c->type != TYPE_NONE && is_common(v->type)) {
-		n = value_coerce(v, c->type, s->arena, &f->value, s->err);
-		if (n < 0)
-			return cannot_place(s, r, name);
+	if (!*name && c && c->type != TYPE_NONE && is_common(v.type)) {
 		f->out_name = name;
-		if (n > 0)
+		if (value_coerce(&v, c->type, s->arena, &f->value,
+		        &(struct error){ 0 }) > 0)
 			return 0;
 	}
-
-	if (complete && !base && c->type == v->type && v->type != TYPE_WEI) {
-		f->value = *v;
-		if (v->type == TYPE_JSON && f->node &&
+	if (complete && !base && c->type == v.type && v.type != TYPE_WEI) {
+		f->value = v;
+		if (v.type == TYPE_JSON && f->node &&
 		    memmem(f->node->raw, f->node->raw_len, "\xEF\x80", 2))
 			value_json_kept(f->node, s->arena, &f->value);
 		f->out_name = name;
@@ -122,28 +155,36 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
 	}
 	type = complete
 	    ? c->type
-	    : schema_infer_type(s->w->schema, name, v, base != NULL);
-	n = value_coerce(v, type, s->arena, &f->value, s->err);
-	if (n < 0)
-		return cannot_place(s, r, name);
-	if (n == 0)
-		return coerce(s, r, f,
-		    variant_name(s, r, name, type_name(v->type)), v, name);
-	if (f->value.type == TYPE_WEI && !(complete && is_common(v->type)) &&
-	    !integer_fits_wei(f->value.text, f->value.len)) {
-		struct value text = f->value;
-
-		text.type = TYPE_TEXT;
-		return coerce(s, r, f, variant_name(s, r, name, "str"), &text,
-		    name);
+	    : schema_infer_type(s->w->schema, name, &v, base != NULL);
+	if (!fits(s, f, type, c ? c->timezone : true, &v)) {
+		if (complete || !base || v.type != given->type)
+			return variant(s, r, f, name, type_name(v.type), &v);
+		/* the variant's type was detected, and was not right */
+		type = v.type;
+		f->value = v;
 	}
-	if (type == TYPE_TIMESTAMP &&
-	    value_to_utc(&f->value, c ? c->timezone : true, s->err))
-		return cannot_place(s, r, name);
+	if (f->value.type == TYPE_WEI && !(complete && is_common(v.type)) &&
+	    !integer_fits_wei(f->value.text, f->value.len)) {
+		v = f->value;
+		v.type = TYPE_TEXT;
+		return variant(s, r, f, name, "str", &v);
+	}
 	f->out_name = name;
 	if (!complete)
 		want_column(s, name, type, base, f->node);
 	return 0;
+}
+
+/* A variant of a variant is where dlt stops. */
+static int
+variant(struct slow *s, struct row *r, struct field *f, const char *name,
+    const char *type, const struct value *v)
+{
+	if (++s->variants > MAX_VARIANTS)
+		return slow_refuse(s, r->name, f->name,
+		    "column \"%s.%s\" has more than %d variants", r->name,
+		    f->name, MAX_VARIANTS);
+	return coerce(s, r, f, variant_name(s, r, name, type), v, name);
 }
 
 static int
@@ -156,7 +197,7 @@ coerce_null(struct slow *s, struct row *r, struct field *f)
 	if (complete ? c->nullable
 	             : c || !schema_name_is_not_null(s->w->schema, f->name))
 		return 0;
-	return error_set(s->err, ERR_DATA,
+	return slow_refuse(s, r->name, f->name,
 	    "column \"%s.%s\" is not nullable and the row has null", r->name,
 	    f->name);
 }
@@ -172,6 +213,7 @@ coerce_field(struct slow *s, struct row *r, struct field *f)
 		value_from_json(f->node, s->arena, &v);
 	if (v.type == TYPE_NONE)
 		return coerce_null(s, r, f);
+	s->variants = 0;
 	if (coerce(s, r, f, f->name, &v, NULL))
 		return -1;
 	f->raw = f->node && f->node->kind == JSON_STRING &&
@@ -235,6 +277,20 @@ filter_columns(struct slow *s, struct row *r, bool by_name)
 	return any;
 }
 
+/* A frozen contract: named by err. */
+static int
+check_row(struct slow *s, struct row *r, const char *parent)
+{
+	const struct new_column *bad = NULL;
+
+	if (evolve_check(s->w->evolve, r->name, parent, s->added,
+	        s->added_count, &bad, s->err) == 0)
+		return 0;
+	s->w->bad_table = r->name;
+	s->w->bad_column = bad ? bad->name : NULL;
+	return -1;
+}
+
 static int
 evolve_row(struct slow *s, const struct frame *f, struct row *r)
 {
@@ -243,18 +299,20 @@ evolve_row(struct slow *s, const struct frame *f, struct row *r)
 	struct place at;
 	char *parent = NULL;
 
-	if (!w->live) {
-		s->change = true;
-		return -1;
-	}
-	walk_place(w->job, w->place_row + w->res->rows + 1,
-	    w->block_offset + (uint64_t)(s->row_begin - w->block), &at);
 	if (f->parent_len) {
 		buf_reset(b);
 		name_fragments(&w->schema->naming, f->parent_path,
 		    f->parent_len, b);
 		parent = arena_strndup(s->arena, buf_str(b), b->len);
 	}
+	if (check_row(s, r, parent))
+		return -1;
+	if (!w->live || (w->cfg->rejects && !w->tried)) {
+		s->change = true;
+		return -1;
+	}
+	walk_place(w->job, w->place_row + w->res->rows + 1,
+	    w->block_offset + (uint64_t)(s->row_begin - w->block), &at);
 	return evolve_apply(w->evolve, r->name, parent, s->added,
 	    s->added_count, &at, s->err);
 }
@@ -339,10 +397,6 @@ emit_row(struct slow *s, const struct frame *f, struct row *r)
 	size_t i;
 	int rc;
 
-	if (s->w->evolve->row_filter_error.code) {
-		*s->err = s->w->evolve->row_filter_error;
-		return -1;
-	}
 	if (evolve_filter(s->w->evolve, r->name, NULL) != CONTRACT_EVOLVE)
 		return 0;
 	if (!exclude_fields(s, r))

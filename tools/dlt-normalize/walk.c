@@ -498,15 +498,82 @@ struct progress {
 	enum row_state state;
 };
 
+static uint64_t
+offset_of(const struct walker *w, const char *p)
+{
+	return w->block_offset + (uint64_t)(p - w->block);
+}
+
+/* [row, row + len) cannot be placed. */
+static void
+reject(struct walker *w, const char *row, size_t len, const struct error *err)
+{
+	char reason[sizeof(err->msg) + 16];
+	struct reject r = { .row = w->res->rows,
+		.byte = offset_of(w, row),
+		.reason = reason,
+		.table = (char *)(uintptr_t)w->bad_table,
+		.column = (char *)(uintptr_t)w->bad_column,
+		.data = (char *)(uintptr_t)row,
+		.len = len };
+
+	snprintf(reason, sizeof(reason), "%s%s",
+	    err->msg[0] >= '0' && err->msg[0] <= '9' ? "position " : "",
+	    err->msg);
+	result_reject(w->res, &r);
+	w->res->rows++;
+	w->res->depends = true;
+}
+
+static const char *
+line_end(const struct walker *w, const char *p)
+{
+	const char *nl = memchr(p, '\n', (size_t)(w->end - p));
+
+	return nl ? nl : w->end;
+}
+
+/* From here on the line is no list of rows: all that is left of it. A block
+ * that was cut in a line has a row after it. */
+static void
+reject_line(struct walker *w, struct progress *at, bool cut,
+    const struct error *err)
+{
+	const char *end = line_end(w, at->p);
+
+	w->bad_table = w->bad_column = NULL;
+	reject(w, at->p, (size_t)(end - at->p), err);
+	at->p = end;
+	at->state = cut && end == w->end ? ROWS_NEXT : ROWS_LINE;
+}
+
+/* A row that the slow lane refuses. Where it is no JSON, its end is only known
+ * when a comma or bracket follows in the same line. */
+static void
+reject_row(struct walker *w, struct progress *at, const char *next, bool cut,
+    const struct error *err)
+{
+	const char *after = space(next);
+
+	if (next > line_end(w, at->p) || (*after != ',' && *after != ']')) {
+		reject_line(w, at, cut, err);
+		return;
+	}
+	reject(w, at->p, (size_t)(next - at->p), err);
+	at->p = next;
+	at->state = ROWS_AFTER;
+}
+
 /* One row: fast, else slow. 0, or 1: stop here (the schema would change), or
  * -1 with err (also for what is no valid row). */
 static int
-one_row(struct walker *w, struct node *n, struct progress *at,
+one_row(struct walker *w, struct node *n, struct progress *at, bool cut,
     struct error *err)
 {
 	const char *row = at->p, *next = fast_row(w, n, row);
 	enum slow_status st;
 
+	at->state = ROWS_AFTER;
 	if (LIKELY(next != NULL)) {
 		at->p = next;
 		w->res->rows++;
@@ -517,15 +584,21 @@ one_row(struct walker *w, struct node *n, struct progress *at,
 		next = w->end;
 	row_begin(w);
 	st = slow_row(w, n, row, (size_t)(next - row), err);
-	if (st != SLOW_DONE) {
-		outs_rollback(w);
-		return st == SLOW_CHANGE ? 1 : -1;
+	if (st == SLOW_DONE) {
+		w->res->depends = true;
+		w->res->rows++;
+		w->res->slow_rows++;
+		at->p = next;
+		return 0;
 	}
-	w->res->depends = true;
-	w->res->rows++;
-	w->res->slow_rows++;
-	at->p = next;
-	return 0;
+	outs_rollback(w);
+	if (st == SLOW_ERROR && w->cfg->rejects &&
+	    !w->evolve->row_filter_error.code) {
+		reject_row(w, at, next, cut, err);
+		return 0;
+	}
+	at->state = ROWS_NEXT;
+	return st == SLOW_CHANGE ? 1 : -1;
 }
 
 /* Over brackets, commas and line ends to the next row. 1: there is one, 0: end
@@ -565,13 +638,36 @@ next_row(struct walker *w, struct progress *at, struct error *err)
 
 /* A block ends with a line, or behind a comma where a long line was cut. */
 static int
-check_end(const struct block *b, const struct progress *at, struct error *err)
+check_end(struct walker *w, const struct block *b, struct progress *at,
+    struct error *err)
 {
 	enum row_state want = b->cut ? ROWS_NEXT : ROWS_LINE;
 
 	if (at->state == want)
 		return 0;
-	return error_set(err, ERR_DATA, "the line ends inside its array");
+	error_set(err, ERR_DATA, "the line ends inside its array");
+	if (!w->cfg->rejects)
+		return -1;
+	reject_line(w, at, b->cut, err);
+	return 0;
+}
+
+/* All rows from `at` on. 0, 1: stopped there, -1. */
+static int
+walk_rows(struct walker *w, const struct block *b, struct node *n,
+    struct progress *at, struct error *err)
+{
+	int rc;
+
+	while ((rc = next_row(w, at, err)) != 0) {
+		if (rc > 0)
+			rc = one_row(w, n, at, b->cut, err);
+		else if (w->cfg->rejects)
+			reject_line(w, at, b->cut, err), rc = 0;
+		if (rc)
+			return rc;
+	}
+	return check_end(w, b, at, err);
 }
 
 static void
@@ -631,14 +727,7 @@ walker_block(struct walker *w, const struct job *job, const struct block *b,
 	walker_begin(w, job, b, live, first_row, res);
 	n = root_of(w, job);
 	w->force_slow = !utf8_is_valid(b->data, b->len);
-	while ((rc = next_row(w, &at, err)) > 0) {
-		rc = one_row(w, n, &at, err);
-		if (rc)
-			break;
-		at.state = ROWS_AFTER;
-	}
-	if (rc == 0)
-		rc = check_end(b, &at, err);
+	rc = walk_rows(w, b, n, &at, err);
 	res->at = (size_t)(at.p - b->data);
 	res->state = at.state;
 	if (rc && !live) {

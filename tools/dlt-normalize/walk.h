@@ -43,6 +43,16 @@ enum row_state {
 	ROWS_AFTER, /* a comma or the array's end */
 };
 
+/* A row that cannot be placed. */
+struct reject {
+	uint64_t row;  /* of the block, from 0 */
+	uint64_t byte; /* offset in the job file, decoded */
+	char *reason;
+	char *table, *column; /* where it did not fit; NULL: not known */
+	char *data; /* the row as it stands, or the rest of its line */
+	size_t len;
+};
+
 struct result {
 	struct segment **segments; /* in the order of first use */
 	size_t count, cap;         /* the rest up to cap is spare memory */
@@ -51,8 +61,10 @@ struct result {
 	bool stopped;              /* at a row that would change the schema */
 	size_t at;                 /* where: offset in the block */
 	enum row_state state;      /* there */
-	uint64_t rows;             /* root rows done */
+	uint64_t rows;             /* root rows done, rejects included */
 	uint64_t slow_rows;        /* of them by the slow lane */
+	struct reject *rejects;    /* of them */
+	size_t reject_count, reject_cap;
 };
 
 /* How root rows of a table get their ids (contract.md 6.5). */
@@ -68,6 +80,7 @@ struct walk_config {
 	const char *load_id;
 	bool deterministic;
 	enum lane lane;
+	bool rejects; /* rows that cannot be placed do not end the run */
 };
 
 struct walker;

@@ -114,12 +114,14 @@ struct walker {
 	char root_id[HASH_ID_LEN + 1];
 	uint64_t place_row; /* rows of the job before this block */
 	bool live;          /* surprises may change the schema */
+	bool tried;         /* the row has been tried: it can be placed */
 	bool force_slow;    /* the block is no UTF-8 */
 	char nothing[1];
 	struct buf name_buf, id_buf, root_buf;
 	struct json_doc doc; /* of the slow lane */
 	struct arena row_arena;
-	struct slow *slow; /* private to slow.c */
+	struct slow *slow;                  /* private to slow.c */
+	const char *bad_table, *bad_column; /* why the slow lane refused */
 };
 
 /* ---- walk_out.c ---- */
@@ -142,6 +144,8 @@ out_reserve(struct out *o, size_t more)
 void out_row_end(struct out *o);
 /* Take back what the current root row has written everywhere. */
 void outs_rollback(struct walker *w);
+/* Note a row that cannot be placed, by a copy. */
+void result_reject(struct result *res, const struct reject *r);
 /* Forget segments (they go with the result). */
 void outs_detach(struct walker *w);
 void outs_release(struct walker *w);
