@@ -43,6 +43,9 @@ void iso_parse(const char *s, size_t len, struct iso *out);
  * Nothing is read beyond len. */
 size_t iso_utc_fast(const char *s, size_t len, char *out);
 
+/* The same shape to microseconds since 1970-01-01T00:00:00. */
+bool iso_utc_us(const char *s, size_t len, int64_t *us);
+
 /* Python's date.fromisoformat(): midnight of that day. */
 bool date_from_iso(const char *s, size_t len, struct timestamp *out);
 /* Python's time.fromisoformat() in the forms that it documents: us of the day,

@@ -80,3 +80,25 @@ iso_utc_fast(const char *s, size_t len, char *out)
 	memcpy(out + n, "+00:00", 6);
 	return n + 6;
 }
+
+bool
+iso_utc_us(const char *s, size_t len, int64_t *us)
+{
+	struct parts v = { 0 };
+	char text[32];
+	size_t n = iso_utc_fast(s, len, text);
+
+	if (!n)
+		return false;
+	v.year = two(text) * 100 + two(text + 2);
+	v.month = two(text + 5);
+	v.day = two(text + 8);
+	v.hour = two(text + 11);
+	v.minute = two(text + 14);
+	v.second = two(text + 17);
+	if (text[19] == '.')
+		v.us = two(text + 20) * 10000 + two(text + 22) * 100 +
+		    two(text + 24);
+	*us = parts_us(&v);
+	return true;
+}

@@ -265,18 +265,31 @@ set_integer(const char *p, size_t len, struct cell *out, struct error *err)
 	return 0;
 }
 
+static void
+set_text(struct cell *out, const char *text, size_t len)
+{
+	out->kind = CELL_TEXT;
+	out->text = text;
+	out->len = (uint32_t)len;
+}
+
 static int
-set_number(const struct column *c, const char *p, size_t len, bool integer,
-    struct cell *out, struct error *err)
+set_number(struct decoder *d, const struct column *c, const char *p, size_t len,
+    bool integer, struct cell *out, struct error *err)
 {
 	switch (c->type) {
 	case TYPE_BIGINT:
 		if (integer)
 			return set_integer(p, len, out, err);
 		break;
-	case TYPE_DOUBLE:
 	case TYPE_DECIMAL:
 	case TYPE_WEI:
+		if (!d->values.double_number) {
+			set_text(out, p, len);
+			return 0;
+		}
+		/* fall through */
+	case TYPE_DOUBLE:
 		set_double(p, len, out);
 		if (isfinite(out->number))
 			return 0;
@@ -289,14 +302,6 @@ set_number(const struct column *c, const char *p, size_t len, bool integer,
 }
 
 /* ---- what is text in JSON, but not in the table ---- */
-
-static void
-set_text(struct cell *out, const char *text, size_t len)
-{
-	out->kind = CELL_TEXT;
-	out->text = text;
-	out->len = (uint32_t)len;
-}
 
 static void
 set_buffer(struct batch *b, const struct buf *text, struct cell *out)
@@ -328,25 +333,40 @@ set_time(struct batch *b, int64_t us, struct cell *out)
 	set_text(out, arena_strdup(&b->arena, text), strlen(text));
 }
 
+#define US_PER_DAY INT64_C(86400000000)
+
+static void
+set_us(enum data_type type, int64_t us, struct cell *out)
+{
+	out->kind = CELL_INTEGER;
+	out->integer = us;
+	if (type == TYPE_DATE)
+		out->integer = (us - (us < 0 ? US_PER_DAY - 1 : 0)) /
+		    US_PER_DAY;
+}
+
 static int
 set_timestamp(struct decoder *d, struct batch *b, enum data_type type,
     const struct timestamp *ts, struct cell *out, struct error *err)
 {
 	struct timestamp utc = *ts;
 
+	if (type == TYPE_TIMESTAMP && !timestamp_to_utc(&utc))
+		return error_set(err, ERR_DATA,
+		    "timestamp outside of the years 1 to 9999");
+	if (!d->values.sql_time) {
+		set_us(type, utc.us, out);
+		return 0;
+	}
 	if (type == TYPE_TIME) {
 		set_time(b, ts->us, out);
 		return 0;
 	}
 	buf_reset(&d->scratch);
-	if (type == TYPE_DATE) {
+	if (type == TYPE_DATE)
 		date_format(ts->us, &d->scratch);
-	} else {
-		if (!timestamp_to_utc(&utc))
-			return error_set(err, ERR_DATA,
-			    "timestamp outside of the years 1 to 9999");
+	else
 		timestamp_format_sql(&utc, &d->scratch);
-	}
 	set_buffer(b, &d->scratch, out);
 	return 0;
 }
@@ -369,8 +389,15 @@ text_to_time(struct decoder *d, struct batch *b, const struct column *c,
 	};
 	char text[40];
 	struct iso iso;
+	int64_t us;
 
-	if (c->type == TYPE_TIMESTAMP && iso_utc_fast(s, len, text)) {
+	if (c->type == TYPE_TIMESTAMP && !d->values.sql_time &&
+	    iso_utc_us(s, len, &us)) {
+		set_us(c->type, us, out);
+		return 0;
+	}
+	if (c->type == TYPE_TIMESTAMP && d->values.sql_time &&
+	    iso_utc_fast(s, len, text)) {
 		iso_to_sql(b, text, out);
 		return 0;
 	}
@@ -429,12 +456,16 @@ text_to_blob(struct batch *b, const struct column *c, const char *s, size_t len,
 }
 
 static int
-text_to_number(struct decoder *d, const struct column *c, const char *s,
-    size_t len, struct cell *out, struct error *err)
+text_to_number(struct decoder *d, struct batch *b, const struct column *c,
+    const char *s, size_t len, struct cell *out, struct error *err)
 {
 	buf_reset(&d->scratch);
 	if (!text_to_decimal(s, len, &d->scratch))
 		return bad_text(c, s, len, err);
+	if (!d->values.double_number) {
+		set_buffer(b, &d->scratch, out);
+		return 0;
+	}
 	set_double(d->scratch.data, d->scratch.len, out);
 	if (isnan(out->number))
 		out->kind = CELL_NULL;
@@ -445,6 +476,10 @@ static void
 set_json(struct decoder *d, struct batch *b, const char *text, size_t len,
     struct cell *out)
 {
+	if (!d->values.spaced_json) {
+		set_text(out, text, len);
+		return 0;
+	}
 	buf_reset(&d->scratch);
 	json_respell(text, len, &d->scratch);
 	set_buffer(b, &d->scratch, out);
@@ -471,7 +506,7 @@ text_value(struct decoder *d, struct batch *b, const struct column *c,
 		return text_to_blob(b, c, text, len, out, err);
 	case TYPE_DECIMAL:
 	case TYPE_WEI:
-		return text_to_number(d, c, text, len, out, err);
+		return text_to_number(d, b, c, text, len, out, err);
 	case TYPE_JSON:
 		set_json(d, b, start, (size_t)(*p - start), out);
 		return 0;
@@ -542,7 +577,8 @@ decode_value(struct decoder *d, struct batch *b, const struct column *c,
 		        ? "holds a nested value, which is not normalized"
 		        : "expected a value");
 	*p = stop;
-	return set_number(c, start, (size_t)(stop - start), integer, out, err);
+	return set_number(d, c, start, (size_t)(stop - start), integer, out,
+	    err);
 }
 
 static int
@@ -570,10 +606,15 @@ set_value(struct decoder *d, struct batch *b, const struct column *c,
 	case TYPE_BIGINT:
 		return set_integer(v->text, v->len, out, err);
 	case TYPE_JSON:
-		set_json(d, b, v->text, v->len, out);
+		set_json(d, b, arena_strndup(&b->arena, v->text, v->len),
+		    v->len, out);
 		return 0;
 	default:
-		if (v->text) {
+		if (v->text && c->type != TYPE_DOUBLE &&
+		    !d->values.double_number) {
+			set_text(out, arena_strndup(&b->arena, v->text, v->len),
+			    v->len);
+		} else if (v->text) {
 			set_double(v->text, v->len, out);
 		} else {
 			out->kind = CELL_DOUBLE;
