@@ -17,7 +17,7 @@
 static struct {
 	struct opt_common common;
 	const char *output, *packages_from, *format, *target, *schema;
-	const char *max_memory;
+	const char *max_memory, *rejects, *max_rejects;
 	bool print, nul, deterministic;
 } cfg;
 
@@ -50,6 +50,10 @@ static const struct opt options[] = {
 	{ 0, "buffer-max-items", "N", OPT_CONFIG, &cfg.common.config,
 	    "look at these limits every N rows",
 	    "normalize.data_writer.buffer_max_items" },
+	{ 0, "rejects", "FILE|-", OPT_STRING, &cfg.rejects,
+	    "rows that cannot be placed go to FILE, the rest goes on", NULL },
+	{ 0, "max-rejects", "N", OPT_STRING, &cfg.max_rejects,
+	    "fail if a package has more than N of them", NULL },
 	{ 0, "deterministic", NULL, OPT_FLAG, &cfg.deterministic,
 	    "row ids from content and position", NULL },
 	{ 0, "max-memory", "SIZE", OPT_STRING, &cfg.max_memory,
@@ -98,6 +102,28 @@ check_options(struct wiring *w, struct error *err)
 }
 
 static int
+check_rejects(struct wiring *w, struct error *err)
+{
+	uint64_t max = UINT64_MAX;
+
+	if (cfg.max_rejects && !cfg.rejects)
+		return error_set(err, ERR_USAGE,
+		    "--max-rejects needs --rejects FILE");
+	if (cfg.max_rejects && opt_size(cfg.max_rejects, &max, err))
+		return error_prefix(err, "--max-rejects: ");
+	if (cfg.rejects && strcmp(cfg.rejects, "-") == 0 &&
+	    ((!cfg.output && !cfg.common.pipeline) || cfg.print ||
+	        cfg.common.json))
+		return error_set(err, ERR_USAGE,
+		    "--rejects -: standard output is taken; name a file");
+	/* a package of a pipeline is gone once it is committed */
+	w->rejects = (struct rejects_spec){ .path = cfg.rejects,
+		.append = cfg.common.pipeline != NULL,
+		.max = max };
+	return 0;
+}
+
+static int
 stdin_is_terminal(const struct wiring *w, struct error *err)
 {
 	if (w->pipeline || w->packages_from || w->operands.count ||
@@ -117,11 +143,16 @@ report(const struct wiring *w)
 	jsonw_init(&j, &b, false);
 	jsonw_object(&j);
 	jsonw_key(&j, "packages");
-	jsonw_int(&j, (long long)w->totals.packages);
+	jsonw_array(&j);
+	if (w->totals.load_ids.len)
+		jsonw_raw(&j, w->totals.load_ids.data, w->totals.load_ids.len);
+	jsonw_end_array(&j);
 	jsonw_key(&j, "rows");
 	jsonw_int(&j, (long long)w->totals.rows);
 	jsonw_key(&j, "slow_rows");
 	jsonw_int(&j, (long long)w->totals.slow_rows);
+	jsonw_key(&j, "rejects");
+	jsonw_int(&j, (long long)w->totals.rejects);
 	jsonw_end_object(&j);
 	if (cfg.common.json && (w->output || w->pipeline))
 		puts(buf_str(&b));
@@ -145,6 +176,7 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 
 	const char *unused;
 	size_t at = 0;
+	int rc;
 
 	w.set.deterministic = cfg.deterministic;
 	if (opt_wait(cfg.common.wait, &w.wait, err) ||
@@ -157,14 +189,16 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 		config_show(c, cfg.common.json, stdout);
 		return 0;
 	}
-	if (check_options(&w, err) || stdin_is_terminal(&w, err))
+	if (check_options(&w, err) || check_rejects(&w, err) ||
+	    stdin_is_terminal(&w, err))
 		return -1;
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
-	if (wiring_run(&w, err))
-		return -1;
-	report(&w);
-	return 0;
+	rc = wiring_run(&w, err);
+	if (!rc)
+		report(&w);
+	buf_release(&w.totals.load_ids);
+	return rc;
 }
 
 int

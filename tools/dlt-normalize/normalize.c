@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/output.h"
 #include "tools/dlt-normalize/pool.h"
@@ -92,8 +93,27 @@ write_result(struct run *r, const struct result *res, struct error *err)
 		        err))
 			return -1;
 	}
-	r->totals->rows += res->rows;
+	r->totals->rows += res->rows - res->reject_count;
 	r->totals->slow_rows += res->slow_rows;
+	return 0;
+}
+
+/* Rows of the block that cannot be placed; before it, the job had job_rows. */
+static int
+write_rejects(struct run *r, const struct job *job, const struct result *res,
+    struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < res->reject_count; i++) {
+		const struct reject *x = &res->rejects[i];
+		struct place at;
+
+		walk_place(job, r->job_rows + x->row + 1, x->byte, &at);
+		if (rejects_add(r->set->rejects, x, r->load_id, job->table, &at,
+		        err))
+			return -1;
+	}
 	return 0;
 }
 
@@ -122,9 +142,11 @@ commit_block(struct run *r, struct error *err)
 		    &t->item->block, true, r->job_rows, res, err);
 		pthread_rwlock_unlock(&r->lock);
 	}
-	r->job_rows += res->rows;
+	if (!rc)
+		rc = write_rejects(r, t->item->job, res, err);
 	if (!rc)
 		rc = write_result(r, res, err);
+	r->job_rows += res->rows;
 	r->head = t->next;
 	if (!r->head)
 		r->tail = &r->head;
@@ -214,7 +236,8 @@ begin_output(struct run *r, struct error *err)
 	r->walk = (struct walk_config){ .evolve = &r->evolve,
 		.load_id = r->load_id,
 		.deterministic = r->set->deterministic,
-		.lane = r->set->lane };
+		.lane = r->set->lane,
+		.rejects = r->set->rejects != NULL };
 	r->walkers = xcalloc(n + 1, sizeof(*r->walkers));
 	for (i = 0; i <= n; i++)
 		r->walkers[i] = walker_new(&r->walk);
@@ -336,6 +359,7 @@ check_unbound(struct table *t, uint64_t rows, void *arg)
 static int
 write_files(struct run *r, struct error *err)
 {
+	uint64_t rejects = r->set->rejects ? rejects_count(r->set->rejects) : 0;
 	struct buf b = { 0 };
 	int rc = -1;
 
@@ -353,7 +377,10 @@ write_files(struct run *r, struct error *err)
 	    package_out_file(r->out, "provenance.jsonl",
 	        r->evolve.provenance.data, r->evolve.provenance.len, err))
 		goto out;
-	rc = package_out_finish(r->out, r->schema->hash, 0, err);
+	if (r->set->rejects && rejects_commit(r->set->rejects, err))
+		goto out;
+	r->totals->rejects += rejects;
+	rc = package_out_finish(r->out, r->schema->hash, rejects, err);
 out:
 	buf_release(&b);
 	return rc;
@@ -395,6 +422,16 @@ end_package(struct run *r, bool failed)
 	r->schema_sent = 0;
 }
 
+static void
+count_package(struct run *r)
+{
+	struct buf *ids = &r->totals->load_ids;
+
+	if (r->totals->packages++)
+		buf_addc(ids, ',');
+	jsonw_quote(ids, r->load_id, strlen(r->load_id));
+}
+
 static int
 finish_package(struct run *r, struct error *err)
 {
@@ -416,7 +453,7 @@ finish_package(struct run *r, struct error *err)
 	if (write_files(r, err) ||
 	    r->sink->commit(r->sink->arg, r->load_id, r->schema, changed, err))
 		return -1;
-	r->totals->packages++;
+	count_package(r);
 	end_package(r, false);
 	return 0;
 }

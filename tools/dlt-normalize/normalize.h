@@ -13,7 +13,7 @@
 #include "common/config.h"
 #include "common/package.h"
 #include "common/schema.h"
-#include "tools/dlt-normalize/walk.h"
+#include "tools/dlt-normalize/rejects.h"
 
 /* What a destination wants of names and ids (contract.md 5.4, 9.2). */
 struct target {
@@ -36,6 +36,8 @@ struct normalize_settings {
 	bool deterministic;
 	enum lane lane;
 	const struct target *target;
+	struct rejects
+	    *rejects; /* NULL: a row that cannot be placed is an error */
 };
 
 /* Where packages go. All calls come from the caller's thread. */
@@ -53,7 +55,8 @@ struct sink {
 };
 
 struct normalize_totals {
-	uint64_t packages, rows, slow_rows, files;
+	uint64_t packages, rows, slow_rows, files, rejects;
+	struct buf load_ids; /* of the packages, as JSON strings with commas */
 };
 
 /* Normalize all packages of `in` (taken over). */

@@ -337,17 +337,26 @@ run_pipeline(struct wiring *w, struct error *err)
 int
 wiring_run(struct wiring *w, struct error *err)
 {
-	int rc;
+	int rc = -1;
 
 	if (pathlist_open(&w->paths, &w->operands, w->packages_from, w->nul,
 	        err))
 		return -1;
+	if (w->rejects.path) {
+		w->set.rejects = rejects_open(&w->rejects, err);
+		if (!w->set.rejects)
+			goto out;
+	}
 	if (w->pipeline)
 		rc = run_pipeline(w, err);
 	else if (w->output)
 		rc = run_dir(w, err);
 	else
 		rc = run_stream(w, err);
+	if (!rc && w->set.rejects)
+		rc = rejects_finish(w->set.rejects, err);
+out:
+	rejects_free(w->set.rejects);
 	pathlist_close(&w->paths);
 	return rc;
 }

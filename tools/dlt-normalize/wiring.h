@@ -21,6 +21,7 @@ struct wiring {
 	struct normalize_settings set;
 	bool codec_given, target_given;
 	struct normalize_totals totals;
+	struct rejects_spec rejects; /* path NULL: none */
 };
 
 /* What the configuration says, into w->set. pipeline and max_memory: of the
