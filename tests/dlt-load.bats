@@ -191,11 +191,12 @@ J
   assert_output --partial 'columns "Id" and "iD" differ in case only'
 }
 
-@test "merge is refused, skip is not loaded, other formats are named" {
+@test "upsert is refused, skip is not loaded, other formats are named" {
   package one id:bigint merge
+  sed -i 's/"write_disposition": "merge"/&, "x-merge-strategy": "upsert"/' one/schema.json
   job one t 1 <<<'{"id":1}'
   fails 1 dlt-load sqlite:x.db one
-  assert_output --partial 'table "t": write disposition "merge" is not supported'
+  assert_output --partial 'table "t": merge strategy "upsert" is not supported here (supported: delete-insert, scd2)'
   [ ! -e x.db ]
   package two id:bigint skip
   job two t 1 <<<'{"id":1}'
@@ -291,7 +292,7 @@ J
   assert_output 0
 }
 
-@test "pipeline: raise_on_failed_jobs=false loads the rest" {
+@test "pipeline: raise_on_failed_jobs=false loads the rest, but no half of a chain" {
   printf '{"a":1}\n' | dlt-extract -p p --write-disposition replace a=-
   dlt-normalize -p p
   quiet dlt-load -p p sqlite:x.db
@@ -304,7 +305,9 @@ J
   assert_success
   assert_output --partial 'warning'
   run sql x.db 'select group_concat(a), (select count(*) from _dlt_loads) from a'
-  assert_output '2|2'
+  assert_output '1|2'
+  loaded=data/pipelines/p/load/loaded/$(basename "$pkg")
+  grep -q 'not loaded, as a.1000000002.jsonl has failed' "$loaded"/failed_jobs/a.0*.exception
 }
 
 @test "a locked or read-only database" {

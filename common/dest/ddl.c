@@ -118,13 +118,12 @@ add_definition(const struct ddl_dialect *d, const struct column *c,
 }
 
 int
-ddl_create(const struct ddl_dialect *d, const struct table *t, struct buf *out,
-    struct error *err)
+ddl_create(const struct ddl_dialect *d, const char *name, const struct table *t,
+    struct buf *out, struct error *err)
 {
 	const char *between = " (\n";
 
-	buf_adds(out, "CREATE TABLE ");
-	ddl_quote(t->name, out);
+	buf_addf(out, "CREATE TABLE %s", name);
 	for (size_t i = 0; i < t->column_count; i++) {
 		const struct column *c = t->columns[i];
 
@@ -140,12 +139,11 @@ ddl_create(const struct ddl_dialect *d, const struct table *t, struct buf *out,
 }
 
 int
-ddl_add_column(const struct ddl_dialect *d, const struct table *t,
-    const struct column *c, bool not_null, struct buf *out, struct error *err)
+ddl_add_column(const struct ddl_dialect *d, const char *name,
+    const struct table *t, const struct column *c, bool not_null,
+    struct buf *out, struct error *err)
 {
-	buf_adds(out, "ALTER TABLE ");
-	ddl_quote(t->name, out);
-	buf_adds(out, " ADD COLUMN ");
+	buf_addf(out, "ALTER TABLE %s ADD COLUMN ", name);
 	if (add_definition(d, c, not_null, out, err) < 0)
 		return error_prefix(err, "table \"%s\": ", t->name);
 	return 0;

@@ -55,13 +55,15 @@ bool ddl_type_fits(const struct ddl_dialect *d, const char *have,
 /* The name in double quotes, those in it doubled. */
 void ddl_quote(const char *name, struct buf *out);
 
-/* CREATE TABLE with all complete columns. */
-int ddl_create(const struct ddl_dialect *d, const struct table *t,
-    struct buf *out, struct error *err);
+/* CREATE TABLE with all complete columns; name: of the table, as the database
+ * needs it (quoted, with its schema). */
+int ddl_create(const struct ddl_dialect *d, const char *name,
+    const struct table *t, struct buf *out, struct error *err);
 
 /* ALTER TABLE that adds one column; not null only where asked for. */
-int ddl_add_column(const struct ddl_dialect *d, const struct table *t,
-    const struct column *c, bool not_null, struct buf *out, struct error *err);
+int ddl_add_column(const struct ddl_dialect *d, const char *name,
+    const struct table *t, const struct column *c, bool not_null,
+    struct buf *out, struct error *err);
 
 /* Names of complete columns that differ in case (of ASCII letters) only. */
 int ddl_check_names(const struct table *t, struct error *err);

@@ -7,7 +7,9 @@
  *   1. write dest_NAME.c, the only includer of the client library's header,
  *      with a `const struct dest_ops dest_NAME`;
  *   2. declare it in dest.c and add it to the table there;
- *   3. give its types and quoting as a `struct ddl_dialect` (ddl.h);
+ *   3. give its types and quoting as a `struct ddl_dialect` (ddl.h), what it
+ *      can do as a `struct dest_caps`, and how its SQL for merges differs as a
+ *      `struct merge_dialect` (merge.h): the statements are generated;
  *   4. tests/unit/test_dest_NAME.c for the parts, a section of
  *      tests/dlt-load.bats for the tool; compare.py for what comes out.
  * Everything else (packages, jobs, retries, decoding rows) is common.
@@ -15,6 +17,11 @@
  * Shape:  one struct dest is one connection, used by one thread at a time.
  *         All changes happen between begin and commit; a rollback, a kill or a
  *         power failure before commit leaves everything as it was.
+ *         Rows that are to be merged (or swapped) are inserted into the
+ *         staging place and brought over by merge_sql() in the transaction
+ *         that also marks their jobs. Staging tables may be private to the
+ *         connection and gone after the transaction (SQLite), or a dataset of
+ *         their own: then a kill leaves rows there, and begins with empty().
  * Errors: ERR_TEMP when trying again may help (locked, busy); ERR_IO disks and
  *         files; ERR_REMOTE what the destination refuses; ERR_DATA rows.
  * Owner:  dest_open() -> dest_close().
@@ -24,6 +31,7 @@
 #define DLT_DEST_H
 
 #include "common/buf.h"
+#include "common/dest/merge.h"
 #include "common/error.h"
 #include "common/schema.h"
 
@@ -72,9 +80,29 @@ struct rows {
 
 /* How values are to be handed over (what Python dlt hands to its driver). */
 struct dest_values {
-	bool sql_time;      /* "YYYY-MM-DD HH:MM:SS.ffffff" in UTC, no zone */
-	bool spaced_json;   /* JSON as Python's json.dumps spells it */
-	bool double_number; /* decimals and wei as doubles */
+	/* "YYYY-MM-DD HH:MM:SS.ffffff" in UTC, no zone; else CELL_INTEGER:
+	 * timestamps as microseconds and dates as days since 1970-01-01 (UTC),
+	 * times as microseconds of the day. */
+	bool sql_time;
+	/* JSON as Python's json.dumps spells it; else as in the file. */
+	bool spaced_json;
+	/* Decimals and wei as doubles; else CELL_TEXT, as text_to_decimal()
+	 * spells them, or the token of a JSON number. */
+	bool double_number;
+};
+
+/* ---- what a destination can do ---- */
+
+struct dest_caps {
+	/* Ended by NULL, the first is the default; empty: none. */
+	const char *const *merge_strategies;
+	const char *const *replace_strategies;
+	/* Emptying tables and inserting rows is hidden from readers until the
+	 * commit: truncate-and-insert then needs no staging. */
+	bool isolated;
+	/* Staging tables are private and vanish with the transaction. */
+	bool private_staging;
+	const struct merge_dialect *merge; /* NULL: no merges */
 };
 
 /* ---- marks of finished work, in the table _dlt_jobs ---- */
@@ -90,6 +118,7 @@ struct dest_ops {
 	const char *scheme; /* "sqlite", as in "sqlite:FILE" */
 	const char *form;   /* "sqlite:FILE", for messages */
 	struct dest_values values;
+	struct dest_caps caps;
 
 	/* rest: what follows "SCHEME:"; returns NULL on failure. */
 	struct dest *(*open)(const char *rest, const struct dest_settings *set,
@@ -115,13 +144,19 @@ struct dest_ops {
 	 * names differ in more than case); an existing column of another type
 	 * is ERR_REMOTE. Appends what was done to *added, as members of a JSON
 	 * object "table":{"name":..,"columns":{..}}; NULL: not wanted. */
-	int (*migrate)(struct dest *d, const struct table *t, struct buf *added,
-	    struct error *err);
+	int (*migrate)(struct dest *d, enum dest_place place,
+	    const struct table *t, struct buf *added, struct error *err);
 	/* Delete all rows, if the table exists. */
-	int (*empty)(struct dest *d, const struct table *t, struct error *err);
+	int (*empty)(struct dest *d, enum dest_place place,
+	    const struct table *t, struct error *err);
 	/* Insert; on failure *bad is the offending row, or row_count. */
-	int (*insert)(struct dest *d, const struct rows *rows, size_t *bad,
-	    struct error *err);
+	int (*insert)(struct dest *d, enum dest_place place,
+	    const struct rows *rows, size_t *bad, struct error *err);
+	/* The quoted name of a table, with what must stand before it. */
+	void (*name)(void *d, enum dest_place place, const char *table,
+	    struct buf *out);
+	/* Run one statement that merge_sql() made. */
+	int (*execute)(struct dest *d, const char *sql, struct error *err);
 
 	/* The mark of a job: its checksum in *checksum, or empty. */
 	int (*marked)(struct dest *d, const char *load_id, const char *job_id,

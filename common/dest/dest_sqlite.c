@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/dest_sqlite_private.h"
 
+#include "common/dest/ddl.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -209,10 +210,42 @@ sqlite_begin(struct dest *d, struct error *err)
 	return sqlite_exec((struct sqlite_dest *)d, "BEGIN IMMEDIATE", err);
 }
 
+/* A file without a name is private and removed by SQLite; it holds what does
+ * not fit into the cache. */
+int
+sqlite_need_staging(struct sqlite_dest *s, struct error *err)
+{
+	if (s->staging)
+		return 0;
+	if (sqlite_exec(s, "ATTACH '' AS " SQLITE_STAGING, err) < 0 ||
+	    sqlite_exec(s, "PRAGMA " SQLITE_STAGING ".journal_mode = MEMORY",
+	        err) < 0)
+		return -1;
+	s->staging = true;
+	return 0;
+}
+
+/* Not possible within a transaction. */
+static void
+drop_staging(struct sqlite_dest *s)
+{
+	sqlite_rows_forget(s);
+	if (s->staging &&
+	    sqlite3_exec(s->db, "DETACH " SQLITE_STAGING, NULL, NULL, NULL) ==
+	        SQLITE_OK)
+		s->staging = false;
+}
+
 static int
 sqlite_commit(struct dest *d, struct error *err)
 {
-	return sqlite_exec((struct sqlite_dest *)d, "COMMIT", err);
+	struct sqlite_dest *s = (struct sqlite_dest *)d;
+
+	if (sqlite_exec(s, "COMMIT", err) < 0)
+		return -1;
+	if (s->staging)
+		drop_staging(s);
+	return 0;
 }
 
 static void
@@ -222,14 +255,50 @@ sqlite_rollback(struct dest *d)
 
 	if (s->db && !sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	sqlite_rows_forget(s);
+	drop_staging(s);
 }
+
+static void
+sqlite_name(void *d, enum dest_place place, const char *table, struct buf *out)
+{
+	buf_adds(out, place == DEST_STAGING ? SQLITE_STAGING "." : "main.");
+	ddl_quote(table, out);
+}
+
+static int
+sqlite_execute(struct dest *d, const char *sql, struct error *err)
+{
+	return sqlite_exec((struct sqlite_dest *)d, sql, err);
+}
+
+static const char *const merge_strategies[] = { "delete-insert", "scd2", NULL };
+static const char *const replace_strategies[] = { "truncate-and-insert",
+	"insert-from-staging", NULL };
+
+/* Rows keep the order in which they came: the first of equals stays, as with
+ * Python dlt, whose sort leaves them in order. */
+static const struct merge_dialect merging = {
+	.when_true = "1",
+	.when_false = "0",
+	.any_order = "rowid",
+	.tie_break = "rowid",
+	.time_open = "'",
+	.time_close = "'",
+	.zone = true,
+	.temp_create = "CREATE TABLE ",
+	.temp_suffix = "",
+	.temp_staged = true,
+	.empty_open = "DELETE FROM ",
+	.empty_close = "",
+};
 
 extern const struct dest_ops dest_sqlite;
 const struct dest_ops dest_sqlite = {
 	.scheme = "sqlite",
 	.form = "sqlite:FILE",
 	.values = { true, true, true },
+	.caps = { merge_strategies, replace_strategies, .isolated = true,
+	    .private_staging = true, .merge = &merging },
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.stored_schema = sqlite_stored_schema,
@@ -242,6 +311,8 @@ const struct dest_ops dest_sqlite = {
 	.migrate = sqlite_migrate,
 	.empty = sqlite_empty,
 	.insert = sqlite_insert,
+	.name = sqlite_name,
+	.execute = sqlite_execute,
 	.marked = sqlite_marked,
 	.mark = sqlite_mark,
 	.each_mark = sqlite_each_mark,

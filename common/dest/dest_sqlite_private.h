@@ -18,6 +18,7 @@ struct sqlite_dest {
 	sqlite3 *db; /* NULL: read only, and there is no such file */
 	char *path;
 	bool created; /* by us: removed again when it stays empty */
+	bool staging; /* attached */
 
 	/* the insert in progress (dest_sqlite_rows.c) */
 	const struct rows *feed;
@@ -26,7 +27,17 @@ struct sqlite_dest {
 	size_t feed_cap;
 	sqlite3_stmt *insert;
 	const struct table *insert_table;
+	enum dest_place insert_place;
 };
+
+/* The attached database of staging tables; "main" or this. */
+#define SQLITE_STAGING "dlt_staging"
+static inline const char *
+sqlite_place(enum dest_place place)
+{
+	return place == DEST_STAGING ? SQLITE_STAGING : "main";
+}
+int sqlite_need_staging(struct sqlite_dest *s, struct error *err);
 
 /* Fill err from the connection's last error; always returns -1. */
 int sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err);
@@ -47,6 +58,7 @@ int sqlite_run(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err);
 /* Append text column i; nothing for null. */
 void sqlite_column(sqlite3_stmt *q, int i, struct buf *out);
 
+/* In the dataset. */
 int sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
     struct error *err);
 
@@ -72,14 +84,15 @@ int sqlite_add_load(struct dest *d, const char *load_id,
     const struct schema *schema, struct error *err);
 
 /* dest_sqlite_tables.c */
-int sqlite_migrate(struct dest *d, const struct table *t, struct buf *added,
+int sqlite_migrate(struct dest *d, enum dest_place place, const struct table *t,
+    struct buf *added, struct error *err);
+int sqlite_empty(struct dest *d, enum dest_place place, const struct table *t,
     struct error *err);
-int sqlite_empty(struct dest *d, const struct table *t, struct error *err);
 
 /* dest_sqlite_rows.c */
 int sqlite_rows_init(struct sqlite_dest *s, struct error *err);
 void sqlite_rows_forget(struct sqlite_dest *s); /* the cached statement */
-int sqlite_insert(struct dest *d, const struct rows *rows, size_t *bad,
-    struct error *err);
+int sqlite_insert(struct dest *d, enum dest_place place,
+    const struct rows *rows, size_t *bad, struct error *err);
 
 #endif

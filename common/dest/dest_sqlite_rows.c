@@ -201,14 +201,15 @@ sqlite_rows_forget(struct sqlite_dest *s)
 }
 
 static int
-prepare_insert(struct sqlite_dest *s, const struct table *t, struct error *err)
+prepare_insert(struct sqlite_dest *s, enum dest_place place,
+    const struct table *t, struct error *err)
 {
 	struct buf sql = { 0 }, from = { 0 };
 	const char *between = "";
 	int rc;
 
 	sqlite_rows_forget(s);
-	buf_adds(&sql, "INSERT INTO main.");
+	buf_addf(&sql, "INSERT INTO %s.", sqlite_place(place));
 	ddl_quote(t->name, &sql);
 	buf_adds(&sql, " (");
 	for (size_t i = 0; i < t->column_count; i++) {
@@ -226,6 +227,7 @@ prepare_insert(struct sqlite_dest *s, const struct table *t, struct error *err)
 	if (rc < 0)
 		return error_prefix(err, "table \"%s\": ", t->name);
 	s->insert_table = t;
+	s->insert_place = place;
 	return 0;
 }
 
@@ -242,15 +244,15 @@ ready_cells(struct sqlite_dest *s, size_t columns)
 }
 
 int
-sqlite_insert(struct dest *d, const struct rows *rows, size_t *bad,
-    struct error *err)
+sqlite_insert(struct dest *d, enum dest_place place, const struct rows *rows,
+    size_t *bad, struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
 	int rc = 0;
 
 	*bad = rows->row_count;
-	if (s->insert_table != rows->table &&
-	    prepare_insert(s, rows->table, err) < 0)
+	if ((s->insert_table != rows->table || s->insert_place != place) &&
+	    prepare_insert(s, place, rows->table, err) < 0)
 		return -1;
 	ready_cells(s, rows->table->column_count);
 	s->feed = rows;

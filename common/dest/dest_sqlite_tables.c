@@ -101,14 +101,15 @@ column_text(sqlite3_stmt *q, int i)
 }
 
 static int
-read_existing(struct sqlite_dest *s, const char *table, struct existing_list *l,
-    struct error *err)
+read_existing(struct sqlite_dest *s, enum dest_place place, const char *table,
+    struct existing_list *l, struct error *err)
 {
+	const char *texts[] = { table, sqlite_place(place) };
 	sqlite3_stmt *q;
 	int rc;
 
-	if (sqlite_query(s, "SELECT name, type FROM pragma_table_info(?1)",
-	        &table, 1, &q, err) < 0)
+	if (sqlite_query(s, "SELECT name, type FROM pragma_table_info(?1, ?2)",
+	        texts, 2, &q, err) < 0)
 		return -1;
 	while ((rc = sqlite_step(s, q, err)) > 0) {
 		l->items = xgrow(l->items, &l->cap, l->count + 1,
@@ -178,31 +179,36 @@ note_table(struct buf *added, const struct table *t, const struct buf *columns)
 /* SQLite cannot add a column that must not be null to rows that are there, so
  * an added one may be null whatever the schema says. */
 static int
-add_column(struct sqlite_dest *s, const struct table *t, const struct column *c,
-    struct error *err)
+add_column(struct sqlite_dest *s, enum dest_place place, const struct table *t,
+    const struct column *c, struct error *err)
 {
-	struct buf sql = { 0 };
+	struct buf sql = { 0 }, name = { 0 };
 	int rc;
 
-	rc = ddl_add_column(&dialect, t, c, false, &sql, err) < 0 ||
+	s->base.ops->name(s, place, t->name, &name);
+	rc = ddl_add_column(&dialect, name.data, t, c, false, &sql, err) < 0 ||
 	        sqlite_exec(s, sql.data, err) < 0
 	    ? -1
 	    : 0;
 	buf_release(&sql);
+	buf_release(&name);
 	return rc;
 }
 
 static int
-create_table(struct sqlite_dest *s, const struct table *t, struct error *err)
+create_table(struct sqlite_dest *s, enum dest_place place,
+    const struct table *t, struct error *err)
 {
-	struct buf sql = { 0 };
+	struct buf sql = { 0 }, name = { 0 };
 	int rc;
 
-	rc = ddl_create(&dialect, t, &sql, err) < 0 ||
+	s->base.ops->name(s, place, t->name, &name);
+	rc = ddl_create(&dialect, name.data, t, &sql, err) < 0 ||
 	        sqlite_exec(s, sql.data, err) < 0
 	    ? -1
 	    : 0;
 	buf_release(&sql);
+	buf_release(&name);
 	return rc;
 }
 
@@ -226,7 +232,7 @@ check_existing(const struct table *t, const struct existing_list *have,
 }
 
 static int
-add_columns(struct sqlite_dest *s, const struct table *t,
+add_columns(struct sqlite_dest *s, enum dest_place place, const struct table *t,
     const struct existing_list *have, struct buf *columns, struct error *err)
 {
 	for (size_t i = 0; i < t->column_count; i++) {
@@ -239,19 +245,19 @@ add_columns(struct sqlite_dest *s, const struct table *t,
 			if (bsearch(&key, have->items, have->count, sizeof(key),
 			        compare_existing))
 				continue;
-			if (add_column(s, t, c, err) < 0)
+			if (add_column(s, place, t, c, err) < 0)
 				return -1;
 		}
 		note_column(columns, c);
 	}
 	if (!have->count && columns->len)
-		return create_table(s, t, err);
+		return create_table(s, place, t, err);
 	return 0;
 }
 
 int
-sqlite_migrate(struct dest *d, const struct table *t, struct buf *added,
-    struct error *err)
+sqlite_migrate(struct dest *d, enum dest_place place, const struct table *t,
+    struct buf *added, struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
 	struct existing_list have = { 0 };
@@ -259,11 +265,13 @@ sqlite_migrate(struct dest *d, const struct table *t, struct buf *added,
 	int rc = -1;
 
 	sqlite_rows_forget(s);
+	if (place == DEST_STAGING && sqlite_need_staging(s, err) < 0)
+		return -1;
 	if (ddl_check_names(t, err) < 0 ||
-	    read_existing(s, t->name, &have, err) < 0 ||
+	    read_existing(s, place, t->name, &have, err) < 0 ||
 	    check_existing(t, &have, err) < 0)
 		goto out;
-	if (add_columns(s, t, &have, &columns, err) < 0) {
+	if (add_columns(s, place, t, &have, &columns, err) < 0) {
 		error_prefix(err, "table \"%s\": ", t->name);
 		goto out;
 	}
@@ -276,20 +284,24 @@ out:
 }
 
 int
-sqlite_empty(struct dest *d, const struct table *t, struct error *err)
+sqlite_empty(struct dest *d, enum dest_place place, const struct table *t,
+    struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
+	struct existing_list have = { 0 };
 	struct buf sql = { 0 };
-	bool found;
-	int rc;
+	int rc = 0;
 
-	if (sqlite_has_table(s, t->name, &found, err) < 0)
-		return -1;
-	if (!found)
+	if (place == DEST_STAGING && !s->staging)
 		return 0;
-	buf_adds(&sql, "DELETE FROM main.");
-	ddl_quote(t->name, &sql);
-	rc = sqlite_exec(s, sql.data, err);
+	if (read_existing(s, place, t->name, &have, err) < 0) {
+		rc = -1;
+	} else if (have.count) {
+		buf_adds(&sql, "DELETE FROM ");
+		s->base.ops->name(s, place, t->name, &sql);
+		rc = sqlite_exec(s, sql.data, err);
+	}
 	buf_release(&sql);
+	release_existing(&have);
 	return rc;
 }

@@ -68,13 +68,16 @@ test_rows(struct dest *d, const struct schema *s)
 	size_t bad;
 
 	tap_int(d->ops->begin(d, &err), 0, "begin");
-	tap_int(d->ops->migrate(d, batch.table, &added, &err), 0, "create");
+	tap_int(d->ops->migrate(d, DEST_DATASET, batch.table, &added, &err), 0,
+	    "create");
 	tap_ok(strstr(buf_str(&added), "\"t\":{\"name\":\"t\"") != NULL,
 	    "tells what it added");
 	buf_reset(&added);
-	tap_int(d->ops->migrate(d, batch.table, &added, &err), 0, "again");
+	tap_int(d->ops->migrate(d, DEST_DATASET, batch.table, &added, &err), 0,
+	    "again");
 	tap_int((long long)added.len, 0, "adds nothing");
-	tap_int(d->ops->insert(d, &batch, &bad, &err), 0, "insert");
+	tap_int(d->ops->insert(d, DEST_DATASET, &batch, &bad, &err), 0,
+	    "insert");
 	tap_int((long long)bad, 3, "no bad row");
 	tap_int(d->ops->commit(d, &err), 0, "commit");
 	buf_release(&added);
@@ -89,9 +92,11 @@ test_meta(struct dest *d, const struct schema *s)
 	uint64_t rows;
 	bool found;
 
-	tap_int(d->ops->migrate(d, schema_table(s, "_dlt_version"), NULL, &err),
+	tap_int(d->ops->migrate(d, DEST_DATASET,
+	            schema_table(s, "_dlt_version"), NULL, &err),
 	    0, "_dlt_version");
-	tap_int(d->ops->migrate(d, schema_table(s, "_dlt_loads"), NULL, &err),
+	tap_int(d->ops->migrate(d, DEST_DATASET, schema_table(s, "_dlt_loads"),
+	            NULL, &err),
 	    0, "_dlt_loads");
 	tap_int(d->ops->has_version(d, s->hash, &found, &err), 0, "look up");
 	tap_ok(!found, "version is new");

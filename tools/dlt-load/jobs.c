@@ -131,6 +131,14 @@ check_twice(const struct jobs *j, struct error *err)
 	return 0;
 }
 
+/* What Python dlt adds to a package that it begins to load. */
+static bool
+is_followup(const struct job *job)
+{
+	return !strcmp(job->name.format, "sql") ||
+	    !strcmp(job->name.format, "reference");
+}
+
 static int
 take_manifest(struct jobs *j, const struct json *root, struct error *err)
 {
@@ -157,7 +165,7 @@ take_manifest(struct jobs *j, const struct json *root, struct error *err)
 		snprintf(job->sha256, sizeof(job->sha256), "%s", sum);
 	}
 	for (size_t i = 0; i < j->count; i++)
-		if (!*j->items[i].sha256)
+		if (!*j->items[i].sha256 && !is_followup(&j->items[i]))
 			return error_set(err, ERR_DATA,
 			    "job %s is not in the manifest; if it was added on "
 			    "purpose: dlt-package seal",

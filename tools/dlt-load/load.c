@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-load/load.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/pathlist.h"
 #include "common/testhook.h"
+#include "common/timestamp.h"
 #include "tools/dlt-load/rowpipe.h"
 
 #include <ctype.h>
@@ -22,9 +24,10 @@ load_reset(struct loader *l)
 	l->load_id = NULL;
 	schema_free(l->schema);
 	l->schema = NULL;
-	free(l->emptied);
-	l->emptied = NULL;
-	l->emptied_count = l->emptied_cap = 0;
+	free(l->emptied.items);
+	free(l->staged.items);
+	l->emptied = l->staged = (struct load_tables){ 0 };
+	buf_release(&l->created);
 	l->rows = l->jobs = 0;
 	buf_release(&l->done);
 }
@@ -47,6 +50,22 @@ compare_tables(const void *a, const void *b)
 	    (*(struct table *const *)b)->name);
 }
 
+/* The same tables in a newer schema of the package. */
+static int
+carry_over(struct load_tables *l, const struct schema *s, struct error *err)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct table *t = schema_table(s, l->items[i]->name);
+
+		if (!t)
+			return error_set(err, ERR_DATA,
+			    "schema.json: table \"%s\" has vanished",
+			    l->items[i]->name);
+		l->items[i] = t;
+	}
+	return 0;
+}
+
 int
 load_schema(struct loader *l, struct schema *s, struct error *err)
 {
@@ -56,14 +75,12 @@ load_schema(struct loader *l, struct schema *s, struct error *err)
 	if (l->schema && strcmp(l->schema->name, s->name) != 0)
 		rc = error_set(err, ERR_DATA,
 		    "schema.json: the schema changes its name");
-	for (size_t i = 0; i < l->emptied_count; i++) {
-		struct table *t = schema_table(s, l->emptied[i]->name);
-
-		if (!t)
-			rc = error_set(err, ERR_DATA,
-			    "schema.json: table \"%s\" has vanished",
-			    l->emptied[i]->name);
-		l->emptied[i] = t;
+	else if (carry_over(&l->emptied, s, err) < 0 ||
+	    carry_over(&l->staged, s, err) < 0)
+		rc = -1;
+	if (rc < 0) {
+		schema_free(s);
+		return -1;
 	}
 	schema_free(l->schema);
 	l->schema = s;
@@ -79,11 +96,10 @@ load_schema(struct loader *l, struct schema *s, struct error *err)
 }
 
 const struct table *
-load_table(struct loader *l, const struct job_name *job, bool *skip,
-    bool *replace, struct error *err)
+load_table(struct loader *l, const struct job_name *job, enum load_how *how,
+    struct error *err)
 {
-	const struct table *t = schema_table(l->schema, job->table), *root;
-	char *how;
+	const struct table *t = schema_table(l->schema, job->table);
 
 	if (!t) {
 		error_set(err, ERR_DATA, "the schema has no table \"%s\"",
@@ -105,43 +121,55 @@ load_table(struct loader *l, const struct job_name *job, bool *skip,
 		    t->name, job->format, l->dest->ops->form);
 		return NULL;
 	}
-	root = schema_root(l->schema, t);
-	how = hints_get_str(&root->hints, "write_disposition");
-	*skip = how && !strcmp(how, "skip");
-	*replace = how && !strcmp(how, "replace");
-	if (how && !*skip && !*replace && strcmp(how, "append") != 0) {
-		error_set(err, ERR_REMOTE,
-		    "table \"%s\": write disposition \"%s\" is not supported "
-		    "by %s yet; nothing was loaded",
-		    t->name, how, l->dest->ops->form);
-		t = NULL;
+	return load_how_of(l, t, how, err) < 0 ? NULL : t;
+}
+
+int
+load_package_state(struct loader *l, const char *text, size_t len,
+    struct error *err)
+{
+	static const char typed[] = "\xef\x80\xa7"; /* U+F027: a timestamp */
+	struct json_doc doc = { 0 };
+	const char *created;
+	struct iso iso;
+
+	if (json_parse(&doc, text, len, err) < 0)
+		return error_prefix(err, "load_package_state.json: ");
+	created = json_get_str(doc.root, "created_at", "");
+	if (!strncmp(created, typed, 3))
+		created += 3;
+	iso_parse(created, strlen(created), &iso);
+	if (iso.kind == ISO_DATETIME && timestamp_to_utc(&iso.ts)) {
+		buf_reset(&l->created);
+		timestamp_format_sql(&iso.ts, &l->created);
 	}
-	free(how);
-	return t;
+	json_release(&doc);
+	return 0;
 }
 
 /* ---- jobs ---- */
 
 static int
-insert_batch(struct loader *l, const struct batch *b, const char *name,
-    struct error *err)
+insert_batch(struct loader *l, const struct load_job *job,
+    const struct batch *b, struct error *err)
 {
 	size_t bad;
 
 	if (signal_pending())
 		return error_set(err, ERR_QUIET, "interrupted");
 	TEST_HOOK("load_batch");
-	if (l->dest->ops->insert(l->dest, &b->rows, &bad, err) < 0) {
+	if (l->dest->ops->insert(l->dest, job->place, &b->rows, &bad, err) <
+	    0) {
 		if (bad >= b->rows.row_count)
-			return error_prefix(err, "%s: ", name);
-		return error_prefix(err, "%s:%llu: ", name,
+			return error_prefix(err, "%s: ", job->name);
+		return error_prefix(err, "%s:%llu: ", job->name,
 		    (unsigned long long)b->rows.rows[bad].line);
 	}
 	return 0;
 }
 
 static int
-insert_all(struct loader *l, struct rowpipe *p, const char *name,
+insert_all(struct loader *l, struct rowpipe *p, const struct load_job *job,
     uint64_t *rows, struct error *err)
 {
 	struct batch *b;
@@ -149,13 +177,14 @@ insert_all(struct loader *l, struct rowpipe *p, const char *name,
 
 	while ((more = rowpipe_next(p, &b, err)) > 0) {
 		*rows += b->rows.row_count;
-		if (insert_batch(l, b, name, err) < 0)
+		if (insert_batch(l, job, b, err) < 0)
 			return -1;
 		rowpipe_done(p, b);
 	}
 	if (more < 0) /* "LINE: what" for a row, "what" for a file */
 		error_prefix(err,
-		    isdigit((unsigned char)*err->msg) ? "%s:" : "%s: ", name);
+		    isdigit((unsigned char)*err->msg) ? "%s:" : "%s: ",
+		    job->name);
 	return more < 0 ? -1 : 0;
 }
 
@@ -174,7 +203,7 @@ load_job(struct loader *l, const struct load_job *job, struct error *err)
 	    &l->dest->ops->values, job->typed);
 	int rc = -1;
 
-	if (insert_all(l, p, job->name, &mark.rows, err) < 0)
+	if (insert_all(l, p, job, &mark.rows, err) < 0)
 		goto out;
 	mark.checksum = rowpipe_checksum(p);
 	if (job->expect && strcmp(job->expect, mark.checksum) != 0) {
@@ -210,39 +239,11 @@ load_checksum(zin_source source, void *arg, char out[65], struct error *err)
 
 /* ---- tables ---- */
 
-static bool
-is_emptied(const struct loader *l, const struct table *t)
-{
-	for (size_t i = 0; i < l->emptied_count; i++)
-		if (l->emptied[i] == t)
-			return true;
-	return false;
-}
-
-int
-load_empty(struct loader *l, const struct table *t, struct error *err)
-{
-	const struct table *root = schema_root(l->schema, t);
-
-	for (size_t i = 0; i < l->schema->table_count; i++) {
-		struct table *each = l->schema->tables[i];
-
-		if (schema_root(l->schema, each) != root || is_emptied(l, each))
-			continue;
-		if (l->dest->ops->empty(l->dest, each, err) < 0)
-			return -1;
-		l->emptied = xgrow(l->emptied, &l->emptied_cap,
-		    l->emptied_count + 1, sizeof(*l->emptied));
-		l->emptied[l->emptied_count++] = each;
-	}
-	return 0;
-}
-
 int
 load_migrate(struct loader *l, const struct table *t, struct buf *added,
     struct error *err)
 {
-	return l->dest->ops->migrate(l->dest, t, added, err);
+	return l->dest->ops->migrate(l->dest, DEST_DATASET, t, added, err);
 }
 
 int

@@ -21,19 +21,35 @@ enum load_status {
 	LOAD_FOREIGN, /* loaded by Python dlt: nothing to compare with */
 };
 
+/* What becomes of a job's rows. */
+enum load_how {
+	LOAD_APPEND,
+	LOAD_SKIP,    /* the table's disposition says: nothing */
+	LOAD_EMPTIED, /* the chain is emptied first, in the same transaction */
+	LOAD_STAGED,  /* staged, then merged or swapped chain by chain */
+};
+
+/* Tables of the schema at hand to which something was done already. */
+struct load_tables {
+	struct table **items;
+	size_t count, cap;
+};
+
 struct loader {
 	struct dest *dest;
 	struct workdir *workdir; /* NULL: no pipeline */
 	bool delete_completed;
 	bool raise_on_failed;
-	bool print, zero;     /* paths of loaded packages on stdout */
-	struct jsonw *report; /* an open array of packages, or NULL */
+	bool truncate_staging;
+	const char *replace_strategy; /* one of the destination's */
+	bool print, zero;             /* paths of loaded packages on stdout */
+	struct jsonw *report;         /* an open array of packages, or NULL */
 
 	/* of the package at hand */
 	char *load_id;
 	struct schema *schema;
-	struct table **emptied;
-	size_t emptied_count, emptied_cap;
+	struct load_tables emptied, staged;
+	struct buf created; /* of the package, as the boundary of scd2 */
 	uint64_t rows, jobs;
 	struct buf done; /* what the mark of the package holds */
 };
@@ -45,16 +61,20 @@ void load_reset(struct loader *l);
 /* Takes the schema; checks it. */
 int load_schema(struct loader *l, struct schema *s, struct error *err);
 
-/* The table of a job that can be loaded here; NULL with err. *skip: its
- * disposition says that it is not loaded. */
+/* load_package_state.json: its created_at. */
+int load_package_state(struct loader *l, const char *text, size_t len,
+    struct error *err);
+
+/* The table of a job that can be loaded here; NULL with err. */
 const struct table *load_table(struct loader *l, const struct job_name *job,
-    bool *skip, bool *replace, struct error *err);
+    enum load_how *how, struct error *err);
 
 /* Within a transaction: the rows of one job, and its mark. expect: SHA-256 in
  * hex, or NULL. name is for messages. table NULL: only the mark. */
 struct load_job {
 	const char *name, *id, *expect;
 	const struct table *table;
+	enum dest_place place;
 	bool typed;
 	zin_source source;
 	void *arg;
@@ -65,12 +85,28 @@ int load_job(struct loader *l, const struct load_job *job, struct error *err);
 int
 load_checksum(zin_source source, void *arg, char out[65], struct error *err);
 
+/* ---- chains: load_chain.c ---- */
+
+/* How the rows of a table are loaded; ERR_REMOTE: not into this destination. */
+int load_how_of(struct loader *l, const struct table *t, enum load_how *how,
+    struct error *err);
+/* Has the chain what its merge needs? Nothing is touched. */
+int
+load_check_chain(struct loader *l, const struct table *root, struct error *err);
+
 /* Delete all rows of a root table and of all below it, once a package. */
 int load_empty(struct loader *l, const struct table *t, struct error *err);
+/* An empty staging table for rows of the table, once a package. */
+int load_stage(struct loader *l, const struct table *t, struct error *err);
+/* Within the transaction that staged its rows: the chain into the dataset. */
+int load_merge(struct loader *l, const struct table *root, struct error *err);
+/* The same for all that are staged. */
+int load_merge_all(struct loader *l, struct error *err);
 
 /* Create or change one table, or those that begin with _dlt. */
 int load_migrate(struct loader *l, const struct table *t, struct buf *added,
     struct error *err);
+bool load_tables_have(const struct load_tables *l, const struct table *t);
 int load_migrate_own(struct loader *l, struct buf *added, struct error *err);
 int load_version(struct loader *l, struct error *err);
 

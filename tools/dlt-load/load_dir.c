@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A package from a directory: one transaction a job, except that all jobs of a
- * replaced chain share one: the old rows stay until all new ones are in, and
- * SQLite needs no staging tables for it.
+ * replaced or merged chain share one, and what brings them over: the old rows
+ * stay until all new ones are in.
  */
 #include "tools/dlt-load/load.h"
 
@@ -20,15 +20,67 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STATE_MAX ((size_t)256 << 20)
+
 struct dir_load {
 	struct loader *l;
 	const char *path;
 	bool pipeline;
 	struct jobs jobs;
 	const struct table **tables; /* of each job */
-	bool *skip, *replace, *done;
+	enum load_how *how;
+	bool *done;
 	size_t failed; /* jobs that will not be tried again */
 };
+
+/* What Python dlt has left of a merge, or of a replace through staging: the
+ * statements that bring a chain over. Its staging is not ours; the chain's job
+ * files are all there still. */
+static bool
+is_followup(const struct dir_load *d, size_t i)
+{
+	return !strcmp(d->jobs.items[i].name.format, "sql");
+}
+
+static bool
+is_chain(const struct dir_load *d, size_t i)
+{
+	return d->how[i] == LOAD_EMPTIED || d->how[i] == LOAD_STAGED;
+}
+
+static const struct table *
+root_of(const struct dir_load *d, size_t i)
+{
+	return schema_root(d->l->schema, d->tables[i]);
+}
+
+static int
+plan_job(struct dir_load *d, size_t i, struct error *err)
+{
+	const struct job *job = &d->jobs.items[i];
+
+	d->done[i] = job->folder == JOBS_FAILED;
+	d->failed += d->done[i];
+	if (!strcmp(job->name.format, "reference"))
+		return error_set(err, ERR_REMOTE,
+		    "job %s refers to files that Python dlt has staged "
+		    "elsewhere; finish this package with Python dlt",
+		    job->id);
+	if (is_followup(d, i)) {
+		d->how[i] = LOAD_SKIP;
+		d->tables[i] = schema_table(d->l->schema, job->name.table);
+		return d->tables[i]
+		    ? 0
+		    : error_set(err, ERR_DATA, "the schema has no table \"%s\"",
+		          job->name.table);
+	}
+	d->tables[i] = load_table(d->l, &job->name, &d->how[i], err);
+	if (!d->tables[i])
+		return -1;
+	return d->how[i] == LOAD_STAGED
+	    ? load_check_chain(d->l, root_of(d, i), err)
+	    : 0;
+}
 
 static int
 plan_jobs(struct dir_load *d, struct error *err)
@@ -36,19 +88,11 @@ plan_jobs(struct dir_load *d, struct error *err)
 	size_t n = d->jobs.count + 1;
 
 	d->tables = xcalloc(n, sizeof(*d->tables));
-	d->skip = xcalloc(n, sizeof(*d->skip));
-	d->replace = xcalloc(n, sizeof(*d->replace));
+	d->how = xcalloc(n, sizeof(*d->how));
 	d->done = xcalloc(n, sizeof(*d->done));
-	for (size_t i = 0; i < d->jobs.count; i++) {
-		const struct job *job = &d->jobs.items[i];
-
-		d->done[i] = job->folder == JOBS_FAILED;
-		d->failed += d->done[i];
-		d->tables[i] = load_table(d->l, &job->name, &d->skip[i],
-		    &d->replace[i], err);
-		if (!d->tables[i])
+	for (size_t i = 0; i < d->jobs.count; i++)
+		if (plan_job(d, i, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -64,7 +108,8 @@ migrate_all(struct dir_load *d, struct buf *added, struct error *err)
 	for (size_t i = 0; i < d->jobs.count; i++) {
 		const struct table *t = d->tables[i];
 
-		if (t == last || d->skip[i] || !strncmp(t->name, "_dlt", 4))
+		if (t == last || d->how[i] == LOAD_SKIP ||
+		    !strncmp(t->name, "_dlt", 4))
 			continue;
 		last = t;
 		if (load_migrate(d->l, t, added, err) < 0)
@@ -122,11 +167,9 @@ out:
 static bool
 together(const struct dir_load *d, size_t i, size_t k)
 {
-	const struct schema *s = d->l->schema;
-
 	return i == k ||
-	    (d->replace[i] && d->replace[k] &&
-	        schema_root(s, d->tables[i]) == schema_root(s, d->tables[k]));
+	    (is_chain(d, i) && is_chain(d, k) &&
+	        root_of(d, i) == root_of(d, k));
 }
 
 static int
@@ -138,7 +181,8 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 	struct load_job load = { .name = path + strlen(d->path) + 1,
 		.id = job->id,
 		.expect = *job->sha256 ? job->sha256 : NULL,
-		.table = d->skip[i] ? NULL : d->tables[i],
+		.table = d->how[i] == LOAD_SKIP ? NULL : d->tables[i],
+		.place = d->how[i] == LOAD_STAGED ? DEST_STAGING : DEST_DATASET,
 		.typed = !strcmp(job->name.format, "typed-jsonl"),
 		.source = job_read_fd,
 		.arg = &fd };
@@ -148,6 +192,27 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 	            : load_job(d->l, &load, err);
 	if (fd >= 0)
 		close(fd);
+	free(path);
+	return rc;
+}
+
+static int
+sum_job(struct dir_load *d, const struct job *job, char sum[65],
+    struct error *err)
+{
+	char *path = job_path(&d->jobs, job);
+	const char *name = path + strlen(d->path) + 1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? error_errno(err, "%s", name)
+	                : load_checksum(job_read_fd, &fd, sum, err);
+
+	if (fd >= 0)
+		close(fd);
+	if (!rc && *job->sha256 && strcmp(job->sha256, sum) != 0)
+		rc = error_set(err, ERR_DATA,
+		    "%s: is not what the manifest says; if it was changed on "
+		    "purpose: dlt-package seal",
+		    name);
 	free(path);
 	return rc;
 }
@@ -175,6 +240,28 @@ is_marked(struct dir_load *d, size_t i, struct error *err)
 	return rc;
 }
 
+static int
+insert_jobs(struct dir_load *d, size_t i, size_t *bad, struct error *err)
+{
+	d->l->emptied.count = d->l->staged.count = 0;
+	if (d->how[i] == LOAD_EMPTIED &&
+	    load_empty(d->l, d->tables[i], err) < 0)
+		return -1;
+	for (size_t k = i; k < d->jobs.count; k++) {
+		if (d->done[k] || !together(d, i, k))
+			continue;
+		if (d->how[k] == LOAD_STAGED &&
+		    load_stage(d->l, d->tables[k], err) < 0)
+			return -1;
+		*bad = k;
+		if (insert_job(d, k, err) < 0)
+			return -1;
+		*bad = d->jobs.count;
+		TEST_HOOK("load_job");
+	}
+	return 0;
+}
+
 /* Insert all jobs of i's transaction; *bad is the one that failed. */
 static int
 insert_unit(struct dir_load *d, size_t i, size_t *bad, struct error *err)
@@ -182,19 +269,11 @@ insert_unit(struct dir_load *d, size_t i, size_t *bad, struct error *err)
 	const struct dest_ops *ops = d->l->dest->ops;
 
 	*bad = d->jobs.count;
-	if (ops->begin(d->l->dest, err) < 0)
+	if (ops->begin(d->l->dest, err) < 0 || insert_jobs(d, i, bad, err) < 0)
 		return -1;
-	if (d->replace[i] && load_empty(d->l, d->tables[i], err) < 0)
+	if (d->how[i] == LOAD_STAGED &&
+	    load_merge(d->l, root_of(d, i), err) < 0)
 		return -1;
-	for (size_t k = i; k < d->jobs.count; k++) {
-		if (d->done[k] || !together(d, i, k))
-			continue;
-		*bad = k;
-		if (insert_job(d, k, err) < 0)
-			return -1;
-		TEST_HOOK("load_job");
-	}
-	*bad = d->jobs.count;
 	TEST_HOOK("load_commit");
 	if (ops->commit(d->l->dest, err) < 0)
 		return -1;
@@ -217,6 +296,25 @@ move_unit(struct dir_load *d, size_t i, enum job_folder from,
 	return 0;
 }
 
+/* A chain with a bad job is not loaded at all; nor are its other jobs. */
+static int
+fail_rest(struct dir_load *d, size_t i, size_t bad, struct error *err)
+{
+	char *why = xasprintf("not loaded, as %s has failed",
+	    d->jobs.items[bad].id);
+	int rc = 0;
+
+	for (size_t k = i; k < d->jobs.count && rc == 0; k++) {
+		if (d->done[k] || !together(d, i, k))
+			continue;
+		rc = job_fail(&d->jobs, &d->jobs.items[k], why, err);
+		d->done[k] = true;
+		d->failed++;
+	}
+	free(why);
+	return rc;
+}
+
 /* What a failure leaves behind: bad data will not get better (failed_jobs, and
  * the package is aborted, as dlt does it); all else is tried again. */
 static int
@@ -226,7 +324,6 @@ fail_unit(struct dir_load *d, size_t i, size_t bad, struct error *err)
 	bool final = why.code == ERR_DATA && bad < d->jobs.count;
 
 	d->l->dest->ops->rollback(d->l->dest);
-	d->l->emptied_count = 0; /* those that were committed are all done */
 	if (!d->pipeline)
 		return -1;
 	if (final) {
@@ -235,6 +332,9 @@ fail_unit(struct dir_load *d, size_t i, size_t bad, struct error *err)
 		d->failed++;
 		d->done[bad] = true;
 	}
+	if (final && is_chain(d, i) && !d->l->raise_on_failed &&
+	    fail_rest(d, i, bad, err) < 0)
+		return -1;
 	if (move_unit(d, i, JOBS_STARTED, JOBS_NEW, why.code == ERR_TEMP, err) <
 	    0)
 		return -1;
@@ -261,19 +361,74 @@ complete_unit(struct dir_load *d, size_t i, struct error *err)
 	return 0;
 }
 
+static bool
+is_over(const struct job *job)
+{
+	return job->folder == JOBS_COMPLETED || job->finished;
+}
+
+/* Has Python dlt brought the whole chain of job i over? */
+static bool
+chain_is_over(const struct dir_load *d, size_t i)
+{
+	char *how = hints_get_str(&root_of(d, i)->hints, "write_disposition");
+	bool merge = how && !strcmp(how, "merge"), all = true, any = false;
+
+	free(how);
+	for (size_t k = 0; k < d->jobs.count; k++) {
+		if (is_followup(d, k) && d->tables[k] == root_of(d, i)) {
+			any = true;
+			all = all && is_over(&d->jobs.items[k]);
+		} else if (together(d, i, k)) {
+			all = all && is_over(&d->jobs.items[k]);
+		}
+	}
+	return all && (any || !merge);
+}
+
+static bool
+is_over_already(const struct dir_load *d, size_t i)
+{
+	if (!d->pipeline)
+		return false;
+	return is_chain(d, i) ? chain_is_over(d, i)
+	                      : is_over(&d->jobs.items[i]);
+}
+
+/* Loaded by Python dlt, which leaves no marks: ours is the sum of all jobs. */
+static int
+mark_over(struct dir_load *d, size_t i, struct error *err)
+{
+	const struct dest_ops *ops = d->l->dest->ops;
+	struct dest_mark mark = { d->l->load_id, d->jobs.items[i].id, NULL, 0 };
+	char sum[65];
+	int rc;
+
+	if (sum_job(d, &d->jobs.items[i], sum, err) < 0)
+		return -1;
+	mark.checksum = sum;
+	rc = ops->begin(d->l->dest, err) < 0 ||
+	        ops->mark(d->l->dest, &mark, err) < 0 ||
+	        ops->commit(d->l->dest, err) < 0
+	    ? -1
+	    : 0;
+	ops->rollback(d->l->dest);
+	return rc;
+}
+
 static int
 run_unit(struct dir_load *d, size_t i, struct error *err)
 {
-	const struct job *job = &d->jobs.items[i];
 	uint64_t rows = d->l->rows, jobs = d->l->jobs;
 	size_t bad;
 	int marked = is_marked(d, i, err);
+	bool over = !marked && is_over_already(d, i);
 
-	if (marked < 0)
+	if (marked < 0 || (over && mark_over(d, i, err) < 0))
 		return -1;
-	if (marked || job->finished ||
-	    (d->pipeline && job->folder == JOBS_COMPLETED)) {
-		if (d->pipeline &&
+	if (marked || over) {
+		/* That of a chain is asked for again by its other jobs. */
+		if (d->pipeline && !is_chain(d, i) &&
 		    job_complete(&d->jobs, &d->jobs.items[i], err) < 0)
 			return -1;
 		d->done[i] = true;
@@ -290,14 +445,30 @@ run_unit(struct dir_load *d, size_t i, struct error *err)
 	return complete_unit(d, i, err);
 }
 
+/* Jobs of chains, and what Python dlt has added, once all are in. */
+static int
+complete_rest(struct dir_load *d, struct error *err)
+{
+	for (size_t i = 0; i < d->jobs.count; i++) {
+		struct job *job = &d->jobs.items[i];
+
+		if (d->pipeline && job->folder != JOBS_FAILED &&
+		    job->folder != JOBS_COMPLETED &&
+		    job_complete(&d->jobs, job, err) < 0)
+			return -1;
+		d->done[i] = true;
+	}
+	return 0;
+}
+
 static int
 run_jobs(struct dir_load *d, struct error *err)
 {
 	for (size_t i = 0; i < d->jobs.count; i++)
-		while (!d->done[i])
+		while (!d->done[i] && !is_followup(d, i))
 			if (run_unit(d, i, err) < 0)
 				return -1;
-	return 0;
+	return complete_rest(d, err);
 }
 
 /* ---- the end ---- */
@@ -346,27 +517,6 @@ out:
 	return rc;
 }
 
-static int
-sum_job(struct dir_load *d, const struct job *job, char sum[65],
-    struct error *err)
-{
-	char *path = job_path(&d->jobs, job);
-	const char *name = path + strlen(d->path) + 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? error_errno(err, "%s", name)
-	                : load_checksum(job_read_fd, &fd, sum, err);
-
-	if (fd >= 0)
-		close(fd);
-	if (!rc && *job->sha256 && strcmp(job->sha256, sum) != 0)
-		rc = error_set(err, ERR_DATA,
-		    "%s: is not what the manifest says; if it was changed on "
-		    "purpose: dlt-package seal",
-		    name);
-	free(path);
-	return rc;
-}
-
 /* All job files are looked at before the destination is touched; a damaged one
  * may be mended, so it does not become a failed job. */
 static int
@@ -387,6 +537,13 @@ check_jobs(struct dir_load *d, struct error *err)
 	return 0;
 }
 
+/* Failed jobs have no mark, nor has what Python dlt adds. */
+static bool
+is_loadable(const struct job *job)
+{
+	return job->folder != JOBS_FAILED && strcmp(job->name.format, "sql");
+}
+
 static int
 fingerprint(struct dir_load *d, char out[65], struct error *err)
 {
@@ -397,6 +554,8 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 		const struct job *job = &d->jobs.items[i];
 		char sum[65] = "";
 
+		if (!is_loadable(job))
+			continue;
 		rc = sum_job(d, job, sum, err);
 		hash_update(h, job->id, strlen(job->id));
 		hash_update(h, " ", 1);
@@ -457,6 +616,23 @@ load_new(struct dir_load *d, struct error *err)
 }
 
 static int
+read_state(struct dir_load *d, struct error *err)
+{
+	char *path = xasprintf("%s/load_package_state.json", d->path);
+	char *text = NULL;
+	size_t len;
+	int rc = 0;
+
+	if (access(path, F_OK) == 0)
+		rc = read_file(path, STATE_MAX, &text, &len, err) < 0
+		    ? -1
+		    : load_package_state(d->l, text, len, err);
+	free(text);
+	free(path);
+	return rc;
+}
+
+static int
 open_package(struct dir_load *d, struct error *err)
 {
 	char *path = xasprintf("%s/schema.json", d->path);
@@ -471,7 +647,8 @@ open_package(struct dir_load *d, struct error *err)
 		load_id = package_load_id(d->path, err);
 	if (load_id && load_begin(d->l, load_id, err) == 0) {
 		s = schema_read(path, err);
-		if (s && load_schema(d->l, s, err) == 0)
+		if (s && load_schema(d->l, s, err) == 0 &&
+		    read_state(d, err) == 0)
 			rc = jobs_read(&d->jobs, d->path, err);
 	}
 	free(load_id);
@@ -507,8 +684,7 @@ out:
 		error_prefix(err, "%s: ", path);
 	jobs_release(&d.jobs);
 	free(d.tables);
-	free(d.skip);
-	free(d.replace);
+	free(d.how);
 	free(d.done);
 	return rc;
 }

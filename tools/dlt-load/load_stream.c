@@ -51,6 +51,8 @@ take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 {
 	struct schema *schema;
 
+	if (!strcmp(e->name, "load_package_state.json"))
+		return load_package_state(s->l, e->data, e->len, err);
 	if (strcmp(e->name, "schema.json") != 0)
 		return 0;
 	schema = schema_parse(e->data, e->len, err);
@@ -79,22 +81,29 @@ load_entry(struct streaming *s, const struct package_entry *e, const char *id,
     struct error *err)
 {
 	struct loader *l = s->l;
-	struct load_job job = { e->name, id, NULL, NULL, false, package_in_read,
-		s->in };
-	bool skip, replace;
+	struct load_job job = { .name = e->name,
+		.id = id,
+		.source = package_in_read,
+		.arg = s->in };
+	enum load_how how;
 
 	if (!l->schema)
 		return error_set(err, ERR_DATA, "%s comes before a schema.json",
 		    e->name);
-	job.table = load_table(l, &e->job, &skip, &replace, err);
+	job.table = load_table(l, &e->job, &how, err);
 	if (!job.table)
 		return -1;
 	job.typed = !strcmp(e->job.format, "typed-jsonl");
-	if (skip)
+	if (how == LOAD_SKIP)
 		job.table = NULL;
 	else if (load_migrate(l, job.table, NULL, err) < 0)
 		return -1;
-	if (replace && load_empty(l, job.table, err) < 0)
+	if (how == LOAD_STAGED) {
+		job.place = DEST_STAGING;
+		if (load_stage(l, job.table, err) < 0)
+			return -1;
+	}
+	if (how == LOAD_EMPTIED && load_empty(l, job.table, err) < 0)
 		return -1;
 	return load_job(l, &job, err);
 }
@@ -139,8 +148,8 @@ compare_done(struct streaming *s, struct error *err)
 static int
 empty_rest(struct loader *l, struct error *err)
 {
-	for (size_t i = 0, n = l->emptied_count; i < n; i++)
-		if (load_empty(l, l->emptied[i], err) < 0)
+	for (size_t i = 0, n = l->emptied.count; i < n; i++)
+		if (load_empty(l, l->emptied.items[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -160,8 +169,9 @@ complete_package(struct streaming *s, struct error *err)
 		s->open = false;
 		return 0;
 	}
-	if (empty_rest(l, err) < 0 || load_migrate_own(l, NULL, err) < 0 ||
-	    load_version(l, err) < 0 || load_finish(l, err) < 0)
+	if (empty_rest(l, err) < 0 || load_merge_all(l, err) < 0 ||
+	    load_migrate_own(l, NULL, err) < 0 || load_version(l, err) < 0 ||
+	    load_finish(l, err) < 0)
 		return -1;
 	TEST_HOOK("load_stream_commit");
 	if (l->dest->ops->commit(l->dest, err) < 0)

@@ -23,6 +23,7 @@ struct run {
 	struct workdir workdir;
 	bool has_workdir;
 	char *url;
+	char *name;           /* of a configured destination */
 	size_t first_package; /* among the operands */
 	double wait;
 	struct loader loader;
@@ -57,12 +58,15 @@ configured(struct run *r, const char *name)
 static bool
 set_destination(struct run *r, const char *name)
 {
+	bool plain = name && looks_like_url(name);
 	const char *url = NULL;
 
 	if (name && *name)
-		url = looks_like_url(name) ? name : configured(r, name);
+		url = plain ? name : configured(r, name);
 	if (!url || !looks_like_url(url))
 		return false;
+	if (!plain)
+		r->name = xstrdup(name);
 	r->url = xstrdup(url);
 	return true;
 }
@@ -284,6 +288,8 @@ read_settings(struct run *r, struct error *err)
 	        err) < 0 ||
 	    config_bool(r->config, &load, "delete_completed_jobs",
 	        &r->loader.delete_completed, err) < 0 ||
+	    config_bool(r->config, &load, "truncate_staging_dataset",
+	        &r->loader.truncate_staging, err) < 0 ||
 	    config_bool(r->config, &load, "raise_on_failed_jobs",
 	        &r->loader.raise_on_failed, err) < 0)
 		return -1;
@@ -308,6 +314,30 @@ open_pipeline(struct run *r, struct error *err)
 	return workdir_lock(&r->workdir, STAGE_LOAD, r->wait, err);
 }
 
+/* How whole tables are replaced; the destination's first way by default. */
+static int
+read_strategy(struct run *r, struct error *err)
+{
+	const struct dest_ops *ops = r->loader.dest->ops;
+	const char *const *known = ops->caps.replace_strategies;
+	struct config_context ctx = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL,
+		.path = { "destination", r->name ? r->name : ops->scheme },
+		.count = 2
+	};
+	const char *want = config_get(r->config, &ctx, "replace_strategy",
+	    NULL);
+
+	r->loader.replace_strategy = want ? want : known[0];
+	for (size_t i = 0; want && known[i]; i++)
+		if (!strcmp(known[i], want))
+			return 0;
+	return want ? error_set(err, ERR_USAGE,
+	                  "replace_strategy \"%s\" is not supported by %s",
+	                  want, ops->form)
+	            : 0;
+}
+
 static int
 open_destination(struct run *r, struct error *err)
 {
@@ -316,7 +346,7 @@ open_destination(struct run *r, struct error *err)
 	if (r->o->common.wait)
 		set.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9 : r->wait;
 	r->loader.dest = dest_open(r->url, &set, err);
-	return r->loader.dest ? 0 : -1;
+	return r->loader.dest ? read_strategy(r, err) : -1;
 }
 
 static int
@@ -409,6 +439,7 @@ load_run(const struct load_options *o, struct error *err)
 		workdir_close(&r.workdir);
 	config_free(r.config);
 	free(r.url);
+	free(r.name);
 	buf_release(&r.report);
 	return rc;
 }
