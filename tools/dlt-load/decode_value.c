@@ -478,7 +478,7 @@ set_json(struct decoder *d, struct batch *b, const char *text, size_t len,
 {
 	if (!d->values.spaced_json) {
 		set_text(out, text, len);
-		return 0;
+		return;
 	}
 	buf_reset(&d->scratch);
 	json_respell(text, len, &d->scratch);
