@@ -101,6 +101,13 @@ void pattern_release(struct pattern *p);
 int schema_compile(struct schema *s, struct error *err);
 void schema_compiled_release(struct schema_private *p);
 
+/* A schema from its document, migrated and completed. */
+struct schema *schema_from_json(const struct json *root, struct error *err);
+
+/* The document of engine 1 or 2 in the layout of engine 3; its engine_version
+ * stays (schema_layout.c). */
+int
+schema_repack(const struct json *document, struct buf *out, struct error *err);
 /* Bring the document of an older engine up to date (schema_migrate.c). The
  * schema holds it as it was read. */
 int schema_migrate(struct schema *s, struct error *err);

@@ -387,6 +387,24 @@ static const struct {
 	long version;
 	size_t previous;
 } migrations[] = {
+	{ "1, hints and nested tables",
+	    "{\"version\":7,\"engine_version\":1,\"name\":\"event\",\"ta"
+	    "bles\":{\"event\":{\"_dlt_id\":{\"data_type\":\"text\",\"nul"
+	    "lable\":false},\"data\":{\"data_type\":\"complex\"}},\"eve"
+	    "nt__user__roles\":{\"value\":{\"data_type\":\"text\"}},\"e"
+	    "vent__user\":{\"_dlt_parent_id\":{\"data_type\":\"text\","
+	    "\"foreign_key\":true}}},\"hints\":{\"foreign_key\":[\"^_d"
+	    "lt_parent_id$\"],\"unique\":[\"^_dlt_id$\"]},\"preferred"
+	    "_types\":{\"^ts$\":\"timestamp\",\"^data\":\"complex\"}}",
+	    "83nMg4JBm0L4cZLbpcHWvh2I/EVSY49t0Xsmx/rwqqk=", 7, 0 },
+	{ "2, filters",
+	    "{\"version\":3,\"engine_version\":2,\"name\":\"event\",\"ta"
+	    "bles\":{\"event\":{\"id\":{\"data_type\":\"bigint\"}},\"even"
+	    "t__a___b\":{\"_dlt_id\":{\"data_type\":\"text\",\"unique\":"
+	    "true}},\"x__y\":{}},\"excludes\":[\"^event__a__\",\"^new_"
+	    "_b\",\"nosep\"],\"includes\":[\"^event__a__id\"],\"hints\":"
+	    "{},\"preferred_types\":{}}",
+	    "bYTqkN4hGge1qmcXvwhU29Q2AxvMA7OPJ8fmoirSo0o=", 3, 0 },
 	{ "3, all of it",
 	    "{\"version\":2,\"engine_version\":3,\"name\":\"event\",\"t"
 	    "ables\":{\"_dlt_version\":{\"columns\":{}},\"_dlt_loads\":"

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# Schemas as files: engine versions, YAML, import and export.
+
+load helper
+
+need_yaml() {
+  local err
+  err=$(dlt-package schema <(:) --format yaml 2>&1 || true)
+  [[ $err != *libyaml* ]] || skip 'built without libyaml'
+}
+
+# a package of one table in pkg/
+extracted() {
+  echo '{"id":1,"name":"x","when":"2024-01-15T10:20:30Z","list":[{"a":1}]}' >rows.jsonl
+  dlt-extract -q -o pkg "$@" items=rows.jsonl
+}
+
+@test "schema: YAML and back is the same schema" {
+  need_yaml
+  extracted --column 'id:bigint,unique' --schema-contract columns=freeze
+  run -0 dlt-package schema --format yaml pkg
+  assert_line --index 0 'version: 1'
+  assert_line '  items:'
+  assert_line '        data_type: bigint'
+  refute_line '        name: id'
+  refute_output --partial imported_version_hash
+  echo "$output" >my.schema.yaml
+  dlt-package schema pkg >before.json
+  dlt-package schema my.schema.yaml >after.json
+  cmp <(jq -S . before.json) <(jq -S . after.json)
+  cp my.schema.yaml my.yml
+  run -0 dlt-package schema --format json my.yml
+  assert_output "$(cat after.json)"
+}
+
+@test "schema: --remove-defaults" {
+  extracted
+  run -0 bash -c 'dlt-package schema --remove-defaults pkg | jq -c ".tables.items, .tables._dlt_loads.columns.load_id"'
+  assert_line --index 1 '{"data_type":"text","nullable":false,"precision":64}'
+  refute_output --partial '"name"'
+  fails 2 dlt-package info --remove-defaults pkg
+  assert_output --partial -- '--remove-defaults is an option of schema only'
+}
+
+@test "schema: a document of engine 1" {
+  cat >old.json <<'EOF'
+{"version":7,"engine_version":1,"name":"event","tables":{"event":{"_dlt_id":{"data_type":"text","nullable":false},
+"data":{"data_type":"complex"}},"event__user__roles":{"value":{"data_type":"text"}}},"hints":{"unique":["^_dlt_id$"]}}
+EOF
+  run -0 bash -c 'dlt-package schema old.json | jq -c "[.engine_version, .settings.default_hints.unique, .tables.event__user__roles.parent, .tables.event.columns.data.data_type, .normalizers.use_break_path_on_normalize]"'
+  assert_output '[11,["re:^_dlt_id$"],"event","json",false]'
+}
+
+@test "schema: what is wrong in a YAML file is said with its place" {
+  need_yaml
+  printf 'version: 1\nname: [x\n' >bad.yaml
+  fails 1 dlt-package schema bad.yaml
+  assert_output --partial 'bad.yaml:3:1: '
+  printf 'engine_version: 11\nname: x\ntables:\n  on: {}\n' >bad.yaml
+  fails 1 dlt-package schema bad.yaml
+  assert_output --partial 'bad.yaml:4:3: the key on is no string in YAML'
+  printf 'engine_version: 12\nname: x\ntables: {}\n' >bad.yaml
+  fails 1 dlt-package schema bad.yaml
+  assert_output --partial 'bad.yaml: the schema has engine version 12, newer than 11'
+  fails 1 dlt-package schema missing.yaml
+  assert_output --partial 'missing.yaml'
+}
+
+@test "normalize: --schema takes YAML" {
+  need_yaml
+  extracted
+  dlt-package schema --format yaml pkg >my.schema.yaml
+  # a type and a hint by hand
+  python3 - <<'EOF'
+text = open("my.schema.yaml").read()
+text = text.replace("  items:\n    columns: {}\n", "  items:\n    description: by hand\n    columns:\n      id:\n        data_type: text\n        x-mine: {a: [1, 2]}\n", 1)
+assert "by hand" in text
+open("my.schema.yaml", "w").write(text)
+EOF
+  dlt-normalize -q -o out --schema my.schema.yaml pkg
+  run -0 bash -c 'jq -c ".tables.items | .description, .columns.id" out/schema.json'
+  assert_line --index 0 '"by hand"'
+  assert_line --index 1 --partial '"data_type":"text"'
+  assert_line --index 1 --partial '"x-mine":{"a":[1,2]}'
+  run -0 dlt-package cat items out
+  assert_output --partial '"id":"1"'
+}
+
+# With Python dlt: schemas of all engine versions, JSON and YAML.
+need_dlt() {
+  need_level all
+  "${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
+    skip "no Python dlt 1.26.0: DLT_PYTHON names none"
+  export DLT_PYTHON=${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}
+}
+
+@test "schemas of all engine versions: as Python dlt migrates and exports them" {
+  need_dlt
+  need_yaml
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/schemas.py" 1-150
+}
+
+@test "the same, 2000 schemas" {
+  need_level full
+  need_dlt
+  need_yaml
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/schemas.py" 1001-3000
+}
