@@ -85,11 +85,26 @@ void schema_free(struct schema *s); /* NULL is legal */
 
 /* From schema.json text; older engines are migrated, newer refused. */
 struct schema *schema_parse(const char *text, size_t len, struct error *err);
+/* From a file; YAML where its name ends in .yaml or .yml. */
 struct schema *schema_read(const char *path, struct error *err);
 struct schema *schema_copy(const struct schema *s); /* NULL gives NULL */
 
 /* The stored document; compact, or pretty as in schemas/. */
 void schema_write(const struct schema *s, bool pretty, struct buf *out);
+
+enum schema_export_flags {
+	/* without what reading fills in: the names in tables and columns, and
+	 * imported_version_hash */
+	SCHEMA_EXPORT_NO_DEFAULTS = 1 << 0,
+	/* without the marks of processing (x-normalizer, ...); version and hash
+	 * are those of what is left */
+	SCHEMA_EXPORT_NO_PROCESSING = 1 << 1,
+	SCHEMA_EXPORT_YAML = 1 << 2,
+};
+/* The document as Python dlt exports it. hash, unless NULL: of the content
+ * that was written. */
+int schema_export(const struct schema *s, unsigned flags, struct buf *out,
+    char hash[64], struct error *err);
 
 /* contract.md 8.3; does not change the schema. A document that was read and
  * whose schema_hash() differs from s->hash has been changed by somebody else

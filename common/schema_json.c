@@ -405,11 +405,6 @@ read_document(struct schema *s, const struct json *root, struct error *err)
 		    "\"%s\" is no schema name: an identifier of at most 64 "
 		    "characters is wanted",
 		    s->name);
-	if (s->engine_version < 3)
-		return error_set(err, ERR_DATA,
-		    "the schema has engine version %ld, older than 3: let "
-		    "Python dlt migrate it",
-		    s->engine_version);
 	if (read_hash(s->hash, json_get(root, "version_hash"), err) < 0 ||
 	    read_previous(s, json_get(root, "previous_hashes"), err) < 0 ||
 	    read_rest(s, root, err) < 0 ||
@@ -447,45 +442,51 @@ complete(struct schema *s, struct error *err)
 	return schema_compile(s, err);
 }
 
-struct schema *
-schema_parse(const char *text, size_t len, struct error *err)
+/* The document in the layout of engine 3 or later. */
+static int
+read_any(struct schema *s, const struct json *root, struct error *err)
 {
+	long long engine = json_get_int(root, "engine_version", SCHEMA_ENGINE);
 	struct json_doc doc = { 0 };
-	struct schema *s = schema_alloc();
-	int rc = json_parse(&doc, text, len, err);
+	struct buf text = { 0 };
+	int rc = 0;
 
+	if (root->kind == JSON_OBJECT && (engine == 1 || engine == 2)) {
+		rc = schema_repack(root, &text, err);
+		if (rc == 0)
+			rc = json_parse(&doc, buf_str(&text), text.len, err);
+		root = doc.root;
+	}
 	if (rc == 0)
-		rc = read_document(s, doc.root, err);
+		rc = read_document(s, root, err);
 	if (rc == 0)
 		rc = complete(s, err);
 	json_release(&doc);
-	if (rc == 0)
+	buf_release(&text);
+	return rc;
+}
+
+struct schema *
+schema_from_json(const struct json *root, struct error *err)
+{
+	struct schema *s = schema_alloc();
+
+	if (read_any(s, root, err) == 0)
 		return s;
 	schema_free(s);
 	return NULL;
 }
 
 struct schema *
-schema_read(const char *path, struct error *err)
+schema_parse(const char *text, size_t len, struct error *err)
 {
 	struct json_doc doc = { 0 };
-	struct schema *s = schema_alloc();
-	char *text = NULL;
-	int rc = json_read_file(&doc, path, &text, err);
+	struct schema *s = NULL;
 
-	if (rc == 0) {
-		rc = read_document(s, doc.root, err);
-		if (rc == 0)
-			rc = complete(s, err);
-		if (rc < 0)
-			error_prefix(err, "%s: ", path);
-	}
+	if (json_parse(&doc, text, len, err) == 0)
+		s = schema_from_json(doc.root, err);
 	json_release(&doc);
-	free(text);
-	if (rc == 0)
-		return s;
-	schema_free(s);
-	return NULL;
+	return s;
 }
 
 /* ---- the standard tables (contract.md 8.2) ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Documents of older engines (contract.md 8.7; dlt's
- * common/schema/migrations.py). Engines 1 and 2 had another layout and are
- * refused by the reader.
+ * common/schema/migrations.py). Engines 1 and 2 had another layout, which the
+ * reader changes first: schema_layout.c.
  */
 #include "common/schema_private.h"
 
@@ -172,11 +172,6 @@ schema_migrate(struct schema *s, struct error *err)
 	static const char *const whole[] = { "use_break_path_on_normalize" };
 	long from = s->engine_version;
 
-	if (from < 3)
-		return error_set(err, ERR_DATA,
-		    "the schema has engine version %ld, older than 3: let "
-		    "Python dlt migrate it",
-		    from);
 	if (from < 5)
 		schema_standard_table(s, "_dlt_version");
 	if (from < 6)

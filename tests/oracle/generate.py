@@ -213,7 +213,46 @@ def make_case(seed):
         if r.random() < 0.1:
             h["pages"] = True
         resources.append(h)
+    if seed >= 10000:
+        vary_schema(r, case, resources)
     return r, case, resources
+
+
+HINTS = ["not_null", "primary_key", "merge_key", "unique", "sort", "cluster", "partition", "hard_delete", "row_key", "root_key", "incremental"]
+PATTERNS = ["re:^a", "re:id$", "b", "re:_id$", "name", "re:^(c|d)$", "value", "re:x__y", "id", "re:.", "list", "camel_case"]
+NAMINGS = ["snake_case", "direct", "sql_cs_v1", "sql_ci_v1", "duck_case", "dlt.common.normalizers.naming.sql_ci_v1", "dlt.common.normalizers.naming.duck_case",
+           "dlt.common.normalizers.naming.snake_case"]
+
+
+def vary_schema(r, case, resources):
+    """More of what a schema says; the seeds below 10000 keep their cases."""
+    case["for"] = r.choice(["filesystem", "duckdb", "postgres", "redshift"])
+    case["gentle"] = r.random() < 0.8
+    if r.random() < 0.5:
+        case["naming"] = r.choice(NAMINGS)
+    if r.random() < 0.15:
+        case["break_path"] = r.random() < 0.3
+    if r.random() < 0.4:
+        case["default_hints"] = {h: r.sample(PATTERNS, r.randint(1, 2)) for h in r.sample(HINTS, r.randint(1, 3)) if h != "not_null" or r.random() < 0.3}
+    if r.random() < 0.3:
+        case["preferred"] = {x: r.choice(TYPES) for x in r.sample(["re:^a", "re:id$", "b", "re:__", "re:value", "re:^list", "name", "camel_case", "d"], r.randint(1, 3))}
+    if r.random() < 0.4:
+        case["detections"] = r.sample(DETECTIONS, r.randint(0, 6))
+    if r.random() < 0.4:
+        e = r.choice(["tables", "columns", "data_type", "columns", "data_type"])
+        case["contract"] = r.choice([r.choice(MODES), {e: r.choice(MODES)}, contract(r)])
+    for h in resources:
+        m = h["maker"]
+        if case["for"] in ("postgres", "redshift") and r.random() < 0.5:
+            m.keys += r.sample(["k" * 62, "k" * 63, "k" * 64, "very_long_" * 7, "veryLong" * 16, "日" * 70, "x__" * 25 + "y", "long " * 30], 2)
+        if r.random() < 0.3:
+            h["max_nesting"] = r.choice([0, 1, 2, 3])
+        if r.random() < 0.3:
+            h["contract"] = r.choice([r.choice(MODES), {r.choice(["tables", "columns", "data_type"]): r.choice(MODES)}])
+        if r.random() < 0.3:
+            h["filters"] = {"excludes": r.sample(["a", "re:^b", "re:__", "re:^n1__", "items__value", "re:d$", "re:^c$", "list", "re:^items"], r.randint(1, 2)),
+                            "includes": r.sample(["re:id", "re:^a$", "n1__a", "re:__id$", "items__id"], r.randint(0, 2))}
+    return case
 
 
 def show(h):
@@ -261,6 +300,8 @@ def source_of(r, case, resources, step, log):
     s = oracle()
     if "preferred" in case:
         s.schema.update_preferred_types(case["preferred"])
+    if "default_hints" in case:
+        s.schema.merge_hints({h: list(v) for h, v in case["default_hints"].items()})
     if "detections" in case:
         s.schema.settings["detections"] = list(case["detections"])
         s.schema._compile_settings()
@@ -283,6 +324,8 @@ def destination(case):
     kw = {"preferred_loader_file_format": "jsonl"}
     if case["for"] == "postgres":
         kw.update(max_identifier_length=63, max_column_identifier_length=63)
+    if case["for"] == "redshift":
+        kw.update(max_identifier_length=127, max_column_identifier_length=127)
     return dlt.destinations.duckdb("/nowhere/x.duckdb", **kw)
 
 
@@ -292,7 +335,10 @@ def one(out, seed, made=None):
     shutil.rmtree(base, ignore_errors=True)
     os.makedirs(base)
     json.dump({**case, "resources": [show(h) for h in resources]}, open(base + "/case.json", "w"), indent=1, default=str, ensure_ascii=True)
-    os.environ.pop("SCHEMA__NAMING", None)
+    for name in ("SCHEMA__NAMING", "SCHEMA__USE_BREAK_PATH_ON_NORMALIZE"):
+        os.environ.pop(name, None)
+    if "break_path" in case:
+        os.environ["SCHEMA__USE_BREAK_PATH_ON_NORMALIZE"] = str(case["break_path"]).lower()
     if "naming" in case:
         os.environ["SCHEMA__NAMING"] = case["naming"]
     work = os.path.join(base, "work")

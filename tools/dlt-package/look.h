@@ -20,6 +20,7 @@ struct look {
 	const char *subject;  /* TABLE or TABLE.COLUMN of cat and why */
 	const char *package;  /* operand; NULL: stdin, or the newest of -p */
 	const char *format;   /* of schema */
+	bool remove_defaults; /* of schema */
 	bool json;
 };
 

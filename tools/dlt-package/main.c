@@ -9,12 +9,15 @@
 static struct {
 	struct opt_common common;
 	const char *format;
+	bool remove_defaults;
 } cfg;
 
 static const struct opt options[] = {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Output", NULL },
-	{ 0, "format", "json|mermaid|dot", OPT_STRING, &cfg.format,
+	{ 0, "format", "json|yaml|mermaid|dot", OPT_STRING, &cfg.format,
 	    "how `schema` writes the schema", NULL },
+	{ 0, "remove-defaults", NULL, OPT_FLAG, &cfg.remove_defaults,
+	    "`schema` writes JSON without what is known", NULL },
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };
 
@@ -71,6 +74,7 @@ run(const struct opt_list *operands, struct error *err)
 {
 	struct look l = { .pipeline = cfg.common.pipeline,
 		.format = cfg.format,
+		.remove_defaults = cfg.remove_defaults,
 		.json = cfg.common.json };
 	const struct command *c;
 	size_t at = 1;
@@ -92,9 +96,10 @@ run(const struct opt_list *operands, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "%s: \"%s\" is one operand too many", c->name,
 		    operands->items[at]);
-	if (l.format && c->run != do_schema)
+	if ((l.format || l.remove_defaults) && c->run != do_schema)
 		return error_set(err, ERR_USAGE,
-		    "--format is an option of schema only");
+		    "--%s is an option of schema only",
+		    l.format ? "format" : "remove-defaults");
 	return c->run(&l, err);
 }
 

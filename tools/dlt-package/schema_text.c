@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* schema: as JSON, or as a diagram. */
+/* schema: as JSON or YAML, or as a diagram. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/mem.h"
 #include "tools/dlt-package/look.h"
@@ -98,33 +99,67 @@ dot(const struct schema *s)
 	puts("}");
 }
 
+/* The operand may be a schema itself. */
+static int
+find_schema(const struct look *l, struct schema **s, struct error *err)
+{
+	struct stat st;
+
+	if (!l->pipeline && l->package && stat(l->package, &st) == 0 &&
+	    S_ISREG(st.st_mode)) {
+		*s = schema_read(l->package, err);
+		if (*s)
+			schema_bump(*s); /* migrated, or written by hand */
+		return *s ? 0 : -1;
+	}
+	if (look_walk(l, schema_visit, s, err))
+		return -1;
+	if (*s)
+		return 0;
+	return error_set(err, ERR_DATA, "the package has no schema.json");
+}
+
+static int
+print_export(const struct schema *s, unsigned flags, struct error *err)
+{
+	struct buf b = { 0 };
+	int rc = schema_export(s, flags, &b, NULL, err);
+
+	if (!rc)
+		fputs(buf_str(&b), stdout);
+	if (!rc && !(flags & SCHEMA_EXPORT_YAML))
+		putchar('\n');
+	buf_release(&b);
+	return rc;
+}
+
 int
 do_schema(const struct look *l, struct error *err)
 {
-	const char *format = l->format ? l->format : "json";
+	static const char *const formats[] = { "json", "yaml", "mermaid",
+		"dot" };
+	const char *format = l->format ? l->format : formats[0];
 	struct schema *s = NULL;
-	struct buf b = { 0 };
-	int rc = 0;
+	bool known = false;
+	int rc;
 
-	if (strcmp(format, "json") != 0 && strcmp(format, "mermaid") != 0 &&
-	    strcmp(format, "dot") != 0)
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		known = known || strcmp(format, formats[i]) == 0;
+	if (!known)
 		return error_set(err, ERR_USAGE,
-		    "--format \"%s\": json, mermaid and dot are there", format);
-	if (look_walk(l, schema_visit, &s, err)) {
-		schema_free(s);
-		return -1;
-	}
-	if (!s) {
-		rc = error_set(err, ERR_DATA, "the package has no schema.json");
-	} else if (*format == 'm') {
+		    "--format \"%s\": json, yaml, mermaid and dot are there",
+		    format);
+	rc = find_schema(l, &s, err);
+	if (!rc && *format == 'm')
 		mermaid(s);
-	} else if (*format == 'd') {
+	else if (!rc && *format == 'd')
 		dot(s);
-	} else {
-		schema_write(s, true, &b);
-		puts(buf_str(&b));
-	}
-	buf_release(&b);
+	else if (!rc && *format == 'y')
+		rc = print_export(s,
+		    SCHEMA_EXPORT_YAML | SCHEMA_EXPORT_NO_DEFAULTS, err);
+	else if (!rc)
+		rc = print_export(s,
+		    l->remove_defaults ? SCHEMA_EXPORT_NO_DEFAULTS : 0, err);
 	schema_free(s);
 	return rc;
 }
