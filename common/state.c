@@ -269,10 +269,80 @@ is_written_first(const char *key)
 	    strcmp(key, "destination") == 0 || strcmp(key, "staging") == 0;
 }
 
+static void
+write_raw(struct jsonw *w, const struct json *m)
+{
+	struct buf text = { 0 };
+
+	json_write(m, 0, &text);
+	jsonw_keyn(w, m->key, m->key_len);
+	jsonw_raw(w, text.data, text.len);
+	buf_release(&text);
+}
+
+static bool
+is_reset(const struct state_reset *reset, const char *resource)
+{
+	for (size_t i = 0; i < reset->count; i++)
+		if (strcmp(reset->resources[i], resource) == 0)
+			return true;
+	return false;
+}
+
+/* The state of the source whose resources are forgotten. */
+static void
+write_reset_source(struct jsonw *w, const struct json *old,
+    const struct state_reset *reset)
+{
+	jsonw_key(w, reset->source);
+	jsonw_object(w);
+	for (const struct json *m = old ? old->child : NULL; m; m = m->next) {
+		if (strcmp(m->key, "resources") != 0 ||
+		    m->kind != JSON_OBJECT) {
+			write_raw(w, m);
+			continue;
+		}
+		jsonw_key(w, m->key);
+		jsonw_object(w);
+		for (const struct json *r = m->child; r; r = r->next)
+			if (!is_reset(reset, r->key))
+				write_raw(w, r);
+		jsonw_end_object(w);
+	}
+	jsonw_end_object(w);
+}
+
+static void
+write_sources(struct jsonw *w, const struct json *old,
+    const struct state_reset *reset)
+{
+	bool found = false;
+
+	jsonw_key(w, "sources");
+	jsonw_object(w);
+	for (const struct json *m = old ? old->child : NULL; m; m = m->next) {
+		if (strcmp(m->key, reset->source) != 0) {
+			write_raw(w, m);
+			continue;
+		}
+		found = true;
+		write_reset_source(w, m, reset);
+	}
+	if (!found)
+		write_reset_source(w, NULL, reset);
+	jsonw_end_object(w);
+}
+
+static bool
+is_written_first_or_source(const char *key)
+{
+	return strcmp(key, "sources") == 0 || is_written_first(key);
+}
+
 /* Content only: no envelope, no _local. */
 static void
 write_content(const struct json *root, const struct names *names,
-    struct buf *out)
+    const struct state_reset *reset, struct buf *out)
 {
 	const struct json *m;
 	struct jsonw w;
@@ -287,7 +357,10 @@ write_content(const struct json *root, const struct names *names,
 		write_old_destination(&w, m);
 	if ((m = json_get(root, "staging")))
 		write_old_destination(&w, m);
-	copy_members(&w, root, is_written_first);
+	copy_members(&w, root,
+	    reset ? is_written_first_or_source : is_written_first);
+	if (reset)
+		write_sources(&w, json_get(root, "sources"), reset);
 	jsonw_end_object(&w);
 }
 
@@ -305,15 +378,16 @@ write_versioned(const struct buf *content, long long version, const char *hash,
 /* The new state of a run from the old one: its text without _local, version
  * and hash (contract.md 12.1: the first hash leaves the version alone). */
 static int
-advance(const struct json *old, const struct names *names, struct buf *text,
-    long long *version, char hash[64], struct error *err)
+advance(const struct json *old, const struct names *names,
+    const struct state_reset *reset, struct buf *text, long long *version,
+    char hash[64], struct error *err)
 {
 	const char *before = json_get_str(old, "_version_hash", "");
 	struct json_doc doc = { 0 };
 	struct buf content = { 0 };
 	int rc;
 
-	write_content(old, names, &content);
+	write_content(old, names, reset, &content);
 	rc = json_parse(&doc, content.data, content.len, err);
 	if (!rc) {
 		state_hash(doc.root, false, hash);
@@ -341,7 +415,7 @@ state_fresh(const char *pipeline, struct buf *out)
 	char hash[64];
 
 	/* Only our own text is parsed: it cannot fail. */
-	if (advance(&none, &names, &text, &version, hash, &err) == 0 &&
+	if (advance(&none, &names, NULL, &text, &version, hash, &err) == 0 &&
 	    json_parse(&doc, text.data, text.len, &err) == 0)
 		state_join(doc.root, NULL, NULL, NULL, out);
 	json_release(&doc);
@@ -479,8 +553,9 @@ old_state(struct workdir *w, const char *name, const struct buf *stored,
 
 int
 state_for_extract(struct workdir *w, const char *schema_name,
-    const struct buf *stored, const char *load_id, struct buf *doc,
-    struct buf *new_state, struct error *err)
+    const struct state_reset *reset, const struct buf *stored,
+    const char *load_id, struct buf *doc, struct buf *new_state,
+    struct error *err)
 {
 	const char *name = w ? w->name : schema_name;
 	char *dataset = w ? xasprintf("%s_dataset", name) : NULL;
@@ -495,7 +570,7 @@ state_for_extract(struct workdir *w, const char *schema_name,
 	int rc = -1;
 
 	if (old_state(w, name, stored, &st, err) ||
-	    advance(st.doc.root, &names, &text, &version, hash, err) ||
+	    advance(st.doc.root, &names, reset, &text, &version, hash, err) ||
 	    json_parse(&fresh, text.data, text.len, err))
 		goto out;
 	local = json_get(st.doc.root, "_local");

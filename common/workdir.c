@@ -239,13 +239,35 @@ open_checked(struct workdir *w, bool create, struct error *err)
 	    check_version(w, "load", LOAD_VERSION, false, err) ||
 	    check_state(w, err))
 		return -1;
-	if (!create)
-		return 0;
-	if (make_folders(w, err) || make_state(w, err) ||
+	if (create && (make_state(w, err) || workdir_complete(w, err)))
+		return -1;
+	return 0;
+}
+
+int
+workdir_complete(struct workdir *w, struct error *err)
+{
+	if (make_folders(w, err) ||
 	    check_version(w, "normalize", NORMALIZE_VERSION, true, err) ||
 	    check_version(w, "load", LOAD_VERSION, true, err))
 		return -1;
 	return 0;
+}
+
+bool
+workdir_is_pythons(struct workdir *w)
+{
+	char *trace = xasprintf("%s/trace.pickle", w->path);
+	bool found = access(trace, F_OK) == 0;
+	struct state st = { 0 };
+	struct error ignored;
+
+	if (!found && workdir_state(w, &st, &ignored) == 0)
+		found = json_get(json_get(st.doc.root, "_local"),
+		            "last_run_context") != NULL;
+	state_release(&st);
+	free(trace);
+	return found;
 }
 
 int

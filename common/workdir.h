@@ -41,6 +41,13 @@ int workdir_open(struct workdir *w, const char *pipeline, bool create,
     struct error *err);
 void workdir_close(struct workdir *w);
 
+/* What an opened one lacks of folders and .version files: whoever works on a
+ * pipeline that only Python's extract has seen makes them, as dlt does. */
+int workdir_complete(struct workdir *w, struct error *err);
+/* Has Python dlt made or used it? It lists whole folders and stops at the name
+ * of a compression that it does not know. */
+bool workdir_is_pythons(struct workdir *w);
+
 /* flock of a stage; ERR_TEMP names the holder's pid when it is not free within
  * wait seconds (0: at once; WAIT_FOREVER). */
 int workdir_lock(struct workdir *w, enum stage stage, double wait,
@@ -105,17 +112,26 @@ void state_release(struct state *st);
 void state_join(const struct json *content, const struct json *local,
     const char *hash, const char *at, struct buf *out);
 
+/* Resources whose state a run forgets, because it replaces their tables
+ * (12.3); as in dlt the source has a state from then on. */
+struct state_reset {
+	const char *source;
+	const char *const *resources;
+	size_t count;
+};
+
 /* What an extract adds to its package when the state changed since the last
  * extract: the _dlt_pipeline_state document (JSON text, typed) in *doc, or
  * empty when nothing changed; schema_name and dataset enter the state. For a
  * run without -p pass w = NULL: the state of a fresh pipeline called
  * schema_name. stored is such a document that a destination has kept, to begin
- * with instead, or NULL. load_id goes into the row. The time in it is the load id's when
+ * with instead, or NULL; reset may be NULL. load_id goes into the row. The time in it is the load id's when
  * that is a number, else SOURCE_DATE_EPOCH's, else now. *new_state is always
  * filled; save it after the commit. */
 int state_for_extract(struct workdir *w, const char *schema_name,
-    const struct buf *stored, const char *load_id, struct buf *doc,
-    struct buf *new_state, struct error *err);
+    const struct state_reset *reset, const struct buf *stored,
+    const char *load_id, struct buf *doc, struct buf *new_state,
+    struct error *err);
 /* The text of a state as such rows hold it: base64 of zlib, or JSON itself.
  * malloc'd, NULL: damaged. */
 char *state_unpack(const char *s, size_t len);

@@ -171,11 +171,11 @@ test_state(void)
 	struct buf doc = { 0 }, state = { 0 }, again = { 0 };
 	char *text;
 
-	tap_int(state_for_extract(NULL, "golden", NULL, "1700000000.5", &doc,
-	            &state, &err),
+	tap_int(state_for_extract(NULL, "golden", NULL, NULL, "1700000000.5",
+	            &doc, &state, &err),
 	    0, "a run without pipeline");
-	tap_int(state_for_extract(NULL, "golden", NULL, "1700000000.5", &again,
-	            &state, &err),
+	tap_int(state_for_extract(NULL, "golden", NULL, NULL, "1700000000.5",
+	            &again, &state, &err),
 	    0, "... again");
 	tap_str(buf_str(&doc), buf_str(&again), "... gives the same bytes");
 	tap_ok(strstr(buf_str(&doc),
@@ -195,18 +195,18 @@ test_state(void)
 	buf_release(&state);
 
 	tap_int(workdir_open(&w, "s", true, &err), 0, "open");
-	tap_int(state_for_extract(&w, "golden", NULL, "1700000000.5", &doc,
-	            &state, &err),
+	tap_int(state_for_extract(&w, "golden", NULL, NULL, "1700000000.5",
+	            &doc, &state, &err),
 	    0, "first extract");
 	tap_ok(doc.len > 0, "... has a row");
 	tap_int(workdir_save_state(&w, &state, &err), 0, "... saved");
 	buf_reset(&doc);
 	buf_reset(&state);
-	tap_int(state_for_extract(&w, "golden", NULL, "1700000001.5", &doc,
-	            &state, &err),
+	tap_int(state_for_extract(&w, "golden", NULL, NULL, "1700000001.5",
+	            &doc, &state, &err),
 	    0, "second extract");
 	tap_int((long long)doc.len, 0, "... has no row");
-	tap_int(state_for_extract(&w, "other", NULL, "1700000002.5", &doc,
+	tap_int(state_for_extract(&w, "other", NULL, NULL, "1700000002.5", &doc,
 	            &state, &err),
 	    0, "another schema");
 	tap_ok(strstr(buf_str(&doc), "{\"version\":2,") != NULL,
@@ -258,8 +258,8 @@ test_packages(void)
 	tap_ok(build && is_there(build), "a place to build");
 	tap_int(workdir_recover(&w, &err), 0, "recover");
 	tap_ok(build && is_there(build), "... leaves the living alone");
-	state_for_extract(&w, "golden", NULL, "1700000000.5", &doc, &state,
-	    &err);
+	state_for_extract(&w, "golden", NULL, NULL, "1700000000.5", &doc,
+	    &state, &err);
 	path = xasprintf("%s/load_package_state.json", build);
 	text = xasprintf("{\"pipeline_state\":%s}", buf_str(&doc));
 	output_file(path, text, strlen(text), &err);
@@ -287,8 +287,8 @@ test_packages(void)
 	free(text);
 	buf_reset(&doc);
 	buf_reset(&state);
-	state_for_extract(&w, "golden", NULL, "1700000001.5", &doc, &state,
-	    &err);
+	state_for_extract(&w, "golden", NULL, NULL, "1700000001.5", &doc,
+	    &state, &err);
 	tap_int((long long)doc.len, 0, "... and is not sent again");
 	/* A crash of normalize between its rename and its removal. */
 	path = workdir_package_dir(&w, STAGE_NORMALIZE, "1700000000.5");

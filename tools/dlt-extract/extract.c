@@ -211,15 +211,32 @@ fix_created_at(struct run *r)
 	*doc = out;
 }
 
+/* The state of this run. */
+static int
+find_state(struct run *r, struct error *err)
+{
+	const char **names = xcalloc(r->sources.count, sizeof(*names));
+	const struct state_reset reset = { r->settings.schema_name, names,
+		r->sources.count };
+	bool replace = strcmp(r->o->hints.disposition, "replace") == 0;
+	int rc;
+
+	for (size_t i = 0; i < r->sources.count; i++)
+		names[i] = r->sources.items[i].name;
+	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
+	    replace ? &reset : NULL, &r->stored_state, r->settings.load_id,
+	    &r->state_doc, &r->new_state, err);
+	free(names);
+	return rc;
+}
+
 static int
 add_state(struct run *r, struct error *err)
 {
 	struct row row = { .last = true };
 	char before[64], after[64];
 
-	if (state_for_extract(r->target.workdir, r->settings.schema_name,
-	        &r->stored_state, r->settings.load_id, &r->state_doc,
-	        &r->new_state, err) < 0)
+	if (find_state(r, err) < 0)
 		return -1;
 	if (r->state_doc.len == 0)
 		return 0;

@@ -76,8 +76,7 @@ read_state(struct target *t, struct error *err)
 	t->destination = copy_string(st.doc.root, "destination_type");
 	local = json_get(st.doc.root, "_local");
 	t->is_fresh = json_get(local, "_last_extracted_hash") == NULL;
-	t->python_made = json_get(local, "last_run_context") != NULL ||
-	    has_file(t->workdir->path, "trace.pickle");
+	t->python_made = workdir_is_pythons(t->workdir);
 	state_release(&st);
 	return 0;
 }

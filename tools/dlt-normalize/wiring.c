@@ -266,14 +266,11 @@ run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
 /* Python lists whole folders and stops at a name it does not know: where it
  * has run, gzip is what it can read. */
 static void
-choose_codec(struct wiring *w, const struct workdir *wd)
+choose_codec(struct wiring *w, struct workdir *wd)
 {
-	char *trace = xasprintf("%s/trace.pickle", wd->path);
-
 	if (!w->codec_given && w->set.codec == CODEC_ZSTD &&
-	    access(trace, F_OK) == 0)
+	    workdir_is_pythons(wd))
 		w->set.codec = CODEC_GZIP;
-	free(trace);
 }
 
 /* Without --for: the destination that the pipeline has been used with. */
@@ -313,7 +310,9 @@ run_pipeline(struct wiring *w, struct error *err)
 		return rc;
 	if (workdir_open(&wd, w->pipeline, false, err))
 		return -1;
-	rc = workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err);
+	rc = workdir_complete(&wd, err);
+	if (!rc)
+		rc = workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err);
 	if (!rc)
 		choose_codec(w, &wd);
 	if (!rc)
