@@ -351,9 +351,9 @@ set_timestamp(struct decoder *d, struct batch *b, enum data_type type,
 {
 	struct timestamp utc = *ts;
 
+	/* a moment that UTC has no year for stays as it reads */
 	if (type == TYPE_TIMESTAMP && !timestamp_to_utc(&utc))
-		return error_set(err, ERR_DATA,
-		    "timestamp outside of the years 1 to 9999");
+		utc = (struct timestamp){ .us = ts->us };
 	if (!d->values.sql_time) {
 		set_us(type, utc.us, out);
 		return 0;

@@ -105,6 +105,15 @@ is_common(enum data_type type)
 	return type != TYPE_WEI && type != TYPE_DECIMAL && type != TYPE_BINARY;
 }
 
+/* Has a value that went into a wei column to be within its range? dlt does not
+ * look where the column is there; but it knows no numbers of that size. */
+static bool
+has_range(const struct field *f, const struct value *v, bool complete)
+{
+	return !complete || !is_common(v->type) ||
+	    (f->node && f->node->kind == JSON_NUMBER);
+}
+
 /* Into a column of that type; where dlt gives up on the whole job, here the
  * value goes on to a variant column, too. False: it does; *v may have changed,
  * as a moment that UTC has no year for goes on as text. */
@@ -163,7 +172,7 @@ coerce(struct slow *s, struct row *r, struct field *f, const char *name,
 		type = v.type;
 		f->value = v;
 	}
-	if (f->value.type == TYPE_WEI && !(complete && is_common(v.type)) &&
+	if (f->value.type == TYPE_WEI && has_range(f, &v, complete) &&
 	    !integer_fits_wei(f->value.text, f->value.len)) {
 		v = f->value;
 		v.type = TYPE_TEXT;
