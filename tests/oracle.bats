@@ -42,3 +42,8 @@ as_python_dlt() {
   need_dlt
   as_python_dlt 501-700
 }
+
+@test "values that stop Python dlt are all loaded, others as by Python dlt" {
+  need_dlt
+  "$DLT_PYTHON" "$ORACLE/refused.py" 100-160
+}
