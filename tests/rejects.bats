@@ -357,7 +357,7 @@ also bigint'
   dlt-normalize -q --rejects bad.jsonl -o out in
   dlt-normalize -q --rejects bad.jsonl -o out in
   [ "$(wc -l <bad.jsonl)" = 3 ]
-  for i in 1 2 3; do
+  for _ in 1 2 3; do
     echo '{"a":1}{"a":null}' | dlt-extract -q -p p --column t.a:bigint,not_null t=-
   done
   run --separate-stderr dlt-normalize -q -p p --json --rejects bad.jsonl
