@@ -44,6 +44,8 @@ ddl_type(const struct ddl_dialect *d, const struct column *c, struct buf *out,
 	long precision = hints_get_int(&c->hints, "precision", -1);
 	long scale = hints_get_int(&c->hints, "scale", -1);
 
+	if (d->special && d->special(c, out))
+		return 0;
 	if (c->type == TYPE_BIGINT && precision >= 0)
 		return add_integer(d, c, precision, out, err);
 	if (c->type == TYPE_TEXT && precision < 0 && d->unique_text &&
@@ -112,6 +114,8 @@ add_definition(const struct ddl_dialect *d, const struct column *c,
 	buf_addc(out, ' ');
 	if (ddl_type(d, c, out, err) < 0)
 		return -1;
+	if (d->unique && hints_get_bool(&c->hints, "unique", false))
+		buf_adds(out, d->unique);
 	if (not_null && !c->nullable)
 		buf_adds(out, " NOT NULL");
 	return 0;

@@ -41,6 +41,10 @@ struct ddl_dialect {
 	const char *unique_text; /* of a unique column without precision */
 	const struct ddl_family *families;
 	size_t family_count;
+	const char *unique; /* of columns with that hint; NULL: nothing */
+	/* Types that the tables above cannot say: true when it has appended
+	 * one. NULL: there are none. */
+	bool (*special)(const struct column *c, struct buf *out);
 };
 
 /* The type of a column, appended. */

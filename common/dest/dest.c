@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct dest_ops dest_sqlite;
+extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres;
 
-static const struct dest_ops *const destinations[] = { &dest_sqlite };
+static const struct dest_ops *const destinations[] = { &dest_sqlite,
+	&dest_postgresql, &dest_postgres };
 
 static const struct dest_ops *
 find_ops(const char *url, const char **rest)

@@ -40,6 +40,8 @@ struct dest;
 struct dest_settings {
 	double wait_s;  /* for a lock of the destination; < 0: its default */
 	bool read_only; /* for --sync: nothing is created or changed */
+	const char *dataset;  /* where the tables go; NULL: its default */
+	const char *password; /* beats that of the URL; NULL: none given */
 };
 
 /* ---- rows, as decoded from job files ---- */

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest_postgres_private.h"
+
+#include "common/dest/ddl.h"
+#include "common/hash.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ddl_type types[] = {
+	{ TYPE_TEXT, "varchar", "varchar(%)", NULL },
+	{ TYPE_BIGINT, "bigint", NULL, NULL },
+	{ TYPE_DOUBLE, "double precision", NULL, NULL },
+	{ TYPE_BOOL, "boolean", NULL, NULL },
+	{ TYPE_TIMESTAMP, "timestamp with time zone",
+	    "timestamp (%) with time zone", NULL },
+	{ TYPE_DATE, "date", NULL, NULL },
+	{ TYPE_TIME, "time without time zone", "time (%) without time zone",
+	    NULL },
+	{ TYPE_DECIMAL, "numeric(38,9)", "numeric(%,9)", "numeric(%,%)" },
+	{ TYPE_WEI, "numeric(156,78)", "numeric(%,78)", "numeric(%,%)" },
+	{ TYPE_BINARY, "bytea", NULL, NULL },
+	{ TYPE_JSON, "jsonb", NULL, NULL },
+};
+
+static const struct ddl_integer integers[] = {
+	{ 16, "smallint" },
+	{ 32, "integer" },
+	{ 64, "bigint" },
+};
+
+/* As format_type() spells them. */
+static const struct ddl_family families[] = {
+	{ "text", TYPE_TEXT },
+	{ "character varying", TYPE_TEXT },
+	{ "character", TYPE_TEXT },
+	{ "bigint", TYPE_BIGINT },
+	{ "integer", TYPE_BIGINT },
+	{ "smallint", TYPE_BIGINT },
+	{ "double precision", TYPE_DOUBLE },
+	{ "real", TYPE_DOUBLE },
+	{ "boolean", TYPE_BOOL },
+	{ "timestamp", TYPE_TIMESTAMP },
+	{ "timestamp with time zone", TYPE_TIMESTAMP },
+	{ "timestamp without time zone", TYPE_TIMESTAMP },
+	{ "date", TYPE_DATE },
+	{ "time", TYPE_TIME },
+	{ "time without time zone", TYPE_TIME },
+	{ "numeric", TYPE_DECIMAL },
+	{ "bytea", TYPE_BINARY },
+	{ "jsonb", TYPE_JSON },
+	{ "json", TYPE_JSON },
+};
+
+/* Only timestamps without zone: the table has no form for them. */
+static bool
+special_type(const struct column *c, struct buf *out)
+{
+	long precision = hints_get_int(&c->hints, "precision", -1);
+
+	if (c->type != TYPE_TIMESTAMP || c->timezone)
+		return false;
+	if (precision >= 0)
+		buf_addf(out, "timestamp (%ld) without time zone", precision);
+	else
+		buf_adds(out, "timestamp without time zone");
+	return true;
+}
+
+static const struct ddl_dialect dialect = {
+	types,
+	ARRAY_LEN(types),
+	integers,
+	ARRAY_LEN(integers),
+	NULL,
+	families,
+	ARRAY_LEN(families),
+	.unique = " UNIQUE",
+	.special = special_type,
+};
+
+/* Staged rows may have what is unique twice: the merge sorts it out. */
+static const struct ddl_dialect staging_dialect = {
+	types,
+	ARRAY_LEN(types),
+	integers,
+	ARRAY_LEN(integers),
+	NULL,
+	families,
+	ARRAY_LEN(families),
+	.special = special_type,
+};
+
+static const struct ddl_dialect *
+dialect_of(enum dest_place place)
+{
+	return place == DEST_STAGING ? &staging_dialect : &dialect;
+}
+
+/* ---- the dataset ---- */
+
+int
+pg_lock(struct postgres_dest *p, struct error *err)
+{
+	char *what = xasprintf("dlt dataset %s", p->dataset), key[32];
+	const char *texts[] = { key };
+	int64_t number;
+
+	hash_shake128(what, strlen(what), &number, sizeof(number));
+	free(what);
+	snprintf(key, sizeof(key), "%lld", (long long)number);
+	if (p->locked)
+		return 0;
+	if (pg_run(p, "SELECT pg_advisory_xact_lock($1::bigint)", texts, 1,
+	        err) < 0)
+		return error_prefix(err,
+		    "lock of dataset \"%s\": ", p->dataset);
+	p->locked = true;
+	return 0;
+}
+
+/* CREATE .. IF NOT EXISTS would need the right to create even if it does. */
+int
+pg_need_schema(struct postgres_dest *p, struct error *err)
+{
+	const char *texts[] = { p->dataset };
+	struct buf sql = { 0 };
+	bool found = false;
+	int rc;
+
+	if (p->schema)
+		return 0;
+	if (pg_has_row(p, "SELECT 1 FROM pg_namespace WHERE nspname = $1",
+	        texts, 1, &found, err) < 0)
+		return -1;
+	buf_adds(&sql, "CREATE SCHEMA ");
+	ddl_quote(p->dataset, &sql);
+	rc = found ? 0 : pg_run(p, sql.data, NULL, 0, err);
+	buf_release(&sql);
+	if (rc < 0)
+		return error_prefix(err, "dataset \"%s\": ", p->dataset);
+	p->schema = true;
+	return 0;
+}
+
+int
+pg_has_table(struct postgres_dest *p, const char *name, bool *found,
+    struct error *err)
+{
+	const char *texts[] = { p->dataset, name };
+
+	return pg_has_row(p,
+	    "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n "
+	    "ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 "
+	    "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+	    texts, 2, found, err);
+}
+
+/* ---- columns ---- */
+
+/* Rows of name and type; none: there is no such table. */
+static PGresult *
+read_columns(struct postgres_dest *p, enum dest_place place, const char *table,
+    struct error *err)
+{
+	const char *texts[] = { p->dataset, table };
+
+	return pg_query(p,
+	    place == DEST_STAGING
+	        ? "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "
+	          "FROM pg_attribute AS a JOIN pg_class AS c "
+	          "ON c.oid = a.attrelid "
+	          "WHERE c.relnamespace = pg_my_temp_schema() "
+	          "AND $1::text IS NOT NULL AND c.relname = $2 "
+	          "AND a.attnum > 0 AND NOT a.attisdropped"
+	        : "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "
+	          "FROM pg_attribute AS a JOIN pg_class AS c "
+	          "ON c.oid = a.attrelid JOIN pg_namespace AS n "
+	          "ON n.oid = c.relnamespace "
+	          "WHERE n.nspname = $1 AND c.relname = $2 "
+	          "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+	          "AND a.attnum > 0 AND NOT a.attisdropped",
+	    texts, 2, err);
+}
+
+static int
+check_type(const struct table *t, const struct column *c, const char *have,
+    struct error *err)
+{
+	struct buf want = { 0 };
+
+	if (ddl_type_fits(&dialect, have, c->type))
+		return 0;
+	if (ddl_type(&dialect, c, &want, err) == 0)
+		error_set(err, ERR_REMOTE,
+		    "table \"%s\": column \"%s\" is %s, but the package needs "
+		    "%s; extract with --sync to go on from the schema stored "
+		    "here",
+		    t->name, c->name, have, want.data);
+	buf_release(&want);
+	return -1;
+}
+
+/* Mark what is there; types first, all of them: a refusal leaves the table as
+ * it was. */
+static int
+compare(const struct table *t, const PGresult *res, bool *have,
+    struct error *err)
+{
+	for (int i = 0; i < PQntuples(res); i++) {
+		const struct column *c = table_column(t, PQgetvalue(res, i, 0));
+
+		if (!c || c->type == TYPE_NONE)
+			continue;
+		if (check_type(t, c, PQgetvalue(res, i, 1), err) < 0)
+			return -1;
+		have[c->index] = true;
+	}
+	return 0;
+}
+
+static void
+note_column(struct buf *members, const struct column *c)
+{
+	const char *between = "";
+
+	if (members->len)
+		buf_addc(members, ',');
+	jsonw_quote(members, c->name, c->name_len);
+	buf_adds(members, ":{");
+	for (size_t i = 0; i < c->hints.count; i++) {
+		const struct hint *h = &c->hints.items[i];
+
+		buf_adds(members, between);
+		jsonw_quote(members, h->key, strlen(h->key));
+		buf_addf(members, ":%s", h->value);
+		between = ",";
+	}
+	buf_addc(members, '}');
+}
+
+static void
+note_table(struct buf *added, const struct table *t, const struct buf *columns)
+{
+	if (!added || !columns->len)
+		return;
+	if (added->len)
+		buf_addc(added, ',');
+	jsonw_quote(added, t->name, t->name_len);
+	buf_adds(added, ":{\"name\":");
+	jsonw_quote(added, t->name, t->name_len);
+	buf_addf(added, ",\"columns\":{%s}}", columns->data);
+}
+
+static int
+create_table(struct postgres_dest *p, enum dest_place place,
+    const struct table *t, struct error *err)
+{
+	struct buf sql = { 0 }, name = { 0 };
+	int rc;
+
+	pg_name(p, place, t->name, &name);
+	rc = ddl_create(dialect_of(place), name.data, t, &sql, err);
+	if (place == DEST_STAGING)
+		buf_adds(&sql, " ON COMMIT DROP");
+	if (rc == 0)
+		rc = pg_run(p, sql.data, NULL, 0, err);
+	buf_release(&sql);
+	buf_release(&name);
+	return rc;
+}
+
+static bool
+must_not_be_null(const struct table *t, const bool *have)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (!have[i] && t->columns[i]->type != TYPE_NONE &&
+		    !t->columns[i]->nullable)
+			return true;
+	return false;
+}
+
+/* A column that must not be null cannot be added to rows that are there: then
+ * it may be null whatever the schema says. */
+static int
+add_columns(struct postgres_dest *p, enum dest_place place,
+    const struct table *t, const bool *have, struct error *err)
+{
+	struct buf sql = { 0 }, name = { 0 };
+	bool rows = true;
+	int rc = 0;
+
+	pg_name(p, place, t->name, &name);
+	if (must_not_be_null(t, have)) {
+		buf_addf(&sql, "SELECT 1 FROM %s LIMIT 1", name.data);
+		rc = pg_has_row(p, sql.data, NULL, 0, &rows, err);
+	}
+	for (size_t i = 0; i < t->column_count && rc == 0; i++) {
+		if (have[i] || t->columns[i]->type == TYPE_NONE)
+			continue;
+		buf_reset(&sql);
+		rc = ddl_add_column(dialect_of(place), name.data, t,
+		    t->columns[i], !rows, &sql, err);
+		if (rc == 0)
+			rc = pg_run(p, sql.data, NULL, 0, err);
+	}
+	buf_release(&sql);
+	buf_release(&name);
+	return rc;
+}
+
+static int
+change(struct postgres_dest *p, enum dest_place place, const struct table *t,
+    const PGresult *res, struct buf *added, struct error *err)
+{
+	bool *have = xcalloc(t->column_count + 1, sizeof(*have));
+	struct buf columns = { 0 };
+	int rc = compare(t, res, have, err);
+
+	for (size_t i = 0; i < t->column_count && rc == 0; i++)
+		if (!have[i] && t->columns[i]->type != TYPE_NONE)
+			note_column(&columns, t->columns[i]);
+	if (rc == 0 && columns.len) {
+		rc = PQntuples(res) ? add_columns(p, place, t, have, err)
+		                    : create_table(p, place, t, err);
+		if (rc < 0)
+			error_prefix(err, "table \"%s\": ", t->name);
+		else
+			note_table(added, t, &columns);
+	}
+	buf_release(&columns);
+	free(have);
+	return rc;
+}
+
+int
+pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
+    struct buf *added, struct error *err)
+{
+	struct postgres_dest *p = (struct postgres_dest *)d;
+	PGresult *res;
+	int rc;
+
+	if (ddl_check_names(t, err) < 0)
+		return -1;
+	if (place == DEST_DATASET &&
+	    (pg_lock(p, err) < 0 || pg_need_schema(p, err) < 0 ||
+	        pg_need_jobs_table(p, err) < 0))
+		return -1;
+	res = read_columns(p, place, t->name, err);
+	if (!res)
+		return -1;
+	rc = change(p, place, t, res, added, err);
+	PQclear(res);
+	return rc;
+}
+
+int
+pg_empty(struct dest *d, enum dest_place place, const struct table *t,
+    struct error *err)
+{
+	struct postgres_dest *p = (struct postgres_dest *)d;
+	PGresult *res = read_columns(p, place, t->name, err);
+	struct buf sql = { 0 };
+	int rc = res ? 0 : -1;
+
+	if (res && PQntuples(res)) {
+		buf_adds(&sql, "DELETE FROM ");
+		pg_name(p, place, t->name, &sql);
+		rc = pg_run(p, sql.data, NULL, 0, err);
+	}
+	PQclear(res);
+	buf_release(&sql);
+	return rc;
+}
