@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "common/config.h"
-#include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/opt.h"
@@ -18,7 +17,7 @@ static struct {
 	struct opt_common common;
 	const char *output, *packages_from, *format, *target, *schema;
 	const char *max_memory, *rejects, *max_rejects;
-	bool print, nul, deterministic;
+	bool print, nul, deterministic, plan;
 } cfg;
 
 static const struct opt options[] = {
@@ -31,11 +30,19 @@ static const struct opt options[] = {
 	    "print the path of each committed package", NULL },
 	{ '0', "null", NULL, OPT_FLAG, &cfg.nul,
 	    "paths, read or printed, are ended by NUL bytes", NULL },
+	{ 0, "plan", NULL, OPT_FLAG, &cfg.plan,
+	    "only print what would change in the schema", NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Normalizing", NULL },
 	{ 0, "for", "DESTINATION", OPT_STRING, &cfg.target,
 	    "names and ids as this destination wants them", NULL },
 	{ 0, "schema", "FILE", OPT_STRING, &cfg.schema,
 	    "begin with this schema, not the package's", NULL },
+	{ 0, "import-schema", "DIR", OPT_CONFIG, &cfg.common.config,
+	    "begin with the schema that DIR/NAME.schema.yaml has",
+	    "import_schema_path" },
+	{ 0, "export-schema", "DIR", OPT_CONFIG, &cfg.common.config,
+	    "write each new schema to DIR/NAME.schema.yaml",
+	    "export_schema_path" },
 	{ 0, "format", "jsonl", OPT_STRING, &cfg.format,
 	    "format of the job files", NULL },
 	{ 0, "compression", "zstd|fast|gzip|none", OPT_CONFIG,
@@ -94,7 +101,12 @@ check_options(struct wiring *w, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "--print needs --output or "
 		    "--pipeline: the package itself goes to standard output");
-	if (!cfg.output && !cfg.common.pipeline && isatty(STDOUT_FILENO))
+	if (cfg.plan && (cfg.output || cfg.print || cfg.rejects))
+		return error_set(err, ERR_USAGE,
+		    "--plan writes nothing: --output, --print and --rejects do "
+		    "not go with it");
+	if (!cfg.plan && !cfg.output && !cfg.common.pipeline &&
+	    isatty(STDOUT_FILENO))
 		return error_set(err, ERR_USAGE,
 		    "a package stream is not "
 		    "written to a terminal; use --output DIR or a pipe");
@@ -134,44 +146,17 @@ stdin_is_terminal(const struct wiring *w, struct error *err)
 	    "a PACKAGE, or a package stream from dlt-extract");
 }
 
-static void
-report(const struct wiring *w)
-{
-	struct buf b = { 0 };
-	struct jsonw j;
-
-	jsonw_init(&j, &b, false);
-	jsonw_object(&j);
-	jsonw_key(&j, "packages");
-	jsonw_array(&j);
-	if (w->totals.load_ids.len)
-		jsonw_raw(&j, w->totals.load_ids.data, w->totals.load_ids.len);
-	jsonw_end_array(&j);
-	jsonw_key(&j, "rows");
-	jsonw_int(&j, (long long)w->totals.rows);
-	jsonw_key(&j, "slow_rows");
-	jsonw_int(&j, (long long)w->totals.slow_rows);
-	jsonw_key(&j, "rejects");
-	jsonw_int(&j, (long long)w->totals.rejects);
-	jsonw_end_object(&j);
-	if (cfg.common.json && (w->output || w->pipeline))
-		puts(buf_str(&b));
-	msg_info("%llu packages, %llu rows (%llu by the slow lane)",
-	    (unsigned long long)w->totals.packages,
-	    (unsigned long long)w->totals.rows,
-	    (unsigned long long)w->totals.slow_rows);
-	buf_release(&b);
-}
-
 static int
-run(struct config *c, struct opt_list *operands, struct error *err)
+run(struct config *c, struct opt_list *operands, int *status, struct error *err)
 {
+	struct plan plan = { .json = cfg.common.json };
 	struct wiring w = { .pipeline = cfg.common.pipeline,
 		.output = cfg.output,
 		.packages_from = cfg.packages_from,
 		.schema_file = cfg.schema,
 		.print = cfg.print,
 		.nul = cfg.nul,
+		.plan = cfg.plan ? &plan : NULL,
 		.operands = *operands };
 
 	const char *unused;
@@ -195,8 +180,13 @@ run(struct config *c, struct opt_list *operands, struct error *err)
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
 	rc = wiring_run(&w, err);
-	if (!rc)
-		report(&w);
+	if (!rc && cfg.plan) {
+		plan_print(&plan, &w.totals.load_ids);
+		*status = plan.changes ? EXIT_SCHEMA : EXIT_DONE;
+	} else if (!rc) {
+		wiring_report(&w, cfg.common.json);
+	}
+	plan_release(&plan);
 	buf_release(&w.totals.load_ids);
 	return rc;
 }
@@ -213,7 +203,7 @@ main(int argc, char **argv)
 		signals_init();
 		mem_return_large(1 << 20);
 		c = config_load(cfg.common.directory, &err);
-		if (!c || run(c, &operands, &err))
+		if (!c || run(c, &operands, &status, &err))
 			status = msg_fail(&err);
 		config_free(c);
 	}

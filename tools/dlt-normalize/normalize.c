@@ -448,6 +448,12 @@ finish_package(struct run *r, struct error *err)
 		*err = unbound;
 		return -1;
 	}
+	if (r->sink->plan) {
+		r->sink->plan(r->sink->arg, &r->evolve);
+		count_package(r);
+		end_package(r, true);
+		return 0;
+	}
 	writer_tables(r->writer, mark_seen, NULL);
 	changed = schema_bump(r->schema);
 	if (write_files(r, err) ||

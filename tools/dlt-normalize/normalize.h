@@ -52,6 +52,8 @@ struct sink {
 	/* the package is finished: commit it. schema has been bumped. */
 	int (*commit)(void *arg, const char *load_id, struct schema *schema,
 	    bool changed, struct error *err);
+	/* instead of all that: only say what the package would change */
+	void (*plan)(void *arg, const struct evolve *ev);
 };
 
 struct normalize_totals {

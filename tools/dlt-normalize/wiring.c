@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-normalize/wiring.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ struct place_out {
 	char *build;        /* directory being written */
 	bool opened;        /* something went to the stream */
 	const char *source; /* of -p: the extracted package, removed last */
+	int nowhere;        /* /dev/null, or -1 */
 };
 
 static struct schema *
@@ -24,12 +26,24 @@ given_schema(void *arg, const char *name, struct error *err)
 {
 	struct place_out *p = arg;
 	bool missing = false;
+	struct schema *s;
 
+	if (p->w->plan && p->w->plan->schema &&
+	    strcmp(p->w->plan->schema->name, name) == 0)
+		return schema_copy(p->w->plan->schema);
 	if (p->w->schema_file)
 		return schema_read(p->w->schema_file, err);
-	if (p->workdir)
-		return workdir_schema(p->workdir, name, &missing, err);
-	return NULL;
+	if (!p->workdir)
+		return NULL;
+	s = exchange_schema(&p->w->exchange, p->workdir, name, &missing, err);
+	if (p->w->exchange.imported && p->w->exchange.replaced)
+		msg_warn("%s: has changed, and replaces the schema of the "
+		         "pipeline%s%s",
+		    p->w->exchange.imported,
+		    *p->w->exchange.affected ? "; tables with data: " : "",
+		    p->w->exchange.affected);
+	exchange_release(&p->w->exchange);
+	return s;
 }
 
 static int
@@ -53,12 +67,34 @@ static int
 stream_commit(void *arg, const char *load_id, struct schema *schema,
     bool changed, struct error *err)
 {
-	(void)arg;
+	struct place_out *p = arg;
+
 	(void)load_id;
-	(void)schema;
-	(void)changed;
-	(void)err;
-	return 0;
+	return changed ? exchange_export(&p->w->exchange, schema, err) : 0;
+}
+
+/* ---- nowhere (--plan) ---- */
+
+static struct package_out *
+plan_open(void *arg, const struct package_spec *spec, struct error *err)
+{
+	struct place_out *p = arg;
+
+	if (p->nowhere < 0)
+		p->nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (p->nowhere < 0) {
+		error_errno(err, "/dev/null");
+		return NULL;
+	}
+	return package_out_stream(p->nowhere, spec, err);
+}
+
+static void
+plan_package(void *arg, const struct evolve *ev)
+{
+	struct place_out *p = arg;
+
+	plan_add(p->w->plan, ev);
 }
 
 /* ---- directory ---- */
@@ -83,11 +119,11 @@ static int
 dir_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
     struct error *err)
 {
-	(void)arg;
+	struct place_out *p = arg;
+
 	(void)load_id;
-	(void)schema;
-	(void)changed;
-	(void)err;
+	if (changed && exchange_export(&p->w->exchange, schema, err))
+		return -1;
 	return 0; /* after the whole input has been read: see run_dir() */
 }
 
@@ -103,6 +139,17 @@ work_open(void *arg, const struct package_spec *spec, struct error *err)
 	return p->build ? package_out_dir(p->build, spec, err) : NULL;
 }
 
+static int
+save_schema(struct place_out *p, struct schema *schema, struct error *err)
+{
+	const struct exchange *x = &p->w->exchange;
+
+	if (exchange_link(x, schema, err) ||
+	    workdir_save_schema(p->workdir, schema, err))
+		return -1;
+	return exchange_export(x, schema, err);
+}
+
 /* Contract.md 1.5: schema, rename, then the extracted package goes. */
 static int
 work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
@@ -116,7 +163,9 @@ work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
 	if (rc)
 		return -1;
 	if (changed)
-		rc = workdir_save_schema(p->workdir, schema, err);
+		rc = save_schema(p, schema, err);
+	if (!rc)
+		rc = exchange_offer(&p->w->exchange, schema, err);
 	if (!rc)
 		rc = workdir_commit(p->workdir, STAGE_NORMALIZE, p->build,
 		    load_id, err);
@@ -209,6 +258,21 @@ run_stream(struct wiring *w, struct error *err)
 }
 
 static int
+run_plan(struct wiring *w, struct error *err)
+{
+	struct place_out p = { .w = w, .nowhere = -1 };
+	const struct sink sink = { .arg = &p,
+		.schema = given_schema,
+		.open = plan_open,
+		.plan = plan_package };
+	int rc = run_inputs(w, &sink, err);
+
+	if (p.nowhere >= 0)
+		close(p.nowhere);
+	return rc;
+}
+
+static int
 run_dir(struct wiring *w, struct error *err)
 {
 	struct place_out p = { .w = w };
@@ -244,8 +308,12 @@ run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
     struct error *err)
 {
 	char *path = workdir_package_dir(wd, STAGE_EXTRACT, load_id);
-	struct place_out p = { .w = w, .workdir = wd, .source = path };
-	const struct sink sink = { &p, given_schema, work_open, work_commit };
+	struct place_out p = {
+		.w = w, .workdir = wd, .source = path, .nowhere = -1
+	};
+	const struct sink sink = { &p, given_schema,
+		w->plan ? plan_open : work_open, work_commit,
+		w->plan ? plan_package : NULL };
 	int rc = 0;
 
 	if (access(path, F_OK) == 0) {
@@ -258,6 +326,8 @@ run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
 	}
 	if (p.build)
 		remove_tree(p.build, &(struct error){ 0 });
+	if (p.nowhere >= 0)
+		close(p.nowhere);
 	free(p.build);
 	free(path);
 	return rc;
@@ -348,6 +418,8 @@ wiring_run(struct wiring *w, struct error *err)
 	}
 	if (w->pipeline)
 		rc = run_pipeline(w, err);
+	else if (w->plan)
+		rc = run_plan(w, err);
 	else if (w->output)
 		rc = run_dir(w, err);
 	else

@@ -6,8 +6,10 @@
 #ifndef DLT_NORMALIZE_WIRING_H
 #define DLT_NORMALIZE_WIRING_H
 
+#include "common/exchange.h"
 #include "common/pathlist.h"
 #include "tools/dlt-normalize/normalize.h"
+#include "tools/dlt-normalize/plan.h"
 
 struct wiring {
 	const char *pipeline; /* -p, or NULL */
@@ -19,9 +21,11 @@ struct wiring {
 	struct opt_list operands;
 	struct pathlist paths; /* they and those of -T */
 	struct normalize_settings set;
+	struct exchange exchange;
 	bool codec_given, target_given;
 	struct normalize_totals totals;
 	struct rejects_spec rejects; /* path NULL: none */
+	struct plan *plan;           /* say what would change; NULL: do it */
 };
 
 /* What the configuration says, into w->set. pipeline and max_memory: of the
@@ -31,5 +35,8 @@ int settings_read(struct config *c, const char *pipeline,
 
 /* Normalize what the command line names. */
 int wiring_run(struct wiring *w, struct error *err);
+
+/* At the end: to standard output where it is free (json), and by msg_info(). */
+void wiring_report(const struct wiring *w, bool json);
 
 #endif
