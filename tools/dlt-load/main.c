@@ -25,6 +25,8 @@ static const struct opt options[] = {
 	    "paths, read or printed, are ended by NUL bytes", NULL },
 	OPT_COMMON(cfg.common, "load.workers"),
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Settings without an option", NULL },
+	{ 0, "load.truncate_staging_dataset", "BOOL", OPT_KEY, NULL,
+	    "empty staging tables after a merge", NULL },
 	{ 0, "load.delete_completed_jobs", "BOOL", OPT_KEY, NULL,
 	    "remove the jobs of loaded packages", NULL },
 	{ 0, "load.raise_on_failed_jobs", "BOOL", OPT_KEY, NULL,
