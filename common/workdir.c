@@ -239,7 +239,9 @@ open_checked(struct workdir *w, bool create, struct error *err)
 	    check_version(w, "load", LOAD_VERSION, false, err) ||
 	    check_state(w, err))
 		return -1;
-	if (create && (make_state(w, err) || workdir_complete(w, err)))
+	if (create &&
+	    (make_dirs(w->path, err) || make_state(w, err) ||
+	        workdir_complete(w, err)))
 		return -1;
 	return 0;
 }
