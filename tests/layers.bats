@@ -15,7 +15,7 @@ sources() {
 @test "each foreign header is included in one file" {
   cd "$SOURCE_DIR"
   for header in jsmn.h zstd.h zlib.h libdeflate.h archive.h archive_entry.h \
-    sqlite3.h yaml.h toml++/toml.h openssl/evp.h; do
+    sqlite3.h libpq-fe.h yaml.h toml++/toml.h openssl/evp.h; do
     run grep -rlF "#include <$header>" common tools
     [ "${#lines[@]}" -eq 1 ] || {
       echo "$header: ${lines[*]}"

@@ -41,6 +41,7 @@ dest_open(const char *url, const struct dest_settings *settings,
 	static const struct dest_settings none = { .wait_s = -1 };
 	const char *rest;
 	const struct dest_ops *ops = find_ops(url, &rest);
+	struct buf shown = { 0 };
 	struct dest *d;
 
 	if (!ops) {
@@ -48,17 +49,20 @@ dest_open(const char *url, const struct dest_settings *settings,
 		size_t len = strcspn(url, ":");
 
 		error_set(err, ERR_USAGE,
-		    "no destination \"%.*s%s\": known is sqlite:FILE", (int)len,
-		    url, url[len] ? ":..." : "");
+		    "no destination \"%.*s%s\": known are sqlite:FILE and "
+		    "postgresql://HOST/DATABASE",
+		    (int)len, url, url[len] ? ":..." : "");
 		return NULL;
 	}
+	dest_mask(url, &shown);
 	d = ops->open(rest, settings ? settings : &none, err);
-	if (!d) {
-		error_prefix(err, "%s: ", url);
-		return NULL;
+	if (d) {
+		d->ops = ops;
+		d->url = buf_take(&shown);
+	} else {
+		error_prefix(err, "%s: ", shown.data);
 	}
-	d->ops = ops;
-	d->url = xstrdup(url);
+	buf_release(&shown);
 	return d;
 }
 

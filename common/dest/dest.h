@@ -183,6 +183,9 @@ struct dest {
 	char *url; /* for messages: no secrets */
 };
 
+/* The URL as it may be shown: *** stands for passwords. */
+void dest_mask(const char *url, struct buf *out);
+
 /* Does the text begin with the scheme of a known destination? */
 bool dest_is_url(const char *text);
 

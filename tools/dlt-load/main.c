@@ -16,6 +16,12 @@ static const char examples[] =
 
 /* clang-format off */
 static const struct opt options[] = {
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Destination", NULL },
+	{ 0, "dataset", "NAME", OPT_STRING, &cfg.dataset,
+	    "load into this dataset (a schema of the database)", NULL },
+	{ 0, "password-file", "FILE", OPT_STRING, &cfg.password_file,
+	    "take the destination's password from the first line of FILE",
+	    NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Packages", NULL },
 	{ 'T', "packages-from", "FILE|-", OPT_STRING, &cfg.packages_from,
 	    "load the packages whose paths FILE holds, one a line", NULL },

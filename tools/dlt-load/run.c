@@ -2,6 +2,7 @@
 #include "tools/dlt-load/run.h"
 
 #include "common/config.h"
+#include "common/dest/dataset.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
@@ -23,7 +24,10 @@ struct run {
 	struct workdir workdir;
 	bool has_workdir;
 	char *url;
-	char *name;           /* of a configured destination */
+	char *name;     /* of a configured destination */
+	char *password; /* that is not in the URL */
+	char *dataset;
+	struct buf shown;     /* the URL without secrets */
 	size_t first_package; /* among the operands */
 	double wait;
 	struct loader loader;
@@ -44,62 +48,62 @@ looks_like_url(const char *s)
 	            (size_t)(colon - s));
 }
 
-/* destination.NAME.credentials: a URL. */
-static const char *
-configured(struct run *r, const char *name)
+/* 1: r->url is set; 0: the name stands for nothing. */
+static int
+set_destination(struct run *r, const char *name, struct error *err)
 {
-	struct config_context ctx = { .pipeline = r->o->common.pipeline,
-		.path = { "destination", name },
-		.count = 2 };
-
-	return config_get(r->config, &ctx, "credentials", NULL);
-}
-
-static bool
-set_destination(struct run *r, const char *name)
-{
+	char *url = NULL, *password = NULL;
 	bool plain = name && looks_like_url(name);
-	const char *url = NULL;
 
-	if (name && *name)
-		url = plain ? name : configured(r, name);
-	if (!url || !looks_like_url(url))
-		return false;
+	if (!name || !*name)
+		return 0;
+	if (plain)
+		url = xstrdup(name);
+	else if (dataset_credentials(r->config, r->o->common.pipeline, name,
+	             &url, &password, err) < 0)
+		return -1;
+	if (!url || !looks_like_url(url)) {
+		free(url);
+		free(password);
+		return 0;
+	}
 	if (!plain)
 		r->name = xstrdup(name);
-	r->url = xstrdup(url);
-	return true;
+	r->url = url;
+	r->password = password;
+	dest_mask(url, &r->shown);
+	return 1;
 }
 
-static bool
-destination_from_config(struct run *r)
+static int
+destination_from_config(struct run *r, struct error *err)
 {
 	static const char *const keys[] = { "destination", "destination_name",
 		"destination_type" };
 	struct config_context ctx = {
 		.pipeline = r->has_workdir ? r->workdir.name : NULL
 	};
+	int rc = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (set_destination(r,
-		        config_get(r->config, &ctx, keys[i], NULL)))
-			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_LEN(keys) && rc == 0; i++)
+		rc = set_destination(r,
+		    config_get(r->config, &ctx, keys[i], NULL), err);
+	return rc;
 }
 
 static int
 destination_from_state(struct run *r, struct error *err)
 {
+	static const char *const keys[] = { "destination_name",
+		"destination_type" };
 	struct state st = { 0 };
 	int rc = workdir_state(&r->workdir, &st, err);
 
-	if (rc == 0 && st.doc.root &&
-	    !set_destination(r,
-	        json_get_str(st.doc.root, "destination_name", NULL)))
-		set_destination(r,
-		    json_get_str(st.doc.root, "destination_type", NULL));
+	for (size_t i = 0; i < ARRAY_LEN(keys) && rc == 0 && st.doc.root; i++)
+		rc = set_destination(r,
+		    json_get_str(st.doc.root, keys[i], NULL), err);
 	state_release(&st);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 static int
@@ -108,10 +112,13 @@ find_destination(struct run *r, struct error *err)
 	const struct opt_list *ops = &r->o->operands;
 	size_t shown = 0;
 	struct stat st;
+	int given = 0;
 
-	if (ops->count && set_destination(r, ops->items[0])) {
+	if (ops->count)
+		given = set_destination(r, ops->items[0], err);
+	if (given) {
 		r->first_package = 1;
-		return 0;
+		return given < 0 ? -1 : 0;
 	}
 	if (ops->count) /* behind the colon may be a password */
 		shown = strcspn(ops->items[0], ":");
@@ -124,7 +131,8 @@ find_destination(struct run *r, struct error *err)
 	if (!r->has_workdir)
 		return error_set(err, ERR_USAGE,
 		    "no destination given; name one, as in sqlite:FILE");
-	if (!destination_from_config(r) && destination_from_state(r, err) < 0)
+	given = destination_from_config(r, err);
+	if (given < 0 || (!given && destination_from_state(r, err) < 0))
 		return -1;
 	if (!r->url)
 		return error_set(err, ERR_USAGE,
@@ -339,12 +347,39 @@ read_strategy(struct run *r, struct error *err)
 }
 
 static int
+read_password(struct run *r, struct error *err)
+{
+	if (!r->o->password_file)
+		return 0;
+	free(r->password);
+	r->password = NULL;
+	return dataset_password(r->o->password_file, &r->password, err);
+}
+
+static int
+find_dataset(struct run *r, struct error *err)
+{
+	struct state st = { 0 };
+	int rc = 0;
+
+	if (r->has_workdir)
+		rc = workdir_state(&r->workdir, &st, err);
+	if (rc == 0)
+		rc = dataset_name(r->config, r->o->dataset,
+		    r->has_workdir ? r->workdir.name : NULL, st.doc.root,
+		    &r->dataset, err);
+	state_release(&st);
+	return rc;
+}
+
+static int
 open_destination(struct run *r, struct error *err)
 {
-	struct dest_settings set = { .wait_s = -1 };
+	struct dest_settings set = { .wait_s = -1, .password = r->password };
 
 	if (r->o->common.wait)
 		set.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9 : r->wait;
+	set.dataset = r->dataset;
 	r->loader.dest = dest_open(r->url, &set, err);
 	return r->loader.dest ? read_strategy(r, err) : -1;
 }
@@ -358,7 +393,7 @@ load_all(struct run *r, struct error *err)
 		jsonw_init(&r->json, &r->report, false);
 		jsonw_object(&r->json);
 		jsonw_key(&r->json, "destination");
-		jsonw_str(&r->json, r->url);
+		jsonw_str(&r->json, r->shown.data);
 		jsonw_key(&r->json, "packages");
 		jsonw_array(&r->json);
 		r->loader.report = &r->json;
@@ -367,7 +402,7 @@ load_all(struct run *r, struct error *err)
 	r->loader.zero = r->o->zero;
 	rc = load_input(r, err);
 	if (rc < 0 && err->code != ERR_DATA)
-		error_prefix(err, "%s: ", r->url);
+		error_prefix(err, "%s: ", r->shown.data);
 	if (r->o->common.json) {
 		jsonw_end_array(&r->json);
 		jsonw_key(&r->json, "error");
@@ -421,7 +456,8 @@ run_all(struct run *r, struct error *err)
 		config_show(r->config, c->json, stdout);
 		return 0;
 	}
-	if (find_destination(r, err) < 0 || open_destination(r, err) < 0)
+	if (find_destination(r, err) < 0 || read_password(r, err) < 0 ||
+	    find_dataset(r, err) < 0 || open_destination(r, err) < 0)
 		return -1;
 	for (size_t at = 0; (unused = config_unused(r->config, &at));)
 		msg_warn("-c %s: no setting of dlt-load", unused);
@@ -440,6 +476,9 @@ load_run(const struct load_options *o, struct error *err)
 	config_free(r.config);
 	free(r.url);
 	free(r.name);
+	free(r.password);
+	free(r.dataset);
+	buf_release(&r.shown);
 	buf_release(&r.report);
 	return rc;
 }

@@ -11,6 +11,7 @@ struct load_options {
 	struct opt_common common;
 	struct opt_list operands;
 	const char *packages_from;
+	const char *dataset, *password_file;
 	bool print, zero;
 };
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dataset.h"
+
+#include "common/mem.h"
+#include "common/name.h"
+#include "common/output.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSWORD_MAX 65536
+#define NAME_MAX_    63
+
+int
+dataset_name(struct config *c, const char *flag, const char *pipeline,
+    const struct json *state, char **out, struct error *err)
+{
+	static const struct naming naming = { .kind = NAMING_SNAKE_CASE,
+		.max_length = NAME_MAX_ };
+	struct config_context ctx = { .pipeline = pipeline,
+		.path = { "pipelines", pipeline },
+		.count = pipeline ? 2 : 0 };
+	const char *found = flag;
+	struct buf name = { 0 }, joined = { 0 };
+	int rc = 0;
+
+	*out = NULL;
+	if (!found)
+		found = config_get(c, &ctx, "dataset_name", NULL);
+	if (!found && state)
+		found = json_get_str(state, "dataset_name", NULL);
+	if (!found && pipeline) {
+		buf_addf(&joined, "%s_dataset", pipeline);
+		found = joined.data;
+	}
+	if (found) {
+		rc = name_table_identifier(&naming, found, strlen(found), &name,
+		    err);
+		if (rc == 0)
+			*out = buf_take(&name);
+		else
+			error_prefix(err, "dataset name: ");
+	}
+	if (rc < 0)
+		err->code = ERR_USAGE;
+	buf_release(&name);
+	buf_release(&joined);
+	return rc;
+}
+
+/* ---- credentials ---- */
+
+static void
+add_escaped(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (isalnum((unsigned char)*text) || strchr("-._~", *text))
+			buf_addc(out, *text);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)*text);
+	}
+}
+
+static const char *
+part(struct config *c, const struct config_context *ctx, const char *key)
+{
+	return config_get(c, ctx, key, NULL);
+}
+
+/* dlt's names of the parts, as SQLAlchemy has them. */
+static void
+url_of_parts(struct config *c, const struct config_context *ctx,
+    const char *scheme, struct buf *url)
+{
+	const char *user = part(c, ctx, "username");
+	const char *host = part(c, ctx, "host");
+	const char *port = part(c, ctx, "port");
+	const char *timeout = part(c, ctx, "connect_timeout");
+
+	buf_addf(url, "%s://", scheme);
+	if (user) {
+		add_escaped(url, user);
+		buf_addc(url, '@');
+	}
+	if (host)
+		add_escaped(url, host);
+	if (port)
+		buf_addf(url, ":%s", port);
+	buf_addc(url, '/');
+	add_escaped(url, part(c, ctx, "database"));
+	if (timeout)
+		buf_addf(url, "?connect_timeout=%s", timeout);
+}
+
+/* drivername, else the destination's type, else its name. */
+static const char *
+scheme_of(struct config *c, const struct config_context *credentials,
+    const struct config_context *destination, const char *name)
+{
+	const char *scheme = part(c, credentials, "drivername");
+
+	if (!scheme)
+		scheme = part(c, destination, "destination_type");
+	return scheme ? scheme : name;
+}
+
+int
+dataset_credentials(struct config *c, const char *pipeline, const char *name,
+    char **url, char **password, struct error *err)
+{
+	struct config_context destination = { .pipeline = pipeline,
+		.path = { "destination", name },
+		.count = 2 };
+	struct config_context parts = { .pipeline = pipeline,
+		.path = { "destination", name },
+		.count = 2,
+		.section = "credentials" };
+	const char *whole = config_get(c, &destination, "credentials", NULL);
+	const char *secret = NULL;
+	struct buf text = { 0 };
+
+	*url = *password = NULL;
+	if (whole) {
+		*url = xstrdup(whole);
+		return 0;
+	}
+	if (!part(c, &parts, "database"))
+		return 0;
+	if (config_secret(c, &parts, "password", &secret, err) < 0)
+		return -1;
+	url_of_parts(c, &parts, scheme_of(c, &parts, &destination, name),
+	    &text);
+	*url = buf_take(&text);
+	*password = secret ? xstrdup(secret) : NULL;
+	return 0;
+}
+
+int
+dataset_password(const char *path, char **password, struct error *err)
+{
+	size_t len;
+
+	if (read_file(path, PASSWORD_MAX, password, &len, err) < 0)
+		return -1;
+	(*password)[strcspn(*password, "\r\n")] = '\0';
+	return 0;
+}

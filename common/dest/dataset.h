@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dataset: the name of the place that the tables of a destination are in, and
+ * what a configured destination is reached by.
+ *
+ * Source: contract.md section 11; design sections 2.1 and 6.
+ */
+#ifndef DLT_DATASET_H
+#define DLT_DATASET_H
+
+#include "common/config.h"
+#include "common/json.h"
+
+/* The flag, else the setting dataset_name, else that of the state (NULL: there
+ * is none), else with a pipeline its name and "_dataset"; made an identifier.
+ * *out is malloc'd, or NULL: the destination's own default. */
+int dataset_name(struct config *c, const char *flag, const char *pipeline,
+    const struct json *state, char **out, struct error *err);
+
+/* A configured destination: destination.NAME.credentials, a URL or a table of
+ * database, username, host and port. *url is malloc'd, or NULL: not
+ * configured. *password is the credentials' own, malloc'd, or NULL. */
+int dataset_credentials(struct config *c, const char *pipeline,
+    const char *name, char **url, char **password, struct error *err);
+
+/* The first line of a file. */
+int dataset_password(const char *path, char **password, struct error *err);
+
+#endif
