@@ -244,6 +244,7 @@ struct duck_rows {
 	duck_handle chunk;
 	size_t width;
 	uint64_t row, count; /* in the chunk; row counts from 1 */
+	bool ended;
 };
 
 static int
@@ -258,9 +259,28 @@ bind_texts(struct duck *d, duck_handle q, const char *const *texts,
 	return 0;
 }
 
-struct duck_rows *
-duck_query(struct duck *d, const char *sql, const char *const *texts,
-    size_t count, struct error *err)
+/* As they are fetched, instead of all at once. */
+static int
+execute_stream(struct duck *d, duck_handle q, struct duck_result *r,
+    struct error *err)
+{
+	duck_handle pending = NULL;
+	int rc = -1;
+
+	if (d->api.pending_prepared_streaming(q, &pending))
+		duck_fail(0, pending ? d->api.pending_error(pending) : NULL,
+		    err);
+	else
+		rc = d->api.execute_pending(pending, r) ? fail_result(d, r, err)
+		                                        : 0;
+	if (pending)
+		d->api.destroy_pending(&pending);
+	return rc;
+}
+
+static struct duck_rows *
+start_query(struct duck *d, const char *sql, const char *const *texts,
+    size_t count, bool stream, struct error *err)
 {
 	struct duck_rows *r = xcalloc(1, sizeof(*r));
 	duck_handle q = NULL;
@@ -269,6 +289,8 @@ duck_query(struct duck *d, const char *sql, const char *const *texts,
 	r->duck = d;
 	if (d->api.prepare(d->connection, sql, &q))
 		duck_fail(0, q ? d->api.prepare_error(q) : NULL, err);
+	else if (stream)
+		rc = execute_stream(d, q, &r->result, err);
 	else if (bind_texts(d, q, texts, count, err) == 0)
 		rc = d->api.execute_prepared(q, &r->result)
 		    ? fail_result(d, &r->result, err)
@@ -283,6 +305,19 @@ duck_query(struct duck *d, const char *sql, const char *const *texts,
 	return r;
 }
 
+struct duck_rows *
+duck_query(struct duck *d, const char *sql, const char *const *texts,
+    size_t count, struct error *err)
+{
+	return start_query(d, sql, texts, count, false, err);
+}
+
+struct duck_rows *
+duck_stream(struct duck *d, const char *sql, struct error *err)
+{
+	return start_query(d, sql, NULL, 0, true, err);
+}
+
 int
 duck_next(struct duck_rows *r, struct error *err)
 {
@@ -290,11 +325,14 @@ duck_next(struct duck_rows *r, struct error *err)
 	const char *message;
 
 	while (r->row >= r->count) {
+		if (r->ended)
+			return 0;
 		if (r->chunk)
 			api->destroy_data_chunk(&r->chunk);
 		r->row = r->count = 0;
 		r->chunk = api->fetch_chunk(r->result);
 		if (!r->chunk) {
+			r->ended = true;
 			message = api->result_error(&r->result);
 			return message
 			    ? duck_fail(api->result_error_type(&r->result),

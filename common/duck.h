@@ -47,6 +47,10 @@ struct duck_rows;
 /* One statement; texts are its parameters $1.. (NULL binds null). */
 struct duck_rows *duck_query(struct duck *d, const char *sql,
     const char *const *texts, size_t count, struct error *err);
+/* The same without parameters, for results larger than memory: rows are made
+ * as they are taken. No other statement may run until it is freed. */
+struct duck_rows *
+duck_stream(struct duck *d, const char *sql, struct error *err);
 int duck_next(struct duck_rows *r, struct error *err); /* 1, 0 at the end */
 size_t duck_width(const struct duck_rows *r);          /* columns */
 const char *duck_name(struct duck_rows *r, size_t column);

@@ -98,6 +98,10 @@ enum {
 	X(int, bind_varchar_length,                                           \
 	    (duck_handle, uint64_t, const char *, uint64_t))                  \
 	X(int, execute_prepared, (duck_handle, struct duck_result *))         \
+	X(int, pending_prepared_streaming, (duck_handle, duck_handle *))      \
+	X(const char *, pending_error, (duck_handle))                         \
+	X(int, execute_pending, (duck_handle, struct duck_result *))          \
+	X(void, destroy_pending, (duck_handle *))                             \
 	X(duck_handle, fetch_chunk, (struct duck_result))                     \
 	X(uint64_t, data_chunk_get_size, (duck_handle))                       \
 	X(duck_handle, data_chunk_get_vector, (duck_handle, uint64_t))        \
