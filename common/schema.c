@@ -591,11 +591,13 @@ schema_set(struct schema *s, const char *key, const char *value)
 }
 
 /* Put a hash in front of the previous ones, unless it is among them. */
-static void
-remember_hash(struct schema *s, const char *hash)
+void
+schema_link(struct schema *s, const char *hash)
 {
 	size_t max = ARRAY_LEN(s->previous_hashes);
 
+	if (hash[0] == '\0')
+		return;
 	for (size_t i = 0; i < s->previous_count; i++)
 		if (strcmp(s->previous_hashes[i], hash) == 0)
 			return;
@@ -617,7 +619,7 @@ schema_bump(struct schema *s)
 		return false;
 	if (s->hash[0] != '\0') {
 		s->version++;
-		remember_hash(s, s->hash);
+		schema_link(s, s->hash);
 	}
 	memcpy(s->hash, hash, sizeof(s->hash));
 	s->engine_version = SCHEMA_ENGINE;

@@ -114,6 +114,9 @@ void schema_hash(const struct schema *s, char out[64]);
 /* contract.md 8.4: bump version and hash if the content changed. Call once
  * before each save. Returns true when it changed. */
 bool schema_bump(struct schema *s);
+/* The schema replaces one with this hash: it goes to the front of the previous
+ * hashes, without a new version. Nothing where it is known, or "". */
+void schema_link(struct schema *s, const char *hash);
 
 /* ---- lookup ---- */
 

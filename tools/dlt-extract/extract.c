@@ -33,43 +33,59 @@ struct run {
 
 /* ---- the schema ---- */
 
-/* dlt links a schema that it replaces while extracting: its hash goes to the
- * front of previous_hashes without a new version (contract.md 8.4). */
 static void
-link_schema(struct schema *s, const char *hash)
+say_import(const struct exchange *x)
 {
-	const size_t max = ARRAY_LEN(s->previous_hashes);
-
-	if (hash[0] == '\0')
+	if (x->imported == NULL)
 		return;
-	for (size_t i = 0; i < s->previous_count; i++)
-		if (strcmp(s->previous_hashes[i], hash) == 0)
-			return;
-	if (s->previous_count == max)
-		free(s->previous_hashes[--s->previous_count]);
-	memmove(s->previous_hashes + 1, s->previous_hashes,
-	    s->previous_count * sizeof(*s->previous_hashes));
-	s->previous_hashes[0] = xstrdup(hash);
-	s->previous_count++;
+	if (!x->replaced)
+		msg_info("%s: the schema to begin with", x->imported);
+	else
+		msg_warn("%s: has changed, and replaces the schema of the "
+		         "pipeline%s%s",
+		    x->imported, *x->affected ? "; tables with data: " : "",
+		    x->affected);
+}
+
+/* What a destination has stored, where the pipeline is new. */
+static int
+find_stored(struct run *r, const char *name, struct error *err)
+{
+	struct schema *kept;
+	bool missing = true;
+
+	if (r->o->sync == NULL ||
+	    (r->target.workdir != NULL && !r->target.is_fresh))
+		return 0;
+	if (r->target.workdir != NULL) {
+		kept = workdir_schema(r->target.workdir, name, &missing, err);
+		schema_free(kept);
+		if (kept != NULL || !missing)
+			return kept != NULL ? 0 : -1;
+	}
+	if (sync_read(r->o->sync, name, r->pipeline, &r->schema,
+	        &r->stored_state, err) < 0)
+		return -1;
+	return r->schema == NULL
+	    ? 0
+	    : exchange_link(&r->settings.exchange, r->schema, err);
 }
 
 static int
 find_schema(struct run *r, struct error *err)
 {
 	const char *name = r->settings.schema_name;
-	bool missing = true, fresh = true;
+	bool missing = true;
 
-	if (r->target.workdir != NULL) {
-		fresh = r->target.is_fresh;
-		r->schema = workdir_schema(r->target.workdir, name, &missing,
-		    err);
+	if (find_stored(r, name, err) < 0)
+		return -1;
+	if (r->schema == NULL) {
+		r->schema = exchange_schema(&r->settings.exchange,
+		    r->target.workdir, name, &missing, err);
 		if (r->schema == NULL && !missing)
 			return -1;
+		say_import(&r->settings.exchange);
 	}
-	if (r->schema == NULL && r->o->sync != NULL && fresh &&
-	    sync_read(r->o->sync, name, r->pipeline, &r->schema,
-	        &r->stored_state, err) < 0)
-		return -1;
 	if (r->schema == NULL)
 		r->schema = schema_new(name);
 	memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
@@ -117,7 +133,7 @@ replay(struct run *r, struct error *err)
 	}
 	schema_free(r->schema);
 	r->schema = now;
-	link_schema(now, now->hash);
+	schema_link(now, now->hash);
 	hints_apply_schema(&r->o->hints, now);
 	for (size_t i = 0; i < r->pull.declared_count; i++)
 		if (hints_apply(&r->o->hints, now, r->pull.declared[i].table,
@@ -251,8 +267,8 @@ add_state(struct run *r, struct error *err)
 	schema_hash(r->schema, after);
 	if (strcmp(before, after) != 0) {
 		if (strcmp(before, r->schema->hash) != 0)
-			link_schema(r->schema, r->schema->hash);
-		link_schema(r->schema, before);
+			schema_link(r->schema, r->schema->hash);
+		schema_link(r->schema, before);
 	}
 	row.data = r->state_doc.data;
 	row.len = r->state_doc.len;
@@ -371,6 +387,7 @@ finish(struct run *r, struct error *err)
 	    add_state(r, err) < 0 || writer_finish(r->writer, err) < 0 ||
 	    target_lock(&r->target, r->settings.wait_s, err) < 0 ||
 	    replay(r, err) < 0 || write_documents(r, err) < 0 ||
+	    exchange_offer(&r->settings.exchange, r->schema, err) < 0 ||
 	    target_commit(&r->target, r->schema, &r->new_state, err) < 0)
 		return -1;
 	say(r);

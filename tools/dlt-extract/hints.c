@@ -356,8 +356,12 @@ check_contract(struct table *t, const struct schema *s, bool *filtered,
 	const char *own = hints_get(&t->hints, "schema_contract");
 	enum contract_mode columns;
 
+	/* As in dlt, what is declared now counts, and not what the stored table
+	 * says. */
 	if (own == NULL || strncmp(t->name, "_dlt", 4) == 0)
-		c = schema_contract(s, existing, NULL, t->name);
+		c = schema_contract(s, NULL,
+		    t->parent != NULL ? schema_table(s, t->parent) : NULL,
+		    t->name);
 	else if (contract_parse(own, &c, err) < 0)
 		return -1;
 	if (is_new && c.columns != CONTRACT_EVOLVE)

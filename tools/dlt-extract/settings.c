@@ -160,7 +160,8 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 	choose_schema_name(s, o, pipeline, default_schema);
 	s->config = config_load(o->common.directory, err);
 	if (s->config == NULL ||
-	    config_set_all(s->config, &o->common.config, err) < 0)
+	    config_set_all(s->config, &o->common.config, err) < 0 ||
+	    exchange_settings(&s->exchange, s->config, pipeline, err) < 0)
 		return -1;
 	writer.path[0] = "sources";
 	writer.path[1] = o->common.section != NULL ? o->common.section
@@ -176,6 +177,7 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 void
 settings_release(struct settings *s)
 {
+	exchange_release(&s->exchange);
 	config_free(s->config);
 	free(s->schema_name);
 	free(s->load_id);

@@ -8,6 +8,7 @@
 #define DLT_EXTRACT_SETTINGS_H
 
 #include "common/config.h"
+#include "common/exchange.h"
 #include "common/workdir.h"
 #include "common/zio.h"
 #include "tools/dlt-extract/extract.h"
@@ -15,6 +16,7 @@
 struct settings {
 	struct config *config;
 	struct writer_settings writer;
+	struct exchange exchange;
 	long workers;
 	bool fifo;
 	uint64_t limit;

@@ -45,7 +45,8 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 	const char *codec = standard;
 	uint64_t memory = 64 << 20;
 
-	if (config_int(c, &stage, "workers", &workers, err) ||
+	if (exchange_settings(&w->exchange, c, pipeline, err) ||
+	    config_int(c, &stage, "workers", &workers, err) ||
 	    config_writer(c, &files, &w->set.rotation, err) ||
 	    config_string(c, &files, "compression", &codec, err))
 		return -1;
