@@ -3,6 +3,9 @@
  * testhook: named points at which a test kills the process, as a power failure
  * would: DLT_TEST_FAIL=NAME:N raises SIGKILL at the N-th pass of NAME. Only in
  * builds with -Dtest_hooks=true; else nothing.
+ *
+ * DLT_TEST_RUN=NAME:COMMAND runs a shell command at each pass of NAME: what
+ * another process does meanwhile, without waiting for it.
  */
 #ifndef DLT_TESTHOOK_H
 #define DLT_TESTHOOK_H
@@ -23,12 +26,28 @@ test_hook(const char *name, int *passes)
 		raise(SIGKILL);
 }
 
+static inline void
+test_run(const char *name)
+{
+	const char *want = getenv("DLT_TEST_RUN");
+	size_t len = strlen(name);
+
+	if (want && !strncmp(want, name, len) && want[len] == ':' &&
+	    system(want + len + 1) != 0)
+		abort();
+}
+
+#define TEST_RUN(name) test_run(name)
+
 #define TEST_HOOK(name)                    \
 	do {                               \
 		static int passes_;        \
 		test_hook(name, &passes_); \
 	} while (0)
 #else
+#define TEST_RUN(name) \
+	do {           \
+	} while (0)
 #define TEST_HOOK(name) \
 	do {            \
 	} while (0)

@@ -83,6 +83,11 @@ char *workdir_package_dir(struct workdir *w, enum stage stage,
 int workdir_commit(struct workdir *w, enum stage stage, const char *build_dir,
     const char *load_id, struct error *err);
 
+/* Python dlt takes no locks. mark: of the files of a package as they are;
+ * unchanged: ERR_TEMP when it is another one, or gone. */
+int workdir_watch(const char *package, char mark[64], struct error *err);
+int workdir_unchanged(const char *package, const char *mark, struct error *err);
+
 /* schemas/NAME.schema.json: NULL with err untouched and *missing true when
  * there is none; the stored hash is verified (1.8). */
 struct schema *workdir_schema(struct workdir *w, const char *name,

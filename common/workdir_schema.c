@@ -87,8 +87,12 @@ save_locked(struct workdir *w, struct schema *s, const char *path,
 	if (stored && !is_ancestor(stored, s))
 		rc = schema_merge(s, stored, 0, err);
 	schema_free(stored);
-	if (rc)
-		return error_prefix(err, "%s: ", path);
+	if (rc) {
+		/* who begins again begins with the other one */
+		err->code = ERR_TEMP;
+		return error_prefix(err,
+		    "%s: changed meanwhile by another process: ", path);
+	}
 	schema_bump(s);
 	schema_write(s, true, &text);
 	rc = output_file(path, text.data, text.len, err);

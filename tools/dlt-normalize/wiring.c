@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-normalize/wiring.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/testhook.h"
 #include "common/workdir.h"
 
 /* A place for packages: what struct sink calls. */
@@ -18,8 +20,21 @@ struct place_out {
 	char *build;        /* directory being written */
 	bool opened;        /* something went to the stream */
 	const char *source; /* of -p: the extracted package, removed last */
+	char mark[64];      /* of it, as it was when we began */
+	bool had_schema;    /* schemas/ had its schema */
 	int nowhere;        /* /dev/null, or -1 */
 };
+
+static bool
+schema_there(const struct place_out *p, const char *name)
+{
+	char *path = xasprintf("%s/schemas/%s.schema.json", p->workdir->path,
+	    name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
 
 static struct schema *
 given_schema(void *arg, const char *name, struct error *err)
@@ -35,6 +50,8 @@ given_schema(void *arg, const char *name, struct error *err)
 		return schema_read(p->w->schema_file, err);
 	if (!p->workdir)
 		return NULL;
+	p->had_schema = schema_there(p, name);
+	p->w->exchange.look_only = p->w->plan;
 	s = exchange_schema(&p->w->exchange, p->workdir, name, &missing, err);
 	if (p->w->exchange.imported && p->w->exchange.replaced)
 		msg_warn("%s: has changed, and replaces the schema of the "
@@ -150,6 +167,25 @@ save_schema(struct place_out *p, struct schema *schema, struct error *err)
 	return exchange_export(x, schema, err);
 }
 
+/* Python dlt takes no locks: what we have read and what we have made must still
+ * be there, or it is another run that has to do it. */
+static int
+check_unchanged(const struct place_out *p, const char *schema,
+    struct error *err)
+{
+	int rc = workdir_unchanged(p->source, p->mark, err);
+
+	if (!rc && access(p->build, F_OK) != 0)
+		rc = error_set(err, ERR_TEMP,
+		    "%s: another process has removed what was being made",
+		    p->build);
+	if (!rc && p->had_schema && !schema_there(p, schema))
+		rc = error_set(err, ERR_TEMP,
+		    "%s: another process has removed the schema \"%s\"",
+		    p->workdir->path, schema);
+	return rc;
+}
+
 /* Contract.md 1.5: schema, rename, then the extracted package goes. */
 static int
 work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
@@ -159,10 +195,12 @@ work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
 	char *path;
 	int rc;
 
+	TEST_RUN("normalize.commit");
 	rc = workdir_lock(p->workdir, STAGE_COMMIT, WAIT_FOREVER, err);
 	if (rc)
 		return -1;
-	if (changed)
+	rc = check_unchanged(p, schema->name, err);
+	if (!rc && changed)
 		rc = save_schema(p, schema, err);
 	if (!rc)
 		rc = exchange_offer(&p->w->exchange, schema, err);
@@ -303,6 +341,53 @@ last_part(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* A package without a single job is dropped, as dlt does. */
+static bool
+has_jobs(const char *package)
+{
+	char *path = xasprintf("%s/new_jobs", package);
+	DIR *d = opendir(path);
+	struct dirent *e;
+	bool found = !d;
+
+	while (d && !found && (e = readdir(d)))
+		found = e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	free(path);
+	return found;
+}
+
+static int
+drop_empty(struct workdir *wd, const char *path, struct error *err)
+{
+	int rc = workdir_lock(wd, STAGE_COMMIT, WAIT_FOREVER, err);
+
+	if (!rc && !has_jobs(path))
+		rc = remove_tree(path, err);
+	workdir_unlock(wd, STAGE_COMMIT);
+	return rc;
+}
+
+/* One that is there. What fails because somebody took a file away is worth
+ * another try. */
+static int
+run_there(struct place_out *p, const struct sink *sink, struct error *err)
+{
+	struct error changed;
+
+	if (!p->w->plan && !has_jobs(p->source))
+		return drop_empty(p->workdir, p->source, err);
+	if (workdir_watch(p->source, p->mark, err))
+		return -1;
+	if (normalize_dir(p->w, p->source, sink, err) == 0)
+		return 0;
+	if (err->code != ERR_QUIET &&
+	    workdir_unchanged(p->source, p->mark, &changed))
+		*err = changed;
+	return -1;
+}
+
 static int
 run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
     struct error *err)
@@ -317,7 +402,7 @@ run_pending(struct wiring *w, struct workdir *wd, const char *load_id,
 	int rc = 0;
 
 	if (access(path, F_OK) == 0) {
-		rc = normalize_dir(w, path, &sink, err);
+		rc = run_there(&p, &sink, err);
 		if (rc)
 			error_prefix(err, "package %s: ", load_id);
 	} else {
@@ -380,7 +465,7 @@ run_pipeline(struct wiring *w, struct error *err)
 		return rc;
 	if (workdir_open(&wd, w->pipeline, false, err))
 		return -1;
-	rc = workdir_complete(&wd, err);
+	rc = w->plan ? 0 : workdir_complete(&wd, err);
 	if (!rc)
 		rc = workdir_lock(&wd, STAGE_NORMALIZE, w->wait, err);
 	if (!rc)
