@@ -51,13 +51,13 @@ PLAN='+ table t
 @test "--plan -p: each package after those before it; all stay pending" {
   echo '{"a":1}' | dlt-extract -q -p p t=-
   echo '{"a":2,"b":1}' | dlt-extract -q -p p t=-
-  find data -type f ! -name '*.lock' -exec sha256sum {} + | sort >before
+  find data -type f ! -name '.lock*' -exec sha256sum {} + | sort >before
   run --separate-stderr dlt-normalize -q --plan -p p
   [ "$status" = 3 ]
   assert_output '+ table t
 + column t.a bigint (-:1)
 + column t.b bigint (-:1)'
-  find data -type f ! -name '*.lock' -exec sha256sum {} + | sort | diff before -
+  find data -type f ! -name '.lock*' -exec sha256sum {} + | sort | diff before -
   dlt-normalize -q -p p
   echo '{"a":3,"b":2}' | dlt-extract -q -p p t=-
   dlt-normalize -q --plan -p p

@@ -299,6 +299,29 @@ also bigint'
   [ "$(jq -r .text bad.jsonl | wc -c)" = 2213 ]
 }
 
+@test "--rejects: rows that are too large, whether they fit into a block or not" {
+  hand_made
+  python3 -c 'x = "x" * (1 << 20)
+print("[{\"a\":1},{\"a\":2,\"b\":\"%s\"},{\"a\":3}]" % (x * 17))
+print("[{\"a\":[\"%s\\\"]}\"]} ,{\"a\":4},[\"%s\"]]" % (x * 33, x * 40))
+print("[{\"a\":5}]")' >in/new_jobs/t.0000000001.0.typed-jsonl
+  fails 1 normalize
+  assert_output --partial 'a row is larger than 16 MiB'
+  normalize -j 1 --rejects bad.jsonl
+  run table t
+  assert_output '{"a":1}
+{"a":3}
+{"a":4}
+{"a":5}'
+  run jq -c '[.reason, .number, .byte, .bytes, .row]' bad.jsonl
+  assert_output '["a row is larger than 16 MiB",2,9,17825806,null]
+["a row is larger than 16 MiB",4,17825826,34603022,null]
+["a row is larger than 16 MiB",6,52428858,41943044,null]'
+  dlt-normalize -q --deterministic --compression none -j 7 --rejects seven.jsonl -o seven in
+  diff -r out seven
+  cmp bad.jsonl seven.jsonl
+}
+
 @test "rejected rows can be extracted again" {
   with_nulls
   dlt-normalize -q --rejects bad.jsonl -o out in

@@ -526,7 +526,8 @@ normalize_run(struct package_in *in, const struct normalize_settings *set,
 	    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&r.lock, &attr);
 	r.pool = pool_new(set->workers);
-	r.reader = reader_new(in, set->workers + 4, set->block_size);
+	r.reader = reader_new(in, set->workers + 4, set->block_size,
+	    set->rejects != NULL);
 	if (!pool_size(r.pool)) {
 		rc = error_set(err, ERR_TEMP, "cannot start a thread");
 		goto out;

@@ -18,6 +18,7 @@ struct reader {
 	struct item *spare; /* items with their blocks' memory */
 	unsigned blocks, depth;
 	size_t block_size;
+	bool skip_large;
 	bool stop;
 	bool joined;
 	/* of the job being read; only the thread uses these */
@@ -166,6 +167,105 @@ cut_in_line(const char *data, size_t len, bool in_array)
 	return cut;
 }
 
+/* ---- rows that are too large ---- */
+
+enum skip_at {
+	SKIP_VALUE,
+	SKIP_AFTER, /* the value: to the comma or bracket */
+	SKIP_LINE,  /* all that is left of it */
+	SKIP_DONE,
+};
+
+struct skip {
+	enum skip_at at;
+	size_t depth;
+	bool string, escaped;
+	bool in_array; /* SKIP_DONE: a row follows in the line */
+	uint64_t size; /* of the value */
+};
+
+/* One byte of the value; false: it does not belong to it any more. */
+static bool
+skip_value(struct skip *s, char c)
+{
+	if (c == '\n' || (!s->string && !s->depth && strchr(",]}", c)))
+		return false;
+	s->size++;
+	if (s->escaped) {
+		s->escaped = false;
+	} else if (s->string) {
+		s->escaped = c == '\\';
+		s->string = c != '"';
+	} else if (c == '"') {
+		s->string = true;
+	} else if (c == '{' || c == '[') {
+		s->depth++;
+	} else if (c == '}' || c == ']') {
+		s->depth--;
+	} else {
+		return true;
+	}
+	if (!s->depth && !s->string)
+		s->at = SKIP_AFTER;
+	return true;
+}
+
+/* Up to where the next row can be found, or to the end of what there is. */
+static const char *
+skip_bytes(struct skip *s, const char *p, const char *end)
+{
+	for (; p < end && s->at != SKIP_DONE; p++) {
+		if (s->at == SKIP_VALUE) {
+			if (skip_value(s, *p))
+				continue;
+			s->at = SKIP_AFTER;
+		}
+		if (*p == '\n' || (s->at == SKIP_AFTER && *p == ',')) {
+			s->in_array = *p == ',';
+			s->at = SKIP_DONE;
+		} else if (!strchr(" \t\r", *p)) {
+			s->at = SKIP_LINE;
+		}
+	}
+	return p;
+}
+
+/* A block that begins with such a row becomes one without data. */
+static int
+skip_large(struct reader *r, struct block *b, size_t *cut, struct error *err)
+{
+	const char *end = b->data + b->len;
+	const char *p = scan_space(b->data, end);
+	struct skip s = { .at = SKIP_VALUE };
+
+	if (!b->in_array && p < end && *p == '[')
+		p = scan_space(p + 1, end);
+	else if (!b->in_array)
+		s.at = SKIP_LINE;
+	b->large_at = (uint64_t)(p - b->data);
+	for (;;) {
+		p = skip_bytes(&s, p, b->data + b->len);
+		if (s.at == SKIP_DONE || r->at_end)
+			break;
+		b->skipped += b->len;
+		b->len = 0;
+		while (!r->at_end && b->len < b->cap) {
+			long n = zin_read(r->zin, b->data + b->len,
+			    b->cap - b->len, err);
+			if (n < 0)
+				return -1;
+			r->at_end = n == 0;
+			b->len += (size_t)n;
+		}
+		p = b->data;
+	}
+	*cut = (size_t)(p - b->data);
+	b->skipped += *cut;
+	b->large = s.size ? s.size : b->skipped;
+	r->in_array = s.in_array;
+	return 0;
+}
+
 /* Fill a block with whole rows. 1: filled, 0: the job has ended, -1 error. */
 static int
 block_fill(struct reader *r, struct block *b, struct error *err)
@@ -174,6 +274,7 @@ block_fill(struct reader *r, struct block *b, struct error *err)
 	size_t cut;
 
 	b->len = 0;
+	b->large = b->large_at = b->skipped = 0;
 	b->in_array = r->in_array;
 	block_reserve(b,
 	    r->carry_len > r->block_size ? r->carry_len : r->block_size);
@@ -207,6 +308,11 @@ block_fill(struct reader *r, struct block *b, struct error *err)
 			r->in_array = true;
 			break;
 		}
+		if (b->cap > MAX_ROW && r->skip_large) {
+			if (skip_large(r, b, &cut, err))
+				return -1;
+			break;
+		}
 		if (b->cap > MAX_ROW)
 			return error_set(err, ERR_DATA,
 			    "a row is larger than %zu MiB", MAX_ROW >> 20);
@@ -220,10 +326,10 @@ block_fill(struct reader *r, struct block *b, struct error *err)
 	}
 	if (r->carry_len)
 		memcpy(r->carry, b->data + cut, r->carry_len);
-	b->len = cut;
+	b->len = b->large ? 0 : cut;
 	b->cut = r->in_array;
-	memset(b->data + cut, 0, SCAN_SLACK);
-	return cut > 0;
+	memset(b->data + b->len, 0, SCAN_SLACK);
+	return cut > 0 || b->large;
 }
 
 static int
@@ -257,7 +363,7 @@ read_job(struct reader *r, const struct package_entry *e, struct error *err)
 			break;
 		}
 		it->block.offset = job->bytes;
-		job->bytes += it->block.len;
+		job->bytes += it->block.len + it->block.skipped;
 		it->job = job;
 		item_push(r, it);
 	}
@@ -335,13 +441,15 @@ reader_main(void *arg)
 }
 
 struct reader *
-reader_new(struct package_in *in, unsigned depth, size_t block_size)
+reader_new(struct package_in *in, unsigned depth, size_t block_size,
+    bool skip_large)
 {
 	struct reader *r = xcalloc(1, sizeof(*r));
 
 	r->in = in;
 	r->depth = depth;
 	r->block_size = block_size;
+	r->skip_large = skip_large;
 	r->tail = &r->head;
 	pthread_mutex_init(&r->mutex, NULL);
 	pthread_cond_init(&r->ready, NULL);

@@ -6,6 +6,7 @@
  *         whole rows only: it begins at the start of a line, or at an element
  *         of the array that a long line is (in_array), and ends behind a line
  *         or behind the comma after an element. SCAN_SLACK bytes follow it.
+ *         A row above MAX_ROW is an error, or (skip_large) a block of its own.
  * Errors: come as ITEM_ERROR, the last item.
  * Owner:  item_free() returns an item (and its block) to the reader.
  */
@@ -44,6 +45,9 @@ struct block {
 	bool in_array;   /* begins inside a line's array */
 	bool cut;        /* ends inside one, behind a comma */
 	uint64_t offset; /* of data[0] in the decoded job file */
+	uint64_t large;  /* instead of data, there is a row of so many bytes */
+	uint64_t large_at; /* which begins there */
+	uint64_t skipped;  /* bytes that were passed over with it */
 };
 
 struct item {
@@ -61,8 +65,8 @@ struct reader;
 
 /* Takes over `in`. depth: how many blocks may be under way at once; a block is
  * larger than block_size only where a row is. */
-struct reader *
-reader_new(struct package_in *in, unsigned depth, size_t block_size);
+struct reader *reader_new(struct package_in *in, unsigned depth,
+    size_t block_size, bool skip_large);
 struct item *reader_next(struct reader *r); /* waits */
 void item_free(struct reader *r, struct item *it);
 void reader_free(struct reader *r); /* also stops early */

@@ -132,7 +132,10 @@ write_base64(struct jsonw *w, const char *s, size_t len)
 static void
 write_row(struct jsonw *w, const struct reject *row)
 {
-	if (is_json(row->data, row->len)) {
+	if (row->large) {
+		jsonw_key(w, "bytes");
+		jsonw_int(w, (long long)row->large);
+	} else if (is_json(row->data, row->len)) {
 		jsonw_key(w, "row");
 		jsonw_raw(w, row->data, row->len);
 	} else if (utf8_is_valid(row->data, row->len)) {

@@ -633,8 +633,7 @@ slow_row(struct walker *w, struct node *root, const char *row, size_t len,
 
 	w->bad_table = w->bad_column = NULL;
 	if (len > MAX_ROW) {
-		error_set(err, ERR_DATA, "a row is larger than %zu MiB",
-		    MAX_ROW >> 20);
+		error_set(err, ERR_DATA, ROW_TOO_LARGE, MAX_ROW >> 20);
 		return SLOW_ERROR;
 	}
 	if (json_parse(&w->doc, row, len, err)) {

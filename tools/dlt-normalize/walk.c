@@ -498,33 +498,6 @@ struct progress {
 	enum row_state state;
 };
 
-static uint64_t
-offset_of(const struct walker *w, const char *p)
-{
-	return w->block_offset + (uint64_t)(p - w->block);
-}
-
-/* [row, row + len) cannot be placed. */
-static void
-reject(struct walker *w, const char *row, size_t len, const struct error *err)
-{
-	char reason[sizeof(err->msg) + 16];
-	struct reject r = { .row = w->res->rows,
-		.byte = offset_of(w, row),
-		.reason = reason,
-		.table = (char *)(uintptr_t)w->bad_table,
-		.column = (char *)(uintptr_t)w->bad_column,
-		.data = (char *)(uintptr_t)row,
-		.len = len };
-
-	snprintf(reason, sizeof(reason), "%s%s",
-	    err->msg[0] >= '0' && err->msg[0] <= '9' ? "position " : "",
-	    err->msg);
-	result_reject(w->res, &r);
-	w->res->rows++;
-	w->res->depends = true;
-}
-
 static const char *
 line_end(const struct walker *w, const char *p)
 {
@@ -542,7 +515,7 @@ reject_line(struct walker *w, struct progress *at, bool cut,
 	const char *end = line_end(w, at->p);
 
 	w->bad_table = w->bad_column = NULL;
-	reject(w, at->p, (size_t)(end - at->p), err);
+	reject_bytes(w, at->p, (size_t)(end - at->p), err);
 	at->p = end;
 	at->state = cut && end == w->end ? ROWS_NEXT : ROWS_LINE;
 }
@@ -559,7 +532,7 @@ reject_row(struct walker *w, struct progress *at, const char *next, bool cut,
 		reject_line(w, at, cut, err);
 		return;
 	}
-	reject(w, at->p, (size_t)(next - at->p), err);
+	reject_bytes(w, at->p, (size_t)(next - at->p), err);
 	at->p = next;
 	at->state = ROWS_AFTER;
 }
@@ -574,11 +547,13 @@ one_row(struct walker *w, struct node *n, struct progress *at, bool cut,
 	enum slow_status st;
 
 	at->state = ROWS_AFTER;
-	if (LIKELY(next != NULL)) {
+	if (LIKELY(next != NULL && (size_t)(next - row) <= MAX_ROW)) {
 		at->p = next;
 		w->res->rows++;
 		return 0;
 	}
+	if (next)
+		outs_rollback(w);
 	next = scan_skip(row, w->end);
 	if (!next)
 		next = w->end;
@@ -712,7 +687,7 @@ walker_block(struct walker *w, const struct job *job, const struct block *b,
 {
 	struct progress at = { b->data + res->at, ROWS_LINE };
 	struct node *n;
-	int rc;
+	int rc = 0;
 
 	if (live && strcmp(job->format, "typed-jsonl") != 0)
 		return error_set(err, ERR_DATA,
@@ -727,7 +702,10 @@ walker_block(struct walker *w, const struct job *job, const struct block *b,
 	walker_begin(w, job, b, live, first_row, res);
 	n = root_of(w, job);
 	w->force_slow = !utf8_is_valid(b->data, b->len);
-	rc = walk_rows(w, b, n, &at, err);
+	if (b->large)
+		reject_large(w, b);
+	else
+		rc = walk_rows(w, b, n, &at, err);
 	res->at = (size_t)(at.p - b->data);
 	res->state = at.state;
 	if (rc && !live) {
@@ -787,36 +765,4 @@ walk_place(const struct job *job, uint64_t row, uint64_t byte,
 	}
 out:
 	json_release(&doc);
-}
-
-struct walker *
-walker_new(const struct walk_config *cfg)
-{
-	struct walker *w = xcalloc(1, sizeof(*w));
-	struct buf b = { 0 };
-
-	w->cfg = cfg;
-	w->evolve = cfg->evolve;
-	w->schema = cfg->evolve->schema;
-	buf_adds(&b, "{\"_dlt_load_id\":");
-	jsonw_quote(&b, cfg->load_id, strlen(cfg->load_id));
-	buf_adds(&b, ",\"_dlt_id\":\"");
-	w->root_prefix_len = b.len;
-	w->root_prefix = buf_take(&b);
-	return w;
-}
-
-void
-walker_free(struct walker *w)
-{
-	if (!w)
-		return;
-	outs_release(w);
-	slow_release(w);
-	arena_release(&w->arena);
-	buf_release(&w->name_buf);
-	buf_release(&w->id_buf);
-	buf_release(&w->root_buf);
-	free(w->root_prefix);
-	free(w);
 }

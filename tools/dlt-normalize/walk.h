@@ -51,6 +51,7 @@ struct reject {
 	char *table, *column; /* where it did not fit; NULL: not known */
 	char *data; /* the row as it stands, or the rest of its line */
 	size_t len;
+	uint64_t large; /* instead of data: its size, above MAX_ROW */
 };
 
 struct result {

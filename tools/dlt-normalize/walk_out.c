@@ -239,39 +239,9 @@ nested_row_id(struct walker *w, struct out *o, const char *parent_id,
 }
 
 void
-result_reject(struct result *res, const struct reject *r)
-{
-	res->rejects = xgrow(res->rejects, &res->reject_cap,
-	    res->reject_count + 1, sizeof(*res->rejects));
-	res->rejects[res->reject_count++] = (struct reject){
-		.row = r->row,
-		.byte = r->byte,
-		.reason = xstrdup(r->reason),
-		.table = r->table ? xstrdup(r->table) : NULL,
-		.column = r->column ? xstrdup(r->column) : NULL,
-		.data = xstrndup(r->data, r->len),
-		.len = r->len,
-	};
-}
-
-static void
-rejects_reset(struct result *res)
-{
-	size_t i;
-
-	for (i = 0; i < res->reject_count; i++) {
-		free(res->rejects[i].reason);
-		free(res->rejects[i].table);
-		free(res->rejects[i].column);
-		free(res->rejects[i].data);
-	}
-	res->reject_count = 0;
-}
-
-void
 result_reset(struct result *res)
 {
-	rejects_reset(res);
+	result_drop_rejects(res);
 	res->count = 0;
 	res->version = 0;
 	res->depends = res->stopped = false;
@@ -293,7 +263,7 @@ result_release(struct result *res)
 		free(res->segments[i]);
 	}
 	free(res->segments);
-	rejects_reset(res);
+	result_drop_rejects(res);
 	free(res->rejects);
 	*res = (struct result){ 0 };
 }

@@ -488,3 +488,37 @@ node_list_key(struct node *n)
 	}
 	return n->list;
 }
+
+/* ---- walkers ---- */
+
+struct walker *
+walker_new(const struct walk_config *cfg)
+{
+	struct walker *w = xcalloc(1, sizeof(*w));
+	struct buf b = { 0 };
+
+	w->cfg = cfg;
+	w->evolve = cfg->evolve;
+	w->schema = cfg->evolve->schema;
+	buf_adds(&b, "{\"_dlt_load_id\":");
+	jsonw_quote(&b, cfg->load_id, strlen(cfg->load_id));
+	buf_adds(&b, ",\"_dlt_id\":\"");
+	w->root_prefix_len = b.len;
+	w->root_prefix = buf_take(&b);
+	return w;
+}
+
+void
+walker_free(struct walker *w)
+{
+	if (!w)
+		return;
+	outs_release(w);
+	slow_release(w);
+	arena_release(&w->arena);
+	buf_release(&w->name_buf);
+	buf_release(&w->id_buf);
+	buf_release(&w->root_buf);
+	free(w->root_prefix);
+	free(w);
+}

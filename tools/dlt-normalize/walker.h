@@ -144,8 +144,6 @@ out_reserve(struct out *o, size_t more)
 void out_row_end(struct out *o);
 /* Take back what the current root row has written everywhere. */
 void outs_rollback(struct walker *w);
-/* Note a row that cannot be placed, by a copy. */
-void result_reject(struct result *res, const struct reject *r);
 /* Forget segments (they go with the result). */
 void outs_detach(struct walker *w);
 void outs_release(struct walker *w);
@@ -158,6 +156,17 @@ void begin_nested_row(struct walker *w, struct out *o, const char *root_id,
     const char *parent_id, uint64_t index, const char *id);
 void nested_row_id(struct walker *w, struct out *o, const char *parent_id,
     uint64_t index, char id[HASH_ID_LEN + 1]);
+
+/* ---- walk_reject.c ---- */
+
+#define ROW_TOO_LARGE "a row is larger than %zu MiB"
+
+/* [row, row + len) of the block cannot be placed; copied, unless too large. */
+void reject_bytes(struct walker *w, const char *row, size_t len,
+    const struct error *err);
+/* The block is a row that the reader has passed over. */
+void reject_large(struct walker *w, const struct block *b);
+void result_drop_rejects(struct result *res);
 
 /* ---- walk_plan.c ---- */
 
