@@ -15,6 +15,8 @@
 #include "common/mem.h"
 #include "common/output.h"
 
+#define NOTE "user.dlt.origins"
+
 /* ---- writing ---- */
 
 struct tar_out {
@@ -83,6 +85,8 @@ tar_out_new(int fd)
 	if (!t->a)
 		abort(); /* out of memory for a small struct */
 	archive_write_set_format_pax_restricted(t->a);
+	/* The other spelling makes GNU tar warn of a key that it lacks. */
+	archive_write_set_format_option(t->a, "pax", "xattrheader", "SCHILY");
 	archive_write_set_bytes_per_block(t->a, 0);
 	archive_write_set_bytes_in_last_block(t->a, 1);
 	archive_write_open(t->a, t, NULL, tar_out_write, NULL);
@@ -103,10 +107,11 @@ tar_out_fail(struct tar_out *t, struct error *err)
 }
 
 int
-tar_out_entry(struct tar_out *t, const char *name, const void *data, size_t len,
-    struct error *err)
+tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
+    const char *note, struct error *err)
 {
 	struct archive_entry *e = archive_entry_new();
+	size_t n = note ? strlen(note) : 0;
 	int rc;
 
 	archive_entry_copy_pathname(e, name);
@@ -114,17 +119,40 @@ tar_out_entry(struct tar_out *t, const char *name, const void *data, size_t len,
 	archive_entry_set_perm(e, 0644);
 	archive_entry_set_size(e, (la_int64_t)len);
 	archive_entry_set_mtime(e, t->mtime, 0);
+	if (n && n <= TAR_NOTE_MAX)
+		archive_entry_xattr_add_entry(e, NOTE, note, n);
 	rc = archive_write_header(t->a, e);
 	archive_entry_free(e);
 	/* ARCHIVE_WARN: a name outside ASCII, which is written as it is all the
 	 * same. */
-	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
-		return tar_out_fail(t, err);
+	return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 0
+	                                              : tar_out_fail(t, err);
+}
+
+int
+tar_out_data(struct tar_out *t, const void *data, size_t len, struct error *err)
+{
 	if (len && archive_write_data(t->a, data, len) != (la_ssize_t)len)
 		return tar_out_fail(t, err);
+	return 0;
+}
+
+int
+tar_out_end(struct tar_out *t, struct error *err)
+{
 	if (archive_write_finish_entry(t->a) != ARCHIVE_OK || tar_out_flush(t))
 		return tar_out_fail(t, err);
 	return 0;
+}
+
+int
+tar_out_entry(struct tar_out *t, const char *name, const void *data, size_t len,
+    struct error *err)
+{
+	if (tar_out_begin(t, name, len, NULL, err) ||
+	    tar_out_data(t, data, len, err))
+		return -1;
+	return tar_out_end(t, err);
 }
 
 int
@@ -163,6 +191,7 @@ struct tar_in {
 	uint64_t left;    /* of the entry */
 	struct error err; /* of the source */
 	bool failed;
+	struct buf note;
 };
 
 /* One block from the source; keeps count of where the zeros begin. */
@@ -233,6 +262,7 @@ tar_in_free(struct tar_in *t)
 	archive_read_free(t->a);
 	zin_free(t->zin);
 	free(t->block);
+	buf_release(&t->note);
 	free(t);
 }
 
@@ -261,6 +291,28 @@ tar_in_fail(struct tar_in *t, struct error *err)
 		return error_set(err, ERR_DATA, "truncated");
 	return error_set(err, ERR_DATA, "damaged tar: %s",
 	    why ? why : "unknown cause");
+}
+
+/* What archives of strangers have under that name is text at most. */
+static const char *
+tar_in_note(struct tar_in *t, struct archive_entry *entry)
+{
+	const char *name;
+	const void *data;
+	size_t len;
+
+	if (!archive_entry_xattr_reset(entry))
+		return NULL;
+	while (archive_entry_xattr_next(entry, &name, &data, &len) ==
+	    ARCHIVE_OK) {
+		if (strcmp(name, NOTE) != 0 || len > TAR_NOTE_MAX ||
+		    memchr(data, '\0', len))
+			continue;
+		buf_reset(&t->note);
+		buf_add(&t->note, data, len);
+		return t->note.data;
+	}
+	return NULL;
 }
 
 int
@@ -292,6 +344,7 @@ tar_in_next(struct tar_in *t, struct tar_entry *e, struct error *err)
 		return error_set(err, ERR_DATA, "entry of negative size");
 	e->size = t->left = (uint64_t)archive_entry_size(entry);
 	e->end = (uint64_t)archive_filter_bytes(t->a, 0) + e->size;
+	e->note = tar_in_note(t, entry);
 	return 1;
 }
 

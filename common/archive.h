@@ -25,6 +25,15 @@ struct tar_out *tar_out_new(int fd);
 /* A whole entry, flushed to the descriptor. */
 int tar_out_entry(struct tar_out *t, const char *name, const void *data,
     size_t len, struct error *err);
+/* The same in pieces, which must come to len bytes. note: text that travels in
+ * the header of the entry, as the extended attribute user.dlt.origins (tar(1)
+ * does not show it), or NULL; beyond TAR_NOTE_MAX bytes it is left out. */
+#define TAR_NOTE_MAX ((size_t)64 << 10)
+int tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
+    const char *note, struct error *err);
+int tar_out_data(struct tar_out *t, const void *data, size_t len,
+    struct error *err);
+int tar_out_end(struct tar_out *t, struct error *err);
 int tar_out_finish(struct tar_out *t, struct error *err); /* end blocks */
 void tar_out_free(struct tar_out *t);
 
@@ -42,7 +51,9 @@ struct tar_entry {
 	bool regular;
 	bool directory;
 	uint64_t size;
-	uint64_t end; /* offset in the decoded stream behind its data */
+	uint64_t end;     /* offset in the decoded stream behind its data */
+	const char *note; /* of tar_out_begin(); until the next call; or NULL.
+	                     It is at most TAR_NOTE_MAX bytes long. */
 };
 
 /* 1: an entry; 0: the end of the archive; -1. */

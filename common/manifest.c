@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/json.h"
@@ -12,6 +11,11 @@
 #include "common/mem.h"
 #include "common/output.h"
 #include "common/package_private.h"
+#include "common/scan.h"
+
+#define WINDOW    ((size_t)64 << 10)
+#define VALUE_MAX ((size_t)16 << 20) /* of a job with its origins */
+#define SPILL     ((size_t)1 << 20)
 
 void
 sha256_hex(const void *data, size_t len, char out[HASH_HEX_LEN + 1])
@@ -22,175 +26,522 @@ sha256_hex(const void *data, size_t len, char out[HASH_HEX_LEN + 1])
 	hash_final_hex(h, out);
 }
 
-/* ---- index of jobs ---- */
+/* ---- writing ---- */
 
-static size_t
-slot_of(const struct job_index *x, const char *id)
+struct manifest_out {
+	struct buf text; /* behind what is in the file */
+	char *dir;
+	int fd; /* -1: none yet */
+	bool in_memory;
+	uint64_t spilled;
+	size_t jobs;
+	struct buf head;
+};
+
+static const char tail[] = "]}\n";
+
+struct manifest_out *
+manifest_out_new(const char *dir)
 {
-	uint64_t h = 1469598103934665603u; /* FNV-1a */
-	size_t i;
+	struct manifest_out *m = xcalloc(1, sizeof(*m));
 
-	for (const char *p = id; *p; p++)
-		h = (h ^ (unsigned char)*p) * 1099511628211u;
-	for (i = h & (x->cap - 1); x->ids[i]; i = (i + 1) & (x->cap - 1))
-		if (strcmp(x->ids[i], id) == 0)
-			break;
-	return i;
-}
-
-static void
-index_grow(struct job_index *x)
-{
-	struct job_index old = *x;
-
-	x->cap = old.cap ? old.cap * 2 : 64;
-	x->ids = xcalloc(x->cap, sizeof(*x->ids));
-	x->at = xcalloc(x->cap, sizeof(*x->at));
-	for (size_t i = 0; i < old.cap; i++)
-		if (old.ids[i]) {
-			size_t k = slot_of(x, old.ids[i]);
-
-			x->ids[k] = old.ids[i];
-			x->at[k] = old.at[i];
-		}
-	free(old.ids);
-	free(old.at);
-}
-
-bool
-job_index_add(struct job_index *x, const char *id, size_t at)
-{
-	size_t i;
-
-	if (2 * (x->count + 1) > x->cap)
-		index_grow(x);
-	i = slot_of(x, id);
-	if (x->ids[i])
-		return false;
-	x->ids[i] = xstrdup(id);
-	x->at[i] = at;
-	x->count++;
-	return true;
-}
-
-long
-job_index_find(const struct job_index *x, const char *id)
-{
-	size_t i;
-
-	if (!x->cap)
-		return -1;
-	i = slot_of(x, id);
-	return x->ids[i] ? (long)x->at[i] : -1;
+	m->fd = -1;
+	m->dir = dir ? xstrdup(dir) : NULL;
+	return m;
 }
 
 void
-job_index_release(struct job_index *x)
+manifest_out_free(struct manifest_out *m)
 {
-	for (size_t i = 0; i < x->cap; i++)
-		free(x->ids[i]);
-	free(x->ids);
-	free(x->at);
-	memset(x, 0, sizeof(*x));
+	if (!m)
+		return;
+	if (m->fd >= 0)
+		close(m->fd);
+	buf_release(&m->text);
+	buf_release(&m->head);
+	free(m->dir);
+	free(m);
 }
 
-/* ---- text ---- */
-
-struct manifest_job *
-manifest_add(struct manifest *m)
+static int
+write_whole(int fd, const char *data, size_t len)
 {
-	struct manifest_job *j;
+	while (len) {
+		ssize_t n = write(fd, data, len);
 
-	m->jobs = xgrow(m->jobs, &m->cap, m->count + 1, sizeof(*m->jobs));
-	j = &m->jobs[m->count++];
-	memset(j, 0, sizeof(*j));
-	j->rows = UINT64_MAX;
-	return j;
-}
-
-void
-manifest_release(struct manifest *m)
-{
-	for (size_t i = 0; i < m->count; i++) {
-		free(m->jobs[i].id);
-		free(m->jobs[i].table);
-		free(m->jobs[i].origins);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
 	}
-	free(m->jobs);
-	free(m->kind);
-	free(m->load_id);
-	free(m->schema_name);
-	free(m->version_hash);
-	memset(m, 0, sizeof(*m));
+	return 0;
 }
 
-static void
-write_job(struct jsonw *w, const struct manifest_job *j)
+static int
+unnamed_file(const char *dir)
 {
-	jsonw_object(w);
-	jsonw_key(w, "id");
-	jsonw_str(w, j->id);
-	jsonw_key(w, "table");
-	jsonw_str(w, j->table);
-	jsonw_key(w, "rows");
-	if (j->rows == UINT64_MAX)
-		jsonw_null(w);
-	else
-		jsonw_int(w, (long long)j->rows);
-	jsonw_key(w, "bytes");
-	jsonw_int(w, (long long)j->bytes);
-	jsonw_key(w, "sha256");
-	jsonw_str(w, j->sha256);
-	jsonw_key(w, "origins");
-	jsonw_raw(w, j->origins, strlen(j->origins));
-	jsonw_end_object(w);
+	const char *env = getenv("TMPDIR");
+	char *path;
+	int fd;
+
+	path = xasprintf("%s/.manifest.XXXXXX",
+	    dir               ? dir
+	        : env && *env ? env
+	                      : "/var/tmp");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	free(path);
+	return fd;
 }
 
-void
-manifest_write(const struct manifest *m, struct buf *out)
+/* A package in a directory is not written where there is no room; who writes a
+ * stream may have no place for files at all. */
+static int
+spill(struct manifest_out *m, struct error *err)
+{
+	if (m->in_memory)
+		return 0;
+	if (m->fd < 0)
+		m->fd = unnamed_file(m->dir);
+	if (m->fd >= 0 && write_whole(m->fd, m->text.data, m->text.len) == 0) {
+		m->spilled += m->text.len;
+		buf_reset(&m->text);
+		return 0;
+	}
+	if (m->dir)
+		return error_errno(err, "%s/manifest.json: write", m->dir);
+	if (m->fd >= 0 && lseek(m->fd, (off_t)m->spilled, SEEK_SET) < 0)
+		return error_errno(err, "manifest.json: temporary file");
+	m->in_memory = true;
+	return 0;
+}
+
+int
+manifest_out_add(struct manifest_out *m, const struct manifest_job *j,
+    struct error *err)
 {
 	struct jsonw w;
 
-	jsonw_init(&w, out, false);
+	if (m->jobs++)
+		buf_addc(&m->text, ',');
+	jsonw_init(&w, &m->text, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "id");
+	jsonw_str(&w, j->id);
+	jsonw_key(&w, "table");
+	jsonw_str(&w, j->table);
+	jsonw_key(&w, "rows");
+	if (j->rows == UINT64_MAX)
+		jsonw_null(&w);
+	else
+		jsonw_int(&w, (long long)j->rows);
+	jsonw_key(&w, "bytes");
+	jsonw_int(&w, (long long)j->bytes);
+	jsonw_key(&w, "sha256");
+	jsonw_str(&w, j->sha256);
+	jsonw_key(&w, "origins");
+	jsonw_raw(&w, j->origins, strlen(j->origins));
+	jsonw_end_object(&w);
+	return m->text.len < SPILL ? 0 : spill(m, err);
+}
+
+uint64_t
+manifest_out_end(struct manifest_out *m, const struct manifest_head *head)
+{
+	struct jsonw w;
+
+	buf_reset(&m->head);
+	jsonw_init(&w, &m->head, false);
 	jsonw_object(&w);
 	jsonw_key(&w, "manifest");
 	jsonw_int(&w, 1);
 	jsonw_key(&w, "kind");
-	jsonw_str(&w, m->kind);
+	jsonw_str(&w, head->kind);
 	jsonw_key(&w, "load_id");
-	jsonw_str(&w, m->load_id);
+	jsonw_str(&w, head->load_id);
 	jsonw_key(&w, "schema_name");
-	jsonw_str(&w, m->schema_name);
+	jsonw_str(&w, head->schema_name);
 	jsonw_key(&w, "version_hash");
-	jsonw_str(&w, m->version_hash);
+	jsonw_str(&w, head->version_hash);
 	jsonw_key(&w, "rejects");
-	jsonw_int(&w, (long long)m->rejects);
+	jsonw_int(&w, (long long)head->rejects);
 	jsonw_key(&w, "schema");
 	jsonw_object(&w);
 	jsonw_key(&w, "bytes");
-	jsonw_int(&w, (long long)m->schema_bytes);
+	jsonw_int(&w, (long long)head->schema_bytes);
 	jsonw_key(&w, "sha256");
-	jsonw_str(&w, m->schema_sha256);
+	jsonw_str(&w, head->schema_sha256);
 	jsonw_end_object(&w);
 	jsonw_key(&w, "jobs");
-	jsonw_array(&w);
-	for (size_t i = 0; i < m->count; i++)
-		write_job(&w, &m->jobs[i]);
-	jsonw_end_array(&w);
-	jsonw_end_object(&w);
-	buf_addc(out, '\n');
+	buf_addc(&m->head, '[');
+	return m->head.len + m->spilled + m->text.len + sizeof(tail) - 1;
 }
 
-static bool
-get_sha(const struct json *obj, char out[HASH_HEX_LEN + 1])
+int
+manifest_out_copy(struct manifest_out *m, manifest_sink sink, void *arg,
+    struct error *err)
+{
+	uint64_t left = m->spilled;
+	char *block = xmalloc(WINDOW);
+	int rc = sink(arg, m->head.data, m->head.len, err);
+
+	if (rc == 0 && left && lseek(m->fd, 0, SEEK_SET) < 0)
+		rc = error_errno(err, "manifest.json: temporary file");
+	while (rc == 0 && left) {
+		size_t want = left < WINDOW ? (size_t)left : WINDOW;
+		ssize_t n = read(m->fd, block, want);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : EIO;
+			rc = error_errno(err, "manifest.json: temporary file");
+			break;
+		}
+		left -= (uint64_t)n;
+		rc = sink(arg, block, (size_t)n, err);
+	}
+	free(block);
+	if (rc == 0 && m->text.len)
+		rc = sink(arg, m->text.data, m->text.len, err);
+	return rc ? rc : sink(arg, tail, sizeof(tail) - 1, err);
+}
+
+static int
+file_sink(void *arg, const void *data, size_t len, struct error *err)
+{
+	return write_whole(*(int *)arg, data, len)
+	    ? error_errno(err, "manifest.json: write")
+	    : 0;
+}
+
+int
+manifest_out_file(struct manifest_out *m, const char *path, struct error *err)
+{
+	char *file = xasprintf("%s/manifest.json", path), hex[17], *tmp;
+	int fd, rc = -1;
+
+	hash_random_hex(hex, 8);
+	tmp = xasprintf("%s/%s", path, hex);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		error_errno(err, "%s", file);
+		goto out;
+	}
+	output_remove_at_exit(tmp);
+	rc = manifest_out_copy(m, file_sink, &fd, err);
+	if (close(fd) && rc == 0)
+		rc = error_errno(err, "%s: close", file);
+	if (rc == 0)
+		rc = fsync_path(tmp, err);
+	if (rc == 0)
+		rc = rename_synced(tmp, file, err);
+	if (rc)
+		unlink(tmp);
+	output_keep(tmp);
+out:
+	free(tmp);
+	free(file);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+struct manifest_in {
+	zin_source source;
+	void *arg;
+	int fd;     /* of manifest_in_open(), else -1 */
+	char *data; /* the window, with SCAN_SLACK bytes behind it */
+	size_t len, cap, pos;
+	uint64_t before; /* bytes of the text before the window */
+	bool eof;
+	enum { AT_START, AT_MEMBER, AT_JOB, AT_END } state;
+	bool had_jobs, in_list;
+	size_t members;
+	struct hash *sha256;
+	char checksum[HASH_HEX_LEN + 1];
+	struct json_doc job;
+	char *origins;
+	struct buf head_text;
+	struct json_doc head_doc;
+	struct manifest_head head;
+	bool has_head, newer;
+};
+
+struct manifest_in *
+manifest_in_new(zin_source source, void *arg)
+{
+	struct manifest_in *m = xcalloc(1, sizeof(*m));
+
+	m->source = source;
+	m->arg = arg;
+	m->fd = -1;
+	m->cap = WINDOW;
+	m->data = xmalloc(m->cap + SCAN_SLACK);
+	m->sha256 = hash_sha256_new();
+	return m;
+}
+
+struct manifest_in *
+manifest_in_open(const char *path, bool *missing, struct error *err)
+{
+	char *file = xasprintf("%s/manifest.json", path);
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct manifest_in *m = NULL;
+
+	*missing = fd < 0 && errno == ENOENT;
+	if (fd >= 0) {
+		m = manifest_in_new(zin_source_fd, NULL);
+		m->fd = fd;
+		m->arg = &m->fd;
+	} else if (!*missing) {
+		error_errno(err, "%s", file);
+	}
+	free(file);
+	return m;
+}
+
+void
+manifest_in_free(struct manifest_in *m)
+{
+	if (!m)
+		return;
+	if (m->fd >= 0)
+		close(m->fd);
+	hash_free(m->sha256);
+	free(m->data);
+	free(m->origins);
+	json_release(&m->job);
+	json_release(&m->head_doc);
+	buf_release(&m->head_text);
+	free(m);
+}
+
+int
+manifest_in_rewind(struct manifest_in *m, struct error *err)
+{
+	if (lseek(m->fd, 0, SEEK_SET) < 0)
+		return error_errno(err, "manifest.json");
+	hash_free(m->sha256);
+	m->sha256 = hash_sha256_new();
+	m->len = m->pos = 0;
+	m->before = 0;
+	m->eof = m->had_jobs = m->in_list = m->has_head = false;
+	m->members = 0;
+	m->state = AT_START;
+	buf_reset(&m->head_text);
+	return 0;
+}
+
+void
+manifest_in_checksum(const struct manifest_in *m, char out[HASH_HEX_LEN + 1])
+{
+	memcpy(out, m->checksum, sizeof(m->checksum));
+}
+
+static int
+bad(const struct manifest_in *m, const char *what, struct error *err)
+{
+	return error_set(err, ERR_DATA, "at byte %llu: %s",
+	    (unsigned long long)(m->before + m->pos), what);
+}
+
+/* More text behind what the window has from pos on: 1; 0: there is none. */
+static int
+fill(struct manifest_in *m, struct error *err)
+{
+	long n;
+
+	if (m->eof)
+		return 0;
+	if (m->pos) {
+		memmove(m->data, m->data + m->pos, m->len - m->pos);
+		m->before += m->pos;
+		m->len -= m->pos;
+		m->pos = 0;
+	}
+	if (m->len == m->cap) {
+		if (m->cap >= VALUE_MAX)
+			return bad(m, "too large", err);
+		m->cap *= 2;
+		m->data = xrealloc(m->data, m->cap + SCAN_SLACK);
+	}
+	n = m->source(m->arg, m->data + m->len, m->cap - m->len, err);
+	if (n < 0)
+		return -1;
+	m->eof = n == 0;
+	if (m->sha256 && n)
+		hash_update(m->sha256, m->data + m->len, (size_t)n);
+	m->len += (size_t)n;
+	memset(m->data + m->len, 0, SCAN_SLACK);
+	return n > 0;
+}
+
+/* The next byte that is not white space; 0: the end; -1. */
+static int
+peek(struct manifest_in *m, struct error *err)
+{
+	for (;;) {
+		const char *end = m->data + m->len;
+		int rc;
+
+		m->pos = (size_t)(scan_space(m->data + m->pos, end) - m->data);
+		if (m->pos < m->len)
+			return m->data[m->pos] ? (unsigned char)m->data[m->pos]
+			                       : 256;
+		rc = fill(m, err);
+		if (rc <= 0)
+			return rc;
+	}
+}
+
+static int
+expect(struct manifest_in *m, char c, struct error *err)
+{
+	char what[] = "expected 'x'";
+	int got = peek(m, err);
+
+	if (got < 0)
+		return -1;
+	what[10] = c;
+	if (got != c)
+		return bad(m, what, err);
+	m->pos++;
+	return 0;
+}
+
+/* A whole value at pos, to be parsed by the caller; pos moves behind it. */
+static int
+take_value(struct manifest_in *m, const char **text, size_t *len,
+    struct error *err)
+{
+	int got = peek(m, err);
+
+	if (got < 0)
+		return -1;
+	for (;;) {
+		const char *p = m->data + m->pos;
+		const char *end = scan_skip(p, m->data + m->len);
+
+		if (end && end > p) {
+			*text = p;
+			*len = (size_t)(end - p);
+			m->pos += *len;
+			return 0;
+		}
+		got = end ? 0 : fill(m, err);
+		if (got < 0)
+			return -1;
+		if (!got)
+			return bad(m, end ? "expected a value" : "cut short",
+			    err);
+	}
+}
+
+static const char *
+get_sha(const struct json *obj)
 {
 	const char *s = json_get_str(obj, "sha256", "");
 
-	if (strlen(s) != HASH_HEX_LEN ||
-	    strspn(s, "0123456789abcdef") != HASH_HEX_LEN)
-		return false;
-	memcpy(out, s, HASH_HEX_LEN + 1);
-	return true;
+	return strlen(s) == HASH_HEX_LEN &&
+	        strspn(s, "0123456789abcdef") == HASH_HEX_LEN
+	    ? s
+	    : NULL;
+}
+
+/* Both -1 for "not there" and for what is no number. */
+static int
+read_head(struct manifest_in *m, struct error *err)
+{
+	struct manifest_head *h = &m->head;
+	const struct json *root, *schema;
+	long long version, rejects, bytes;
+
+	if (!m->head_text.len)
+		return error_set(err, ERR_DATA, "not a manifest");
+	buf_addc(&m->head_text, '}');
+	if (json_parse(&m->head_doc, m->head_text.data, m->head_text.len, err))
+		return -1;
+	m->head_text.data[--m->head_text.len] = '\0';
+	root = m->head_doc.root;
+	schema = json_get(root, "schema");
+	version = json_get_int(root, "manifest", -1);
+	rejects = json_get_int(root, "rejects", 0);
+	bytes = json_get_int(schema, "bytes", -1);
+	m->newer = version > 1;
+	if (m->newer)
+		return error_set(err, ERR_DATA,
+		    "version %lld is newer than this program", version);
+	if (version != 1 || rejects < 0)
+		return error_set(err, ERR_DATA, "not a manifest");
+	*h = (struct manifest_head){
+		.kind = json_get_str(root, "kind", ""),
+		.load_id = json_get_str(root, "load_id", ""),
+		.schema_name = json_get_str(root, "schema_name", ""),
+		.version_hash = json_get_str(root, "version_hash", ""),
+		.rejects = (uint64_t)rejects,
+		.schema_bytes = (uint64_t)bytes,
+		.schema_sha256 = get_sha(schema),
+	};
+	if (strcmp(h->kind, "extracted") != 0 &&
+	    strcmp(h->kind, "normalized") != 0)
+		return error_set(err, ERR_DATA, "unknown kind \"%s\"", h->kind);
+	if (!package_name_is_safe(h->load_id))
+		return error_set(err, ERR_DATA, "no load id");
+	if (bytes < 0 || !h->schema_sha256)
+		return error_set(err, ERR_DATA, "no checksum of schema.json");
+	m->has_head = true;
+	return 0;
+}
+
+/* What stands before the jobs is all of the head, as we write it; after them
+ * it is looked at again if need be. */
+static int
+begin_jobs(struct manifest_in *m, struct error *err)
+{
+	struct error why;
+
+	if (m->had_jobs)
+		return bad(m, "a second \"jobs\"", err);
+	if (read_head(m, &why) && m->newer) {
+		*err = why;
+		return -1;
+	}
+	m->had_jobs = true;
+	m->state = AT_JOB;
+	if (expect(m, ':', err))
+		return -1;
+	if (peek(m, err) != '[')
+		return error_set(err, ERR_DATA, "not a manifest");
+	return expect(m, '[', err);
+}
+
+/* The text around the jobs becomes a document of its own. */
+static int
+take_member(struct manifest_in *m, struct error *err)
+{
+	static const char jobs[] = "\"jobs\"";
+	const char *text;
+	size_t len;
+
+	if (peek(m, err) != '"')
+		return bad(m, "expected a member", err);
+	if (take_value(m, &text, &len, err))
+		return -1;
+	if (len == sizeof(jobs) - 1 && memcmp(text, jobs, len) == 0)
+		return begin_jobs(m, err);
+	buf_addc(&m->head_text, m->head_text.len ? ',' : '{');
+	buf_add(&m->head_text, text, len);
+	buf_addc(&m->head_text, ':');
+	if (expect(m, ':', err) || take_value(m, &text, &len, err))
+		return -1;
+	buf_add(&m->head_text, text, len);
+	if (m->head_text.len > VALUE_MAX)
+		return bad(m, "too large", err);
+	return 0;
 }
 
 /* The manifest's id lacks the retry part; put one in, to check the grammar. */
@@ -200,557 +551,139 @@ is_job_id(const char *id, const char *table)
 	size_t t = strlen(table), f;
 	struct job_name n;
 	struct error err;
-	char *name;
-	bool ok;
+	char name[512];
+	int len;
 
 	if (!t || strncmp(id, table, t) != 0 || id[t] != '.')
 		return false;
 	f = t + 1 + strcspn(id + t + 1, ".");
-	name = xasprintf("%.*s.0%s", (int)f, id, id + f);
-	ok = job_name_parse(name, &n, &err) == 0;
-	free(name);
-	if (ok)
-		job_name_release(&n);
-	return ok;
+	len = snprintf(name, sizeof(name), "%.*s.0%s", (int)f, id, id + f);
+	if (len < 0 || (size_t)len >= sizeof(name) ||
+	    job_name_parse(name, &n, &err))
+		return false;
+	job_name_release(&n);
+	return true;
 }
 
 static int
-parse_job(struct manifest *m, const struct json *v, struct job_index *ids,
-    struct error *err)
+take_job(struct manifest_in *m, struct manifest_job *j, struct error *err)
 {
-	const char *id = json_get_str(v, "id", "");
-	const char *table = json_get_str(v, "table", "");
-	const struct json *origins = json_get(v, "origins");
-	long long rows = json_get_int(v, "rows", -1);
-	long long bytes = json_get_int(v, "bytes", -1);
-	struct manifest_job *j;
+	const struct json *v, *origins;
+	const char *text, *id;
+	long long rows, bytes;
+	size_t len;
 
-	if (!is_job_id(id, table))
-		return error_set(err, ERR_DATA, "\"%s\" is no job id", id);
+	if (take_value(m, &text, &len, err))
+		return -1;
+	if (json_parse(&m->job, text, len, err)) {
+		m->pos -= len;
+		return error_prefix(err, "job at byte %llu: ",
+		    (unsigned long long)(m->before + m->pos));
+	}
+	v = m->job.root;
+	id = json_get_str(v, "id", "");
+	origins = json_get(v, "origins");
+	rows = json_get_int(v, "rows", -1);
+	bytes = json_get_int(v, "bytes", -1);
+	free(m->origins);
+	m->origins = origins ? xstrndup(origins->raw, origins->raw_len) : NULL;
+	*j = (struct manifest_job){
+		.id = id,
+		.table = json_get_str(v, "table", ""),
+		.rows = rows < 0 ? UINT64_MAX : (uint64_t)rows,
+		.bytes = (uint64_t)bytes,
+		.sha256 = get_sha(v),
+		.origins = m->origins ? m->origins : "[]",
+	};
+	if (!is_job_id(id, j->table))
+		return error_set(err, ERR_DATA, "\"%.300s\" is no job id", id);
 	if (bytes < 0)
 		return error_set(err, ERR_DATA, "%s: no size", id);
-	if (!job_index_add(ids, id, m->count))
-		return error_set(err, ERR_DATA, "%s is listed twice", id);
-	j = manifest_add(m);
-	j->id = xstrdup(id);
-	j->table = xstrdup(table);
-	j->rows = rows < 0 ? UINT64_MAX : (uint64_t)rows;
-	j->bytes = (uint64_t)bytes;
-	j->origins = origins ? xstrndup(origins->raw, origins->raw_len)
-	                     : xstrdup("[]");
-	if (!get_sha(v, j->sha256))
+	if (!j->sha256)
 		return error_set(err, ERR_DATA, "%s: no sha256", id);
-	return 0;
+	return 1;
 }
 
 static int
-parse_fields(struct manifest *m, const struct json *root, struct error *err)
+take_end(struct manifest_in *m, struct error *err)
 {
-	const struct json *schema = json_get(root, "schema");
-	const struct json *jobs = json_get(root, "jobs");
-	struct job_index ids = { 0 };
-	long long version = json_get_int(root, "manifest", -1);
-	long long rejects = json_get_int(root, "rejects", 0);
-	long long bytes = json_get_int(schema, "bytes", -1);
-	int rc = 0;
+	int c = peek(m, err);
 
-	if (version > 1)
-		return error_set(err, ERR_DATA,
-		    "version %lld is newer than this program", version);
-	if (version != 1 || !jobs || jobs->kind != JSON_ARRAY || rejects < 0)
-		return error_set(err, ERR_DATA, "not a manifest");
-	m->kind = xstrdup(json_get_str(root, "kind", ""));
-	m->load_id = xstrdup(json_get_str(root, "load_id", ""));
-	m->schema_name = xstrdup(json_get_str(root, "schema_name", ""));
-	m->version_hash = xstrdup(json_get_str(root, "version_hash", ""));
-	m->rejects = (uint64_t)rejects;
-	if (strcmp(m->kind, "extracted") != 0 &&
-	    strcmp(m->kind, "normalized") != 0)
-		return error_set(err, ERR_DATA, "unknown kind \"%s\"", m->kind);
-	if (!package_name_is_safe(m->load_id))
-		return error_set(err, ERR_DATA, "no load id");
-	if (bytes < 0 || !get_sha(schema, m->schema_sha256))
-		return error_set(err, ERR_DATA, "no checksum of schema.json");
-	m->schema_bytes = (uint64_t)bytes;
-	for (const struct json *v = jobs->child; v && !rc; v = v->next)
-		rc = parse_job(m, v, &ids, err);
-	job_index_release(&ids);
-	return rc;
+	if (c < 0)
+		return -1;
+	if (c)
+		return bad(m, "something follows", err);
+	if (!m->had_jobs)
+		return read_head(m, err)
+		    ? -1
+		    : error_set(err, ERR_DATA, "not a manifest");
+	if (!m->has_head && read_head(m, err))
+		return -1;
+	hash_final_hex(m->sha256, m->checksum);
+	m->sha256 = NULL;
+	return 0;
+}
+
+/* One step: 1 a job, 0 go on, -1. */
+static int
+step(struct manifest_in *m, struct manifest_job *j, struct error *err)
+{
+	int c = peek(m, err);
+
+	if (c < 0)
+		return -1;
+	if (m->state == AT_START) {
+		if (c != '{')
+			return error_set(err, ERR_DATA, "not a manifest");
+		m->pos++;
+		m->state = AT_MEMBER;
+		return 0;
+	}
+	if (m->state == AT_MEMBER) {
+		if (c == '}') {
+			m->pos++;
+			m->state = AT_END;
+			return take_end(m, err);
+		}
+		if (m->members++ && expect(m, ',', err))
+			return -1;
+		return take_member(m, err);
+	}
+	if (c == ']') {
+		m->pos++;
+		m->state = AT_MEMBER;
+		return 0;
+	}
+	if (m->in_list && expect(m, ',', err))
+		return -1;
+	m->in_list = true;
+	return take_job(m, j, err);
 }
 
 int
-manifest_parse(struct manifest *m, const char *text, size_t len,
+manifest_in_next(struct manifest_in *m, struct manifest_job *j,
     struct error *err)
 {
-	struct json_doc doc = { 0 };
-	int rc;
+	int rc = 0;
 
-	memset(m, 0, sizeof(*m));
-	rc = json_parse(&doc, text, len, err);
-	if (rc == 0)
-		rc = parse_fields(m, doc.root, err);
-	json_release(&doc);
-	if (rc) {
-		manifest_release(m);
+	while (m->state != AT_END && rc == 0)
+		rc = step(m, j, err);
+	return rc < 0 && err->code != ERR_QUIET
+	    ? error_prefix(err, "manifest.json: ")
+	    : rc;
+}
+
+const struct manifest_head *
+manifest_in_head(struct manifest_in *m, struct error *err)
+{
+	struct manifest_job unused;
+	int rc = 0;
+
+	while (!m->has_head && m->state != AT_END && rc >= 0)
+		rc = step(m, &unused, err);
+	if (rc >= 0)
+		return &m->head;
+	if (err->code != ERR_QUIET)
 		error_prefix(err, "manifest.json: ");
-	}
-	return rc;
-}
-
-int
-manifest_read(struct manifest *m, const char *path, bool *missing, char *sha256,
-    struct error *err)
-{
-	char *file = xasprintf("%s/manifest.json", path);
-	char *text = NULL;
-	struct stat st;
-	size_t len;
-	int rc = -1;
-
-	memset(m, 0, sizeof(*m));
-	*missing = stat(file, &st) != 0 && errno == ENOENT;
-	if (*missing) {
-		rc = 0;
-	} else if (read_file(file, PACKAGE_SMALL_MAX, &text, &len, err) == 0) {
-		rc = manifest_parse(m, text, len, err);
-		if (rc)
-			error_prefix(err, "%s/", path);
-		else if (sha256)
-			sha256_hex(text, len, sha256);
-	}
-	free(text);
-	free(file);
-	return rc;
-}
-
-int
-package_checksum(const char *path, char out[65], struct error *err)
-{
-	struct manifest m;
-	bool missing;
-
-	out[0] = '\0';
-	if (manifest_read(&m, path, &missing, out, err))
-		return -1;
-	manifest_release(&m);
-	return 0;
-}
-
-char *
-package_load_id(const char *path, struct error *err)
-{
-	struct manifest m;
-	bool missing;
-	char *id, *real;
-
-	if (manifest_read(&m, path, &missing, NULL, err))
-		return NULL;
-	if (!missing) {
-		id = xstrdup(m.load_id);
-		manifest_release(&m);
-		return id;
-	}
-	real = realpath(path, NULL);
-	if (!real) {
-		error_errno(err, "%s", path);
-		return NULL;
-	}
-	id = xstrdup(strrchr(real, '/') + 1);
-	free(real);
-	return id;
-}
-
-/* ---- folders of jobs ---- */
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void
-job_list_release(struct job_list *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		free(l->names[i]);
-	free(l->names);
-	memset(l, 0, sizeof(*l));
-}
-
-static int
-job_list_add(struct job_list *l, const char *name, struct error *err)
-{
-	static const char skip[] = ".exception";
-	size_t n = strlen(name);
-	struct job_name job;
-
-	if (n >= sizeof(skip) &&
-	    strcmp(name + n - (sizeof(skip) - 1), skip) == 0)
-		return 0;
-	if (job_name_parse(name, &job, err))
-		return -1;
-	job_name_release(&job);
-	l->names = xgrow(l->names, &l->cap, l->count + 1, sizeof(*l->names));
-	l->names[l->count++] = xstrdup(name);
-	return 0;
-}
-
-int
-job_list_read(struct job_list *l, const char *path, const char *folder,
-    struct error *err)
-{
-	char *dir = xasprintf("%s/%s", path, folder);
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	int rc = 0;
-
-	memset(l, 0, sizeof(*l));
-	if (!d && errno != ENOENT)
-		rc = error_errno(err, "%s", dir);
-	while (d && !rc && (e = readdir(d)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			rc = job_list_add(l, e->d_name, err);
-	if (d)
-		closedir(d);
-	if (rc && err->code == ERR_DATA)
-		error_prefix(err, "%s/", dir);
-	if (rc)
-		job_list_release(l);
-	else if (l->count)
-		qsort(l->names, l->count, sizeof(*l->names), by_name);
-	free(dir);
-	return rc;
-}
-
-bool
-package_job_elsewhere(const char *path, const char *id, struct error *err)
-{
-	static const char *const folders[] = { "started_jobs", "completed_jobs",
-		"failed_jobs" };
-	struct job_list l;
-	bool found = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(folders) && !found; i++) {
-		if (job_list_read(&l, path, folders[i], err))
-			return false;
-		for (size_t k = 0; k < l.count && !found; k++) {
-			struct job_name n;
-			char *other;
-
-			if (job_name_parse(l.names[k], &n, err))
-				continue;
-			other = job_id_format(&n);
-			found = strcmp(other, id) == 0;
-			free(other);
-			job_name_release(&n);
-		}
-		job_list_release(&l);
-	}
-	return found;
-}
-
-/* ---- verify and seal ---- */
-
-/* Checksum and size of a file as it is stored. */
-static int
-file_digest(const char *path, char out[HASH_HEX_LEN + 1], uint64_t *bytes,
-    struct error *err)
-{
-	struct hash *h = hash_sha256_new();
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *block = xaligned(IO_BLOCK);
-	long n = -1;
-
-	*bytes = 0;
-	if (fd < 0)
-		error_errno(err, "%s", path);
-	else
-		while ((n = zin_source_fd(&fd, block, IO_BLOCK, err)) > 0) {
-			hash_update(h, block, (size_t)n);
-			*bytes += (uint64_t)n;
-		}
-	if (n == 0)
-		hash_final_hex(h, out);
-	else
-		hash_free(h);
-	if (fd >= 0 && n < 0)
-		error_prefix(err, "%s: ", path);
-	if (fd >= 0)
-		close(fd);
-	free(block);
-	return n < 0 ? -1 : 0;
-}
-
-static int
-verify_file(const char *path, uint64_t bytes, const char *sha256,
-    struct error *err)
-{
-	char hex[HASH_HEX_LEN + 1];
-	uint64_t have;
-
-	if (file_digest(path, hex, &have, err))
-		return -1;
-	if (have != bytes)
-		return error_set(err, ERR_DATA,
-		    "%s: has %llu bytes, manifest.json says %llu", path,
-		    (unsigned long long)have, (unsigned long long)bytes);
-	if (strcmp(hex, sha256) != 0)
-		return error_set(err, ERR_DATA,
-		    "%s: differs from manifest.json (checksum)", path);
-	return 0;
-}
-
-static int
-verify_folder(const char *path, const char *folder, struct manifest *m,
-    const struct job_index *ids, struct error *err)
-{
-	struct job_list l;
-	int rc;
-
-	if (job_list_read(&l, path, folder, err))
-		return -1;
-	rc = 0;
-	for (size_t i = 0; i < l.count && !rc; i++) {
-		struct job_name n;
-		char *file, *id;
-		bool follow_up;
-		long at;
-
-		rc = job_name_parse(l.names[i], &n, err);
-		if (rc)
-			break;
-		id = job_id_format(&n);
-		file = xasprintf("%s/%s/%s", path, folder, l.names[i]);
-		follow_up = strcmp(n.format, "sql") == 0 ||
-		    strcmp(n.format, "reference") == 0;
-		at = job_index_find(ids, id);
-		if (at >= 0 && m->jobs[at].seen)
-			rc = error_set(err, ERR_DATA, "%s: is there twice",
-			    file);
-		else if (at >= 0)
-			rc = verify_file(file, m->jobs[at].bytes,
-			    m->jobs[at].sha256, err);
-		else if (!follow_up)
-			rc = error_set(err, ERR_DATA,
-			    "%s: not in manifest.json", file);
-		if (at >= 0)
-			m->jobs[at].seen = true;
-		free(file);
-		free(id);
-		job_name_release(&n);
-	}
-	job_list_release(&l);
-	return rc;
-}
-
-static int
-verify_all(const char *path, struct manifest *m, struct error *err)
-{
-	static const char *const folders[] = { "new_jobs", "started_jobs",
-		"failed_jobs", "completed_jobs" };
-	struct job_index ids = { 0 };
-	char *file = xasprintf("%s/schema.json", path);
-	int rc = verify_file(file, m->schema_bytes, m->schema_sha256, err);
-	struct stat st;
-	bool loaded;
-
-	free(file);
-	for (size_t i = 0; i < m->count; i++)
-		job_index_add(&ids, m->jobs[i].id, i);
-	for (size_t i = 0; i < ARRAY_LEN(folders) && !rc; i++)
-		rc = verify_folder(path, folders[i], m, &ids, err);
-	/* What was loaded may have been deleted since. */
-	file = xasprintf("%s/package_completed.json", path);
-	loaded = stat(file, &st) == 0;
-	free(file);
-	for (size_t i = 0; i < m->count && !rc && !loaded; i++)
-		if (!m->jobs[i].seen)
-			rc = error_set(err, ERR_DATA, "%s: %s is missing", path,
-			    m->jobs[i].id);
-	job_index_release(&ids);
-	return rc;
-}
-
-int
-package_verify(const char *path, struct error *err)
-{
-	struct manifest m;
-	bool missing;
-	int rc;
-
-	if (manifest_read(&m, path, &missing, NULL, err))
-		return -1;
-	if (missing)
-		return error_set(err, ERR_DATA, "%s: has no manifest.json",
-		    path);
-	rc = verify_all(path, &m, err);
-	manifest_release(&m);
-	return rc;
-}
-
-/* Rows of a file that is new or was changed: one a line in jsonl; in other
- * formats only a parser could say. */
-static int
-count_rows(const char *path, const char *format, uint64_t *rows,
-    struct error *err)
-{
-	struct zin *z;
-	char *block;
-	long n;
-	char last = '\n';
-
-	*rows = UINT64_MAX;
-	if (strcmp(format, "jsonl") != 0)
-		return 0;
-	z = zin_open(path, err);
-	if (!z)
-		return -1;
-	block = xmalloc(IO_BLOCK);
-	*rows = 0;
-	while ((n = zin_read(z, block, IO_BLOCK, err)) > 0) {
-		for (long i = 0; i < n; i++)
-			*rows += block[i] == '\n';
-		last = block[n - 1];
-	}
-	*rows += last != '\n';
-	free(block);
-	zin_free(z);
-	return n < 0 ? -1 : 0;
-}
-
-static int
-seal_job(struct manifest *out, const char *path, const char *name,
-    const struct manifest_job *old, struct error *err)
-{
-	struct manifest_job *j = manifest_add(out);
-	char *file = xasprintf("%s/new_jobs/%s", path, name);
-	struct job_name n;
-	int rc = job_name_parse(name, &n, err);
-
-	if (rc == 0) {
-		j->id = job_id_format(&n);
-		j->table = xstrdup(n.table);
-		j->origins = xstrdup("[]");
-		rc = file_digest(file, j->sha256, &j->bytes, err);
-		if (rc == 0 && old && strcmp(old->sha256, j->sha256) == 0) {
-			j->rows = old->rows;
-			free(j->origins);
-			j->origins = xstrdup(old->origins);
-		} else if (rc == 0) {
-			rc = count_rows(file, n.format, &j->rows, err);
-		}
-		job_name_release(&n);
-	}
-	free(file);
-	return rc;
-}
-
-/* Jobs that the old manifest knows keep their order, others follow by name. */
-static int
-seal_jobs(struct manifest *out, const struct manifest *old, const char *path,
-    struct error *err)
-{
-	struct job_index ids = { 0 };
-	struct job_list l;
-	int rc;
-
-	if (job_list_read(&l, path, "new_jobs", err))
-		return -1;
-	for (size_t i = 0; i < l.count; i++) {
-		struct job_name n;
-		char *id;
-
-		if (job_name_parse(l.names[i], &n, err))
-			continue;
-		id = job_id_format(&n);
-		job_index_add(&ids, id, i);
-		free(id);
-		job_name_release(&n);
-	}
-	rc = 0;
-	for (size_t i = 0; i < old->count && !rc; i++) {
-		long at = job_index_find(&ids, old->jobs[i].id);
-
-		if (at < 0)
-			continue;
-		rc = seal_job(out, path, l.names[at], &old->jobs[i], err);
-		free(l.names[at]);
-		l.names[at] = NULL;
-	}
-	for (size_t i = 0; i < l.count && !rc; i++)
-		if (l.names[i])
-			rc = seal_job(out, path, l.names[i], NULL, err);
-	job_index_release(&ids);
-	job_list_release(&l);
-	return rc;
-}
-
-static int
-seal_schema(struct manifest *m, const char *path, struct error *err)
-{
-	char *file = xasprintf("%s/schema.json", path);
-	struct json_doc doc = { 0 };
-	struct buf text = { 0 };
-	int rc = read_file(file, PACKAGE_SMALL_MAX, &text.data, &text.len, err);
-
-	if (rc == 0) {
-		text.cap = text.len + 1;
-		m->schema_bytes = text.len;
-		sha256_hex(text.data, text.len, m->schema_sha256);
-		rc = package_unpack(&text, file, err);
-	}
-	if (rc == 0 && json_parse(&doc, text.data, text.len, err))
-		rc = error_prefix(err, "%s:", file);
-	if (rc == 0) {
-		m->schema_name = xstrdup(json_get_str(doc.root, "name", ""));
-		m->version_hash = xstrdup(json_get_str(doc.root, "version_hash",
-		    ""));
-	}
-	json_release(&doc);
-	buf_release(&text);
-	free(file);
-	return rc;
-}
-
-static int
-seal_new(struct manifest *m, const struct manifest *old, const char *path,
-    struct error *err)
-{
-	char *updates = xasprintf("%s/schema_updates.json", path);
-	struct stat st;
-	int rc;
-
-	/* Only normalize writes that file. */
-	m->kind = xstrdup(old->kind       ? old->kind
-	        : stat(updates, &st) == 0 ? "normalized"
-	                                  : "extracted");
-	free(updates);
-	m->rejects = old->rejects;
-	m->load_id = package_load_id(path, err);
-	rc = m->load_id ? seal_schema(m, path, err) : -1;
-	return rc ? rc : seal_jobs(m, old, path, err);
-}
-
-int
-package_seal(const char *path, struct error *err)
-{
-	struct manifest old, m = { 0 };
-	struct buf text = { 0 };
-	bool missing;
-	char *file;
-	int rc;
-
-	if (manifest_read(&old, path, &missing, NULL, err))
-		return -1;
-	rc = seal_new(&m, &old, path, err);
-	if (rc == 0) {
-		manifest_write(&m, &text);
-		file = xasprintf("%s/manifest.json", path);
-		rc = output_file(file, text.data, text.len, err);
-		free(file);
-	}
-	buf_release(&text);
-	manifest_release(&m);
-	manifest_release(&old);
-	return rc;
+	return NULL;
 }

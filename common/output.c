@@ -58,18 +58,25 @@ name_beside(const char *path)
 }
 
 int
+fsync_fd(int fd, const char *path, struct error *err)
+{
+	/* EINVAL: a file system that has nothing to sync for this kind. */
+	if (!no_sync && fsync(fd) && errno != EINVAL)
+		return error_errno(err, "%s: fsync", path);
+	return 0;
+}
+
+int
 fsync_path(const char *path, struct error *err)
 {
-	int fd, rc = 0;
+	int fd, rc;
 
 	if (no_sync)
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return error_errno(err, "%s", path);
-	/* EINVAL: a file system that has nothing to sync for this kind. */
-	if (fsync(fd) && errno != EINVAL)
-		rc = error_errno(err, "%s: fsync", path);
+	rc = fsync_fd(fd, path, err);
 	close(fd);
 	return rc;
 }

@@ -38,7 +38,8 @@ void output_remove_at_exit(const char *path);
 void output_keep(const char *path);
 
 int fsync_path(const char *path, struct error *err); /* file or directory */
-int make_dirs(const char *path, struct error *err);  /* mkdir -p, fsynced */
+int fsync_fd(int fd, const char *path, struct error *err); /* the same, open */
+int make_dirs(const char *path, struct error *err); /* mkdir -p, fsynced */
 /* A file or a whole tree; links are removed, never followed; absent is fine. */
 int remove_tree(const char *path, struct error *err);
 int rename_synced(const char *from, const char *to, struct error *err);

@@ -119,12 +119,11 @@ struct package_entry {
 	size_t len;          /* PACKAGE_JOB: bytes as stored */
 	struct job_name job; /* PACKAGE_JOB; owned by the reader */
 	const char *path;    /* PACKAGE_JOB in a directory: its path */
-	const char *origins; /* JSON text from the manifest, or NULL */
+	const char *origins; /* JSON text, or NULL: not known */
 	uint64_t rows;       /* from the manifest; UINT64_MAX unknown */
 	const char *sha256;  /* from the manifest, or NULL; PACKAGE_COMPLETE:
-	                            of the manifest itself. A stream knows rows,
-	                            origins and sha256 of jobs only then: its
-	                            PACKAGE_COMPLETE has the manifest as data. */
+	                        of the manifest itself. A stream knows rows and
+	                        sha256 of its jobs only when it is over. */
 };
 
 struct package_in;
@@ -152,6 +151,41 @@ bool package_in_is_stream(const struct package_in *p);
 void package_in_free(struct package_in *p);
 
 /* ---- manifest ---- */
+
+struct manifest_head {
+	const char *kind; /* "extracted", "normalized" */
+	const char *load_id;
+	const char *schema_name;
+	const char *version_hash;
+	uint64_t rejects;
+	uint64_t schema_bytes;
+	const char *schema_sha256;
+};
+
+struct manifest_job {
+	const char *id; /* file name without the retry part */
+	const char *table;
+	uint64_t rows; /* UINT64_MAX: unknown */
+	uint64_t bytes;
+	const char *sha256;
+	const char *origins; /* JSON text */
+};
+
+/* A manifest.json is read from its start to its end, one job at a time: it may
+ * be larger than memory. */
+struct manifest_in;
+/* path: of the package. NULL with *missing when it has none. */
+struct manifest_in *
+manifest_in_open(const char *path, bool *missing, struct error *err);
+/* 1: a job, whose strings live until the next call; 0: no more; -1. That no id
+ * comes twice is for the caller to check. */
+int manifest_in_next(struct manifest_in *m, struct manifest_job *j,
+    struct error *err);
+/* What stands around the jobs: before them as we write it, else all jobs are
+ * passed over. NULL with err. */
+const struct manifest_head *
+manifest_in_head(struct manifest_in *m, struct error *err);
+void manifest_in_free(struct manifest_in *m);
 
 /* Verify every file of a directory against its manifest (or write it anew).
  * Missing manifest: ERR_DATA for verify. */

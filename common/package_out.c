@@ -13,11 +13,15 @@
 #include "common/package_private.h"
 
 struct package_out {
-	struct manifest manifest; /* grows as jobs are closed */
-	char *path;               /* of a directory */
-	struct tar_out *tar;      /* of a stream */
-	uint64_t files;           /* job files so far */
-	struct job_out *open;     /* those not closed yet */
+	struct manifest_out *manifest; /* grows as jobs are closed */
+	struct manifest_head head;
+	char *load_id, *schema_name, *path; /* path: of a directory */
+	char schema_sha256[HASH_HEX_LEN + 1];
+	struct tar_out *tar;  /* of a stream */
+	uint64_t files;       /* job files so far */
+	struct job_out *open; /* those not closed yet */
+	struct job_out *last; /* whose descriptor is open: fd */
+	int fd;
 	bool has_schema;
 	bool finished;
 };
@@ -27,7 +31,8 @@ struct job_out {
 	char *name;
 	char *id;
 	char *table;
-	char *path;      /* in a directory */
+	char *path; /* in a directory */
+	bool made;
 	struct buf data; /* in a stream: the whole file */
 	size_t size;
 	struct hash *sha256;
@@ -35,13 +40,21 @@ struct job_out {
 };
 
 static struct package_out *
-package_out_new(const struct package_spec *spec)
+package_out_new(const struct package_spec *spec, const char *path)
 {
 	struct package_out *p = xcalloc(1, sizeof(*p));
 
-	p->manifest.kind = xstrdup(package_kind_name(spec->kind));
-	p->manifest.load_id = xstrdup(spec->load_id);
-	p->manifest.schema_name = xstrdup(spec->schema_name);
+	p->fd = -1;
+	p->path = path ? xstrdup(path) : NULL;
+	p->manifest = manifest_out_new(path);
+	p->load_id = xstrdup(spec->load_id);
+	p->schema_name = xstrdup(spec->schema_name);
+	p->head = (struct manifest_head){
+		.kind = package_kind_name(spec->kind),
+		.load_id = p->load_id,
+		.schema_name = p->schema_name,
+		.schema_sha256 = p->schema_sha256,
+	};
 	return p;
 }
 
@@ -64,8 +77,7 @@ package_out_dir(const char *path, const struct package_spec *spec,
 
 	if (check_load_id(spec, err))
 		return NULL;
-	p = package_out_new(spec);
-	p->path = xstrdup(path);
+	p = package_out_new(spec, path);
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		char *dir = xasprintf("%s/%s", path, folders[i]);
 		int rc = make_dirs(dir, err);
@@ -86,7 +98,7 @@ package_out_stream(int fd, const struct package_spec *spec, struct error *err)
 
 	if (check_load_id(spec, err))
 		return NULL;
-	p = package_out_new(spec);
+	p = package_out_new(spec, NULL);
 	p->tar = tar_out_new(fd);
 	return p;
 }
@@ -101,7 +113,7 @@ static int
 stream_entry(struct package_out *p, const char *name, const void *data,
     size_t len, struct error *err)
 {
-	char *full = xasprintf("%s/%s", p->manifest.load_id, name);
+	char *full = xasprintf("%s/%s", p->load_id, name);
 	int rc = tar_out_entry(p->tar, full, data, len, err);
 
 	free(full);
@@ -132,17 +144,35 @@ package_out_file(struct package_out *p, const char *name, const void *data,
 		    name);
 	if (strcmp(name, "schema.json") == 0) {
 		p->has_schema = true;
-		p->manifest.schema_bytes = len;
-		sha256_hex(data, len, p->manifest.schema_sha256);
+		p->head.schema_bytes = len;
+		sha256_hex(data, len, p->schema_sha256);
 	}
 	return put_file(p, name, data, len, err);
 }
 
 /* ---- jobs ---- */
 
+/* Only one descriptor is kept, that of the job file written to last: a package
+ * may have more open jobs than the process may have descriptors. */
+static int
+close_last(struct package_out *p, struct error *err)
+{
+	int rc = 0;
+
+	if (p->fd >= 0 && close(p->fd))
+		rc = error_errno(err, "%s: close", p->last->path);
+	p->fd = -1;
+	p->last = NULL;
+	return rc;
+}
+
 static void
 job_out_free(struct job_out *j)
 {
+	struct error ignored;
+
+	if (j->package->last == j)
+		(void)close_last(j->package, &ignored);
 	*j->link = j->next;
 	if (j->next)
 		j->next->link = j->link;
@@ -155,31 +185,39 @@ job_out_free(struct job_out *j)
 	free(j);
 }
 
-/* Opened anew for each piece: a package may have more open files than the
- * process may have descriptors. */
 static int
-append(const char *path, int flags, const char *data, size_t len,
-    struct error *err)
+open_file(struct job_out *j, struct error *err)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0666);
+	struct package_out *p = j->package;
+	int flags = O_WRONLY | O_APPEND | O_CLOEXEC;
 
-	if (fd < 0)
-		return error_errno(err, "%s", path);
+	if (p->last == j)
+		return 0;
+	if (close_last(p, err))
+		return -1;
+	p->fd = open(j->path, j->made ? flags : flags | O_CREAT | O_EXCL, 0666);
+	if (p->fd < 0)
+		return error_errno(err, "%s", j->path);
+	p->last = j;
+	j->made = true;
+	return 0;
+}
+
+static int
+append(struct job_out *j, const char *data, size_t len, struct error *err)
+{
+	if (open_file(j, err))
+		return -1;
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(j->package->fd, data, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			error_errno(err, "%s: write", path);
-			close(fd);
-			return -1;
-		}
+		if (n < 0)
+			return error_errno(err, "%s: write", j->path);
 		data += n;
 		len -= (size_t)n;
 	}
-	if (close(fd))
-		return error_errno(err, "%s: close", path);
 	return 0;
 }
 
@@ -216,10 +254,6 @@ job_out_open(struct package_out *p, const char *table, const char *format,
 	if (p->tar)
 		return j;
 	j->path = xasprintf("%s/new_jobs/%s", p->path, j->name);
-	if (append(j->path, O_CREAT | O_EXCL, NULL, 0, err)) {
-		job_out_free(j);
-		return NULL;
-	}
 	return j;
 }
 
@@ -233,7 +267,7 @@ job_out_write(struct job_out *j, const void *data, size_t len,
 		buf_add(&j->data, data, len);
 		return 0;
 	}
-	return len ? append(j->path, 0, data, len, err) : 0;
+	return len ? append(j, data, len, err) : 0;
 }
 
 size_t
@@ -248,32 +282,45 @@ job_out_name(const struct job_out *j)
 	return j->name;
 }
 
+static int
+send_job(struct job_out *j, const char *origins, struct error *err)
+{
+	struct tar_out *tar = j->package->tar;
+	char *name = xasprintf("%s/new_jobs/%s", j->package->load_id, j->name);
+	int rc = tar_out_begin(tar, name, j->data.len, origins, err);
+
+	free(name);
+	if (rc || tar_out_data(tar, j->data.data, j->data.len, err))
+		return -1;
+	return tar_out_end(tar, err);
+}
+
 int
 job_out_close(struct job_out *j, uint64_t rows, const char *origins,
     struct error *err)
 {
-	struct package_out *p = j->package;
-	struct manifest_job *m;
+	char hex[HASH_HEX_LEN + 1];
+	struct manifest_job m = { .id = j->id,
+		.table = j->table,
+		.rows = rows,
+		.bytes = j->size,
+		.sha256 = hex,
+		.origins = origins && *origins ? origins : "[]" };
 	int rc;
 
-	if (j->path) {
-		rc = fsync_path(j->path, err);
-	} else {
-		char *name = xasprintf("new_jobs/%s", j->name);
-
-		rc = stream_entry(p, name, j->data.data, j->data.len, err);
-		free(name);
-	}
+	if (!j->path)
+		rc = send_job(j, origins, err);
+	else if (open_file(j, err)) /* which also makes an empty one */
+		rc = -1;
+	else
+		rc = fsync_fd(j->package->fd, j->path, err);
 	if (rc == 0) {
-		m = manifest_add(&p->manifest);
-		m->id = xstrdup(j->id);
-		m->table = xstrdup(j->table);
-		m->rows = rows;
-		m->bytes = j->size;
-		m->origins = xstrdup(origins && *origins ? origins : "[]");
-		hash_final_hex(j->sha256, m->sha256);
+		hash_final_hex(j->sha256, hex);
 		j->sha256 = NULL;
+		rc = manifest_out_add(j->package->manifest, &m, err);
 	}
+	if (rc == 0 && j->path)
+		rc = close_last(j->package, err);
 	job_out_free(j);
 	return rc;
 }
@@ -281,11 +328,32 @@ job_out_close(struct job_out *j, uint64_t rows, const char *origins,
 /* ---- the end ---- */
 
 static int
+tar_sink(void *arg, const void *data, size_t len, struct error *err)
+{
+	return tar_out_data(arg, data, len, err);
+}
+
+static int
+finish_stream(struct package_out *p, uint64_t size, struct error *err)
+{
+	char *name = xasprintf("%s/manifest.json", p->load_id);
+	int rc = tar_out_begin(p->tar, name, size, NULL, err);
+
+	free(name);
+	if (rc || manifest_out_copy(p->manifest, tar_sink, p->tar, err) ||
+	    tar_out_end(p->tar, err))
+		return -1;
+	return tar_out_finish(p->tar, err);
+}
+
+static int
 finish_dir(struct package_out *p, struct error *err)
 {
 	char *jobs = xasprintf("%s/new_jobs", p->path);
-	int rc = fsync_path(jobs, err);
+	int rc = manifest_out_file(p->manifest, p->path, err);
 
+	if (rc == 0)
+		rc = fsync_path(jobs, err);
 	free(jobs);
 	return rc ? rc : fsync_path(p->path, err);
 }
@@ -294,18 +362,15 @@ int
 package_out_finish(struct package_out *p, const char *version_hash,
     uint64_t rejects, struct error *err)
 {
-	struct buf text = { 0 };
+	uint64_t size;
 	int rc;
 
 	if (!p->has_schema)
 		return error_set(err, ERR_DATA, "package without schema.json");
-	p->manifest.version_hash = xstrdup(version_hash);
-	p->manifest.rejects = rejects;
-	manifest_write(&p->manifest, &text);
-	rc = put_file(p, "manifest.json", text.data, text.len, err);
-	buf_release(&text);
-	if (rc == 0)
-		rc = p->tar ? tar_out_finish(p->tar, err) : finish_dir(p, err);
+	p->head.version_hash = version_hash;
+	p->head.rejects = rejects;
+	size = manifest_out_end(p->manifest, &p->head);
+	rc = p->tar ? finish_stream(p, size, err) : finish_dir(p, err);
 	if (rc == 0)
 		p->finished = true;
 	return rc;
@@ -325,7 +390,9 @@ package_out_free(struct package_out *p, bool failed)
 	while (p->open)
 		job_out_free(p->open);
 	tar_out_free(p->tar);
-	manifest_release(&p->manifest);
+	manifest_out_free(p->manifest);
+	free(p->load_id);
+	free(p->schema_name);
 	free(p->path);
 	free(p);
 }
