@@ -138,7 +138,7 @@ exchange_schema(struct exchange *x, struct workdir *w, const char *name,
 	if (stored)
 		schema_link(file, stored->hash);
 	set_imported(file, file->hash);
-	if (w &&
+	if (w && !x->look_only &&
 	    (workdir_save_schema(w, file, err) ||
 	        exchange_export(x, file, err))) {
 		schema_free(file);

@@ -20,6 +20,7 @@ struct exchange {
 	const char *import_dir, *export_dir; /* NULL: not asked for */
 	bool json;                           /* instead of YAML */
 	bool keep_defaults;
+	bool look_only; /* nothing is saved nor written */
 	/* by exchange_schema() */
 	char *imported; /* the file that it took, or NULL */
 	bool replaced;  /* another schema of the pipeline */

@@ -86,6 +86,94 @@ EOF
   assert_output --partial '"id":"1"'
 }
 
+# One run of the pipeline px with rows.jsonl.
+px() {
+  dlt-extract -q -p px --import-schema imp --export-schema exp "$@" items=rows.jsonl &&
+    dlt-normalize -q -p px --import-schema imp --export-schema exp
+}
+
+@test "import and export: an edited schema takes effect" {
+  need_yaml
+  echo '{"id":1,"name":"x"}' >rows.jsonl
+  quiet px
+  # the first one is there to edit, without marks of processing
+  grep -q '^name: px$' imp/px.schema.yaml
+  run -1 grep x-normalizer imp/px.schema.yaml
+  grep -q x-normalizer exp/px.schema.yaml
+  cmp <(dlt-package schema exp/px.schema.yaml | jq -S 'del(.imported_version_hash)') \
+    <(jq -S 'del(.imported_version_hash)' data/pipelines/px/schemas/px.schema.json)
+  # unchanged, nothing happens
+  cp data/pipelines/px/schemas/px.schema.json before
+  quiet px
+  cmp before data/pipelines/px/schemas/px.schema.json
+  # a type, a hint, a description
+  python3 - <<'EOF'
+text = open("imp/px.schema.yaml").read()
+new = text.replace("  items:\n    columns: {}\n", "  items:\n    description: by hand\n    columns:\n      id:\n        data_type: text\n        x-mine: yes\n", 1)
+assert new != text
+open("imp/px.schema.yaml", "w").write(new)
+EOF
+  run -0 px
+  assert_output --partial 'imp/px.schema.yaml: has changed, and replaces the schema of the pipeline; tables with data: items'
+  run -0 jq -c '.tables.items | .description, .columns.id' data/pipelines/px/schemas/px.schema.json
+  assert_line --index 0 '"by hand"'
+  assert_line --index 1 '{"data_type":"text","x-mine":true,"name":"id"}'
+  run -0 dlt-package cat items -p px
+  assert_output --partial '"id":"1"'
+  grep -q 'description: by hand' exp/px.schema.yaml
+  # once
+  quiet px
+}
+
+@test "import and export: settings, JSON, names with defaults" {
+  echo '{"id":1}' >rows.jsonl
+  mkdir .dlt
+  cat >.dlt/config.toml <<'EOF'
+import_schema_path = "imp"
+[pipelines.px]
+export_schema_path = "exp"
+[schema]
+external_schema_format = "json"
+external_schema_format_remove_defaults = false
+EOF
+  dlt-extract -q -p px items=rows.jsonl
+  dlt-normalize -q -p px
+  jq -e '.tables.items.name' imp/px.schema.json
+  jq -e '.tables.items.columns.id.name' exp/px.schema.json
+  [ "$(jq -r .imported_version_hash exp/px.schema.json)" = "$(jq -r .version_hash imp/px.schema.json)" ]
+}
+
+@test "import: without a pipeline, a wrong name, a bad file" {
+  need_yaml
+  echo '{"id":1}' >rows.jsonl
+  dlt-extract -q -o pkg --schema-name web --column id:text items=rows.jsonl
+  mkdir imp
+  dlt-package schema --format yaml pkg >imp/web.schema.yaml
+  dlt-extract -q --schema-name web --import-schema imp items=rows.jsonl |
+    dlt-normalize -q --export-schema exp -o out
+  run -0 dlt-package cat items out
+  assert_output --partial '"id":"1"'
+  grep -q 'name: web' exp/web.schema.yaml
+  cp imp/web.schema.yaml imp/px.schema.yaml
+  fails 1 px
+  assert_output --partial 'imp/px.schema.yaml: has the schema "web", not "px"'
+  echo '{' >imp/px.schema.yaml
+  fails 1 px
+  assert_output --partial 'imp/px.schema.yaml:2:1: '
+}
+
+@test "import: --plan changes nothing" {
+  need_yaml
+  echo '{"id":1}' >rows.jsonl
+  quiet px
+  dlt-extract -q -p px items=rows.jsonl
+  sed -i 's/^settings:/description: by hand\n&/' imp/px.schema.yaml
+  cp data/pipelines/px/schemas/px.schema.json before
+  dlt-normalize -p px --plan --import-schema imp --export-schema other >plan 2>err || [ $? -eq 3 ]
+  cmp before data/pipelines/px/schemas/px.schema.json
+  [ ! -e other ]
+}
+
 # With Python dlt: schemas of all engine versions, JSON and YAML.
 need_dlt() {
   need_level all
@@ -105,4 +193,10 @@ need_dlt() {
   need_dlt
   need_yaml
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/schemas.py" 1001-3000
+}
+
+@test "import and export: as Python dlt, 25 pipelines" {
+  need_dlt
+  need_yaml
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/exchange.py" "$PWD/pipelines" 1-25
 }
