@@ -6,7 +6,7 @@ refused.py SEED...      (with a Python that has dlt, or without: then only our s
 
 Each seed is a JSON Lines file. It must go through dlt-extract, dlt-normalize (both lanes, small blocks, three workers: the same bytes) and dlt-load into
 SQLite, with every value in place: a row has as many values that are not null as its line has, and integers keep their digits but in columns
-of doubles. Where dlt's extract and
+of doubles and bools. Where dlt's extract and
 normalize get through, the normalized packages must be equal.
 """
 import json, os, random, shutil, subprocess, sys, tempfile
@@ -62,7 +62,7 @@ def leaves(v):
 
 def same(number, text):
     try:
-        return str(number) == text or ("e" in text and float(text) == float(number))
+        return text in (str(number), "True") or ("e" in text and float(text) == float(number))
     except ValueError:
         return False
 
