@@ -88,8 +88,8 @@ EOF
 
 # One run of the pipeline px with rows.jsonl.
 px() {
-  dlt-extract -q -p px --import-schema imp --export-schema exp "$@" items=rows.jsonl &&
-    dlt-normalize -q -p px --import-schema imp --export-schema exp
+  dlt-extract -p px --import-schema imp --export-schema exp "$@" items=rows.jsonl &&
+    dlt-normalize -p px --import-schema imp --export-schema exp
 }
 
 @test "import and export: an edited schema takes effect" {
