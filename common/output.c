@@ -13,6 +13,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#endif
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -80,6 +84,65 @@ fsync_path(const char *path, struct error *err)
 	close(fd);
 	return rc;
 }
+
+#ifdef __linux__
+/* syncfs() tells of failed writes since Linux 5.8. What others than these file
+ * systems do on it (FUSE, overlays, networks) may be less than on fsync(). */
+static bool
+sync_all_is_safe(int fd)
+{
+	static const unsigned long types[] = { 0xef53, /* ext4 */
+		0x58465342,                            /* XFS */
+		0x9123683e,                            /* btrfs */
+		0xf2f52010,                            /* f2fs */
+		0x01021994 };                          /* tmpfs */
+	struct utsname u;
+	struct statfs st;
+	int major, minor;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 ||
+	    major < 5 || (major == 5 && minor < 8) || fstatfs(fd, &st))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (((unsigned long)st.f_type & 0xffffffff) == types[i])
+			return true;
+	return false;
+}
+
+int
+sync_all_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && !sync_all_is_safe(fd)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+int
+sync_all(int fd, const char *path, struct error *err)
+{
+	if (!no_sync && syncfs(fd))
+		return error_errno(err, "%s: syncfs", path);
+	return 0;
+}
+#else
+int
+sync_all_open(const char *path)
+{
+	(void)path;
+	return -1;
+}
+
+int
+sync_all(int fd, const char *path, struct error *err)
+{
+	(void)fd;
+	return error_set(err, ERR_IO, "%s: no syncfs", path);
+}
+#endif
 
 static int
 fsync_parent(const char *path, struct error *err)

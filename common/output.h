@@ -39,6 +39,11 @@ void output_keep(const char *path);
 
 int fsync_path(const char *path, struct error *err); /* file or directory */
 int fsync_fd(int fd, const char *path, struct error *err); /* the same, open */
+/* For very many new files: one call instead of an fsync for each. To be opened
+ * before they are written; -1 where that would promise less than fsync does
+ * (systems other than Linux 5.8 and its local file systems). */
+int sync_all_open(const char *path);
+int sync_all(int fd, const char *path, struct error *err);
 int make_dirs(const char *path, struct error *err); /* mkdir -p, fsynced */
 /* A file or a whole tree; links are removed, never followed; absent is fine. */
 int remove_tree(const char *path, struct error *err);

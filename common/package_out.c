@@ -12,6 +12,10 @@
 #include "common/output.h"
 #include "common/package_private.h"
 
+/* So many job files are fsynced one by one; the rest at the end in one call,
+ * where the system can do that as safely. */
+#define FSYNC_MAX 64
+
 struct package_out {
 	struct manifest_out *manifest; /* grows as jobs are closed */
 	struct manifest_head head;
@@ -22,6 +26,8 @@ struct package_out {
 	struct job_out *open; /* those not closed yet */
 	struct job_out *last; /* whose descriptor is open: fd */
 	int fd;
+	int sync_fd; /* for the files beyond FSYNC_MAX, or -1 */
+	uint64_t closed;
 	bool has_schema;
 	bool finished;
 };
@@ -44,7 +50,7 @@ package_out_new(const struct package_spec *spec, const char *path)
 {
 	struct package_out *p = xcalloc(1, sizeof(*p));
 
-	p->fd = -1;
+	p->fd = p->sync_fd = -1;
 	p->path = path ? xstrdup(path) : NULL;
 	p->manifest = manifest_out_new(path);
 	p->load_id = xstrdup(spec->load_id);
@@ -78,6 +84,7 @@ package_out_dir(const char *path, const struct package_spec *spec,
 	if (check_load_id(spec, err))
 		return NULL;
 	p = package_out_new(spec, path);
+	p->sync_fd = sync_all_open(path);
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		char *dir = xasprintf("%s/%s", path, folders[i]);
 		int rc = make_dirs(dir, err);
@@ -295,6 +302,16 @@ send_job(struct job_out *j, const char *origins, struct error *err)
 	return tar_out_end(tar, err);
 }
 
+static int
+sync_job(struct job_out *j, struct error *err)
+{
+	struct package_out *p = j->package;
+
+	return p->closed++ >= FSYNC_MAX && p->sync_fd >= 0
+	    ? 0
+	    : fsync_fd(p->fd, j->path, err);
+}
+
 int
 job_out_close(struct job_out *j, uint64_t rows, const char *origins,
     struct error *err)
@@ -313,7 +330,7 @@ job_out_close(struct job_out *j, uint64_t rows, const char *origins,
 	else if (open_file(j, err)) /* which also makes an empty one */
 		rc = -1;
 	else
-		rc = fsync_fd(j->package->fd, j->path, err);
+		rc = sync_job(j, err);
 	if (rc == 0) {
 		hash_final_hex(j->sha256, hex);
 		j->sha256 = NULL;
@@ -350,8 +367,12 @@ static int
 finish_dir(struct package_out *p, struct error *err)
 {
 	char *jobs = xasprintf("%s/new_jobs", p->path);
-	int rc = manifest_out_file(p->manifest, p->path, err);
+	int rc = 0;
 
+	if (p->closed > FSYNC_MAX && p->sync_fd >= 0)
+		rc = sync_all(p->sync_fd, jobs, err);
+	if (rc == 0)
+		rc = manifest_out_file(p->manifest, p->path, err);
 	if (rc == 0)
 		rc = fsync_path(jobs, err);
 	free(jobs);
@@ -390,6 +411,8 @@ package_out_free(struct package_out *p, bool failed)
 	while (p->open)
 		job_out_free(p->open);
 	tar_out_free(p->tar);
+	if (p->sync_fd >= 0)
+		close(p->sync_fd);
 	manifest_out_free(p->manifest);
 	free(p->load_id);
 	free(p->schema_name);
