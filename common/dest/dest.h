@@ -105,6 +105,9 @@ struct dest_caps {
 	/* Staging tables are private and vanish with the transaction. */
 	bool private_staging;
 	const struct merge_dialect *merge; /* NULL: no merges */
+	/* Connections that may load at the same time; 0: one, and what fails
+	 * for now is not tried again in the same run. */
+	size_t connections;
 };
 
 /* ---- marks of finished work, in the table _dlt_jobs ---- */
