@@ -29,6 +29,7 @@ load_reset(struct loader *l)
 	l->emptied = l->staged = (struct load_tables){ 0 };
 	buf_release(&l->created);
 	l->rows = l->jobs = 0;
+	l->aborted = false;
 	buf_release(&l->done);
 }
 
@@ -282,7 +283,7 @@ add_mark(const struct dest_mark *m, void *arg)
 }
 
 int
-load_finish(struct loader *l, struct error *err)
+load_finish(struct loader *l, bool partial, struct error *err)
 {
 	const struct dest_ops *ops = l->dest->ops;
 	struct hash *h = hash_sha256_new();
@@ -297,6 +298,8 @@ load_finish(struct loader *l, struct error *err)
 	        0 ||
 	    (!found && ops->add_load(l->dest, l->load_id, l->schema, err) < 0))
 		return -1;
+	if (partial)
+		return 0;
 	if (ops->unmark(l->dest, l->load_id, err) < 0)
 		return -1;
 	return ops->mark(l->dest, &done, err);

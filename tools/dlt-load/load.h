@@ -50,6 +50,7 @@ struct loader {
 	struct schema *schema;
 	struct load_tables emptied, staged;
 	struct buf created; /* of the package, as the boundary of scd2 */
+	bool aborted;       /* and put away as such */
 	uint64_t rows, jobs;
 	struct buf done; /* what the mark of the package holds */
 };
@@ -110,8 +111,19 @@ bool load_tables_have(const struct load_tables *l, const struct table *t);
 int load_migrate_own(struct loader *l, struct buf *added, struct error *err);
 int load_version(struct loader *l, struct error *err);
 
-/* Within a transaction, last: _dlt_loads and the marks. */
-int load_finish(struct loader *l, struct error *err);
+/* ---- packages that failed: load_failed.c ---- */
+
+/* ERR_REMOTE: a package before this one has failed, and its rows must come
+ * first. */
+int load_check_order(struct loader *l, const struct table *const *tables,
+    const enum load_how *how, size_t count, struct error *err);
+/* Names all packages of the pipeline that were given up; -1 when there are
+ * any. */
+int load_tell_failed(struct loader *l, struct error *err);
+
+/* Within a transaction, last: _dlt_loads and the marks. partial: some jobs are
+ * not in, and may be tried again. */
+int load_finish(struct loader *l, bool partial, struct error *err);
 
 /* The one checksum that stands for all jobs: by job id. */
 int load_same(struct loader *l, const char *fingerprint, struct error *err);

@@ -479,7 +479,8 @@ finish(struct dir_load *d, struct error *err)
 	const struct dest_ops *ops = d->l->dest->ops;
 	int rc = -1;
 
-	if (ops->begin(d->l->dest, err) == 0 && load_finish(d->l, err) == 0) {
+	if (ops->begin(d->l->dest, err) == 0 &&
+	    load_finish(d->l, d->failed > 0, err) == 0) {
 		TEST_HOOK("load_finish");
 		rc = ops->commit(d->l->dest, err);
 		TEST_HOOK("load_finished");
@@ -507,6 +508,7 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	if (d->l->delete_completed && !d->failed &&
 	    remove_tree(completed, err) < 0)
 		goto out;
+	d->l->aborted = !strcmp(status, "aborted");
 	load_tell(d->l, to, status);
 	rc = 0;
 out:
@@ -591,8 +593,11 @@ load_new(struct dir_load *d, struct error *err)
 {
 	struct error why;
 
-	if (plan_jobs(d, err) < 0 || check_jobs(d, err) < 0 ||
-	    init_package(d, err) < 0)
+	if (plan_jobs(d, err) < 0 ||
+	    (d->pipeline &&
+	        load_check_order(d->l, d->tables, d->how, d->jobs.count, err) <
+	            0) ||
+	    check_jobs(d, err) < 0 || init_package(d, err) < 0)
 		return -1;
 	if (run_jobs(d, err) < 0) {
 		why = *err;

@@ -171,7 +171,7 @@ complete_package(struct streaming *s, struct error *err)
 	}
 	if (empty_rest(l, err) < 0 || load_merge_all(l, err) < 0 ||
 	    load_migrate_own(l, NULL, err) < 0 || load_version(l, err) < 0 ||
-	    load_finish(l, err) < 0)
+	    load_finish(l, false, err) < 0)
 		return -1;
 	TEST_HOOK("load_stream_commit");
 	if (l->dest->ops->commit(l->dest, err) < 0)

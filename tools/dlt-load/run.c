@@ -208,6 +208,9 @@ load_one(struct run *r, const char *given, struct error *err)
 	else
 		rc = load_directory(&r->loader, pending ? real : path, pending,
 		    err);
+	/* Put away; named, with its reason, when all others are done. */
+	if (rc < 0 && pending && r->loader.aborted)
+		rc = 0;
 	free(real);
 	free(path);
 	return rc;
@@ -401,6 +404,8 @@ load_all(struct run *r, struct error *err)
 	r->loader.print = r->o->print;
 	r->loader.zero = r->o->zero;
 	rc = load_input(r, err);
+	if (rc == 0 && r->has_workdir)
+		rc = load_tell_failed(&r->loader, err);
 	if (rc < 0 && err->code != ERR_DATA)
 		error_prefix(err, "%s: ", r->shown.data);
 	if (r->o->common.json) {

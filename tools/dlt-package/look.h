@@ -22,6 +22,8 @@ struct look {
 	const char *format;   /* of schema */
 	bool remove_defaults; /* of schema */
 	bool json;
+	bool yes;         /* drop without asking */
+	const char *wait; /* --wait */
 };
 
 typedef int (*look_visit)(void *arg, struct package_in *in,
@@ -46,5 +48,8 @@ int do_verify(const struct look *l, struct error *err);
 int do_seal(const struct look *l, struct error *err);
 int do_schema(const struct look *l, struct error *err);
 int do_why(const struct look *l, struct error *err);
+int do_failed(const struct look *l, struct error *err);
+int do_retry(const struct look *l, struct error *err);
+int do_drop(const struct look *l, struct error *err);
 
 #endif

@@ -10,6 +10,7 @@ static struct {
 	struct opt_common common;
 	const char *format;
 	bool remove_defaults;
+	bool yes;
 } cfg;
 
 static const struct opt options[] = {
@@ -18,6 +19,9 @@ static const struct opt options[] = {
 	    "how `schema` writes the schema", NULL },
 	{ 0, "remove-defaults", NULL, OPT_FLAG, &cfg.remove_defaults,
 	    "`schema` writes JSON without what is known", NULL },
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Changes", NULL },
+	{ 'y', "yes", NULL, OPT_FLAG, &cfg.yes,
+	    "`drop` a package without asking", NULL },
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };
 
@@ -28,6 +32,7 @@ static const struct opt_spec spec = {
 	         "cat TABLE [PACKAGE]\n"
 	         "why TABLE.COLUMN [PACKAGE]\n"
 	         "seal PACKAGE\n"
+	         "failed|retry|drop -p NAME [LOAD_ID]\n"
 	         "COMMAND -p NAME [LOAD_ID]\n",
 	.examples = "dlt-package ls -p github\n"
 	            "dlt-package cat events extracted | head\n"
@@ -50,6 +55,9 @@ static const struct command commands[] = {
 	{ "seal", do_seal, NULL },
 	{ "schema", do_schema, NULL },
 	{ "why", do_why, "a TABLE.COLUMN" },
+	{ "failed", do_failed, NULL },
+	{ "retry", do_retry, NULL },
+	{ "drop", do_drop, NULL },
 };
 
 static const struct command *
@@ -75,7 +83,9 @@ run(const struct opt_list *operands, struct error *err)
 	struct look l = { .pipeline = cfg.common.pipeline,
 		.format = cfg.format,
 		.remove_defaults = cfg.remove_defaults,
-		.json = cfg.common.json };
+		.json = cfg.common.json,
+		.yes = cfg.yes,
+		.wait = cfg.common.wait };
 	const struct command *c;
 	size_t at = 1;
 
