@@ -81,9 +81,10 @@ enum duck_kind {
 
 struct duck_appender;
 
-/* A table of the given schema; its columns in their order there. */
-struct duck_appender *duck_appender_open(struct duck *d, const char *schema,
-    const char *table, struct error *err);
+/* A table by its full name (catalog NULL: the database that was opened); its
+ * columns in their order there. */
+struct duck_appender *duck_appender_open(struct duck *d, const char *catalog,
+    const char *schema, const char *table, struct error *err);
 size_t duck_appender_width(const struct duck_appender *a);
 enum duck_kind duck_appender_kind(const struct duck_appender *a, size_t column);
 /* A new row, all null. */

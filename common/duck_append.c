@@ -172,13 +172,14 @@ make_chunk(struct duck_appender *a, struct error *err)
 }
 
 struct duck_appender *
-duck_appender_open(struct duck *d, const char *schema, const char *table,
-    struct error *err)
+duck_appender_open(struct duck *d, const char *catalog, const char *schema,
+    const char *table, struct error *err)
 {
 	struct duck_appender *a = xcalloc(1, sizeof(*a));
 
 	a->duck = d;
-	if (d->api.appender_create(d->connection, schema, table, &a->handle)) {
+	if (d->api.appender_create_ext(d->connection, catalog, schema, table,
+	        &a->handle)) {
 		fail(a, err);
 		goto failed;
 	}

@@ -112,8 +112,9 @@ enum {
 	X(void, vector_assign_string_element_len,                             \
 	    (duck_handle, uint64_t, const char *, uint64_t))                  \
 	X(uint64_t, vector_size, (void))                                      \
-	X(int, appender_create,                                               \
-	    (duck_handle, const char *, const char *, duck_handle *))         \
+	X(int, appender_create_ext,                                           \
+	    (duck_handle, const char *, const char *, const char *,           \
+	        duck_handle *))                                               \
 	X(const char *, appender_error, (duck_handle))                        \
 	X(int, appender_flush, (duck_handle))                                 \
 	X(int, appender_destroy, (duck_handle *))                             \

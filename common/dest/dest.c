@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres;
+extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres,
+    dest_duckdb;
 
 static const struct dest_ops *const destinations[] = { &dest_sqlite,
-	&dest_postgresql, &dest_postgres };
+	&dest_postgresql, &dest_postgres, &dest_duckdb };
 
 static const struct dest_ops *
 find_ops(const char *url, const char **rest)
@@ -49,8 +50,8 @@ dest_open(const char *url, const struct dest_settings *settings,
 		size_t len = strcspn(url, ":");
 
 		error_set(err, ERR_USAGE,
-		    "no destination \"%.*s%s\": known are sqlite:FILE and "
-		    "postgresql://HOST/DATABASE",
+		    "no destination \"%.*s%s\": known are sqlite:FILE, "
+		    "duckdb:FILE and postgresql://HOST/DATABASE",
 		    (int)len, url, url[len] ? ":..." : "");
 		return NULL;
 	}

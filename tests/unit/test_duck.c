@@ -125,7 +125,7 @@ test_append(struct duck *d)
 	        "l INTEGER[])",
 	        &err),
 	    "table");
-	a = duck_appender_open(d, "s s", "t", &err);
+	a = duck_appender_open(d, NULL, "s s", "t", &err);
 	tap_ok(a && duck_appender_width(a) == 12 &&
 	        duck_appender_kind(a, 1) == DUCK_INTEGER &&
 	        duck_appender_kind(a, 11) == DUCK_OTHER,
@@ -153,7 +153,8 @@ test_append(struct duck *d)
 	        "FROM \"s s\".t",
 	        "5000 12497500 1"),
 	    "rows of several chunks; nulls");
-	tap_ok(!duck_appender_open(d, "s s", "none", &err), "no such table");
+	tap_ok(!duck_appender_open(d, NULL, "s s", "none", &err),
+	    "no such table");
 }
 
 static void
@@ -162,7 +163,7 @@ test_constraint(struct duck *d)
 	struct duck_appender *a;
 
 	duck_run(d, "CREATE TABLE n (i INTEGER NOT NULL)", &err);
-	a = duck_appender_open(d, "main", "n", &err);
+	a = duck_appender_open(d, NULL, "main", "n", &err);
 	tap_ok(a != NULL, "appender of a table with a constraint");
 	if (!a)
 		return;

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest_duckdb_private.h"
+
+#include "common/dest/ddl.h"
+#include "common/mem.h"
+#include "common/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_DATASET "main"
+#define BUSY_TIMEOUT_S  5.0
+#define BUSY_PAUSE_MS   50
+
+/* ---- the connection ---- */
+
+/* SQLAlchemy's duckdb:///relative and duckdb:////absolute are understood; all
+ * else is a path as it stands. */
+static const char *
+path_of(const char *rest)
+{
+	return !strncmp(rest, "///", 3) ? rest + 3 : rest;
+}
+
+/* Another process has the file for itself: until it is free, or time is up. */
+static int
+open_patiently(struct duckdb_dest *d, const struct dest_settings *set,
+    struct error *err)
+{
+	const struct duck_settings how = { .read_only = set->read_only };
+	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * 1000000L };
+	double left = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
+
+	for (;;) {
+		d->duck = duck_open(d->path, &how, err);
+		if (d->duck)
+			return 0;
+		if (err->code != ERR_TEMP || left <= 0)
+			return -1;
+		nanosleep(&pause, NULL);
+		if (signal_pending())
+			return error_set(err, ERR_QUIET, "interrupted");
+		left -= BUSY_PAUSE_MS / 1e3;
+	}
+}
+
+static int
+read_catalog(struct duckdb_dest *d, struct error *err)
+{
+	struct duck_rows *r = duck_query(d->duck, "SELECT current_database()",
+	    NULL, 0, err);
+	int rc = r ? duck_next(r, err) : -1;
+	const char *name;
+	size_t len;
+
+	if (rc > 0) {
+		name = duck_text(r, 0, &len);
+		d->catalog = xstrndup(name ? name : "", len);
+	}
+	duck_rows_free(r);
+	return rc > 0 ? 0 : -1;
+}
+
+/* With its write-ahead log. */
+static void
+remove_file(const char *path)
+{
+	char *wal = xasprintf("%s.wal", path);
+
+	unlink(path);
+	unlink(wal);
+	free(wal);
+}
+
+static void
+append_drop(struct duckdb_dest *d)
+{
+	duck_appender_free(d->appender);
+	free(d->positions);
+	d->appender = NULL;
+	d->positions = NULL;
+	d->append_table = NULL;
+	d->appended = false;
+}
+
+static void
+duckdb_close(struct dest *base)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	append_drop(d);
+	duck_close(d->duck);
+	if (d->created)
+		remove_file(d->path);
+	buf_release(&d->staged);
+	free(d->catalog);
+	free(d->dataset);
+	free(d->path);
+	free(d);
+}
+
+static struct dest *
+duckdb_open(const char *rest, const struct dest_settings *set,
+    struct error *err)
+{
+	const char *path = path_of(rest);
+	struct duckdb_dest *d;
+	struct stat st;
+	bool exists;
+
+	if (!*path || !strncmp(path, "//", 2) || *path == ':') {
+		error_set(err, ERR_USAGE, "expected duckdb:FILE");
+		return NULL;
+	}
+	exists = stat(path, &st) == 0;
+	if (exists && S_ISDIR(st.st_mode)) {
+		error_set(err, ERR_IO, "is a directory");
+		return NULL;
+	}
+	d = xcalloc(1, sizeof(*d));
+	d->path = xstrdup(path);
+	d->dataset = xstrdup(set->dataset ? set->dataset : DEFAULT_DATASET);
+	if (set->read_only && !exists)
+		return &d->base;
+	if (open_patiently(d, set, err) == 0) {
+		d->created = !exists;
+		if (read_catalog(d, err) == 0)
+			return &d->base;
+	}
+	duckdb_close(&d->base);
+	return NULL;
+}
+
+/* ---- statements ---- */
+
+struct duck_rows *
+duckdb_query(struct duckdb_dest *d, const char *sql, const char *const *texts,
+    size_t count, struct error *err)
+{
+	if (duckdb_append_end(d, err) < 0)
+		return NULL;
+	return duck_query(d->duck, sql, texts, count, err);
+}
+
+int
+duckdb_run(struct duckdb_dest *d, const char *sql, const char *const *texts,
+    size_t count, struct error *err)
+{
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	return duck_exec(d->duck, sql, texts, count, NULL, err);
+}
+
+static int
+duckdb_execute(struct dest *base, const char *sql, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	return duck_run(d->duck, sql, err);
+}
+
+const char *
+duckdb_catalog(const struct duckdb_dest *d, enum dest_place place)
+{
+	return place == DEST_STAGING ? "temp" : d->catalog;
+}
+
+const char *
+duckdb_schema(const struct duckdb_dest *d, enum dest_place place)
+{
+	return place == DEST_STAGING ? "main" : d->dataset;
+}
+
+/* All three parts: a database and a schema in it may have one name. */
+void
+duckdb_name(void *arg, enum dest_place place, const char *table,
+    struct buf *out)
+{
+	const struct duckdb_dest *d = arg;
+
+	ddl_quote(duckdb_catalog(d, place), out);
+	buf_addc(out, '.');
+	ddl_quote(duckdb_schema(d, place), out);
+	buf_addc(out, '.');
+	ddl_quote(table, out);
+}
+
+/* ---- transactions ---- */
+
+static int
+duckdb_begin(struct dest *base, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	if (duck_run(d->duck, "BEGIN", err))
+		return -1;
+	d->open = true;
+	return 0;
+}
+
+static int
+drop_staged(struct duckdb_dest *d, struct error *err)
+{
+	struct buf sql = { 0 };
+	int rc = 0;
+
+	for (size_t at = 0; at < d->staged.len && rc == 0;
+	     at += strlen(d->staged.data + at) + 1) {
+		buf_reset(&sql);
+		buf_adds(&sql, "DROP TABLE IF EXISTS ");
+		duckdb_name(d, DEST_STAGING, d->staged.data + at, &sql);
+		rc = duck_run(d->duck, sql.data, err);
+	}
+	buf_release(&sql);
+	return rc;
+}
+
+static int
+duckdb_commit(struct dest *base, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	if (duckdb_append_end(d, err) < 0 || drop_staged(d, err) < 0)
+		return -1;
+	append_drop(d);
+	if (duck_run(d->duck, "COMMIT", err))
+		return -1;
+	buf_reset(&d->staged);
+	d->open = d->created = false;
+	return 0;
+}
+
+static void
+duckdb_rollback(struct dest *base)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+	struct error unused;
+
+	append_drop(d);
+	if (d->open)
+		(void)duck_run(d->duck, "ROLLBACK", &unused);
+	d->open = d->schema = false;
+	buf_reset(&d->staged);
+}
+
+/* ---- rows ---- */
+
+int
+duckdb_append_end(struct duckdb_dest *d, struct error *err)
+{
+	if (!d->appended)
+		return 0;
+	d->appended = false;
+	if (duck_appender_flush(d->appender, err) == 0)
+		return 0;
+	error_prefix(err, "table \"%s\": ", d->append_table->name);
+	append_drop(d);
+	return -1;
+}
+
+static int
+find_positions(struct duckdb_dest *d, enum dest_place place,
+    const struct table *t, struct error *err)
+{
+	struct duck_rows *r = duckdb_columns(d, place, t->name, err);
+	size_t position = 0;
+	int rc = -1;
+
+	d->positions = xcalloc(t->column_count + 1, sizeof(*d->positions));
+	for (size_t i = 0; i < t->column_count; i++)
+		d->positions[i] = SIZE_MAX;
+	while (r && (rc = duck_next(r, err)) > 0) {
+		size_t len;
+		const char *name = duck_text(r, 0, &len);
+
+		for (size_t i = 0; i < t->column_count; i++)
+			if (t->columns[i]->name_len == len &&
+			    !strncasecmp(t->columns[i]->name, name, len))
+				d->positions[i] = position;
+		position++;
+	}
+	duck_rows_free(r);
+	return rc;
+}
+
+static int
+begin_append(struct duckdb_dest *d, enum dest_place place,
+    const struct table *t, struct error *err)
+{
+	if (d->append_table == t && d->append_place == place)
+		return 0;
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	append_drop(d);
+	if (find_positions(d, place, t, err) == 0)
+		d->appender = duck_appender_open(d->duck,
+		    duckdb_catalog(d, place), duckdb_schema(d, place), t->name,
+		    err);
+	if (!d->appender) {
+		append_drop(d);
+		return error_prefix(err, "table \"%s\": ", t->name);
+	}
+	d->append_table = t;
+	d->append_place = place;
+	return 0;
+}
+
+static int
+put_cell(struct duck_appender *a, size_t at, const struct cell *c)
+{
+	switch (c->kind) {
+	case CELL_NULL:
+		duck_put_null(a, at);
+		return 0;
+	case CELL_INTEGER:
+		return duck_put_integer(a, at, c->integer);
+	case CELL_DOUBLE:
+		return duck_put_double(a, at, c->number);
+	default:
+		break;
+	}
+	switch (duck_appender_kind(a, at)) {
+	case DUCK_INTEGER:
+	case DUCK_DOUBLE:
+	case DUCK_DECIMAL:
+		return duck_put_number(a, at, c->text, c->len);
+	default:
+		return duck_put_text(a, at, c->text, c->len);
+	}
+}
+
+static int
+bad_cell(const struct table *t, const struct cell *c, struct error *err)
+{
+	const char *column = t->columns[c->column]->name;
+
+	if (c->kind == CELL_TEXT)
+		return error_set(err, ERR_DATA,
+		    "column \"%s\" cannot hold %.*s", column,
+		    c->len > 40 ? 40 : (int)c->len, c->text);
+	if (c->kind == CELL_INTEGER)
+		return error_set(err, ERR_DATA,
+		    "column \"%s\" cannot hold %lld", column,
+		    (long long)c->integer);
+	return error_set(err, ERR_DATA, "column \"%s\" cannot hold its value",
+	    column);
+}
+
+static int
+duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
+    size_t *bad, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+	size_t i = 0;
+
+	*bad = rows->row_count;
+	if (begin_append(d, place, rows->table, err) < 0)
+		return -1;
+	for (size_t row = 0; row < rows->row_count; row++) {
+		if (duck_append_row(d->appender, err))
+			return -1;
+		d->appended = true;
+		for (; i < rows->rows[row].end; i++) {
+			const struct cell *c = &rows->cells[i];
+			size_t at = d->positions[c->column];
+
+			if (at != SIZE_MAX && put_cell(d->appender, at, c) == 0)
+				continue;
+			if (c->kind == CELL_NULL)
+				continue;
+			*bad = row;
+			return bad_cell(rows->table, c, err);
+		}
+	}
+	return 0;
+}
+
+/* ---- what it can do ---- */
+
+static const char *const merge_strategies[] = { "delete-insert", "upsert",
+	"scd2", "insert-only", NULL };
+static const char *const replace_strategies[] = { "truncate-and-insert",
+	"insert-from-staging", NULL };
+
+/* The first of equal rows stays. */
+static const struct merge_dialect merging = {
+	.when_true = "TRUE",
+	.when_false = "FALSE",
+	.any_order = "rowid",
+	.tie_break = "rowid",
+	.time_open = "'",
+	.time_close = "'",
+	.zone = true,
+	.temp_create = "CREATE TEMPORARY TABLE ",
+	.temp_suffix = "",
+	.temp_staged = true,
+	.empty_open = "DELETE FROM ",
+	.empty_close = "",
+};
+
+extern const struct dest_ops dest_duckdb;
+const struct dest_ops dest_duckdb = {
+	.scheme = "duckdb",
+	.form = "duckdb:FILE",
+	.values = { false, false, false },
+	.caps = { merge_strategies, replace_strategies, .isolated = true,
+	    .private_staging = true, .merge = &merging },
+	.open = duckdb_open,
+	.close = duckdb_close,
+	.stored_schema = duckdb_stored_schema,
+	.stored_state = duckdb_stored_state,
+	.begin = duckdb_begin,
+	.commit = duckdb_commit,
+	.rollback = duckdb_rollback,
+	.has_version = duckdb_has_version,
+	.add_version = duckdb_add_version,
+	.migrate = duckdb_migrate,
+	.empty = duckdb_empty,
+	.insert = duckdb_insert,
+	.name = duckdb_name,
+	.execute = duckdb_execute,
+	.marked = duckdb_marked,
+	.mark = duckdb_mark,
+	.each_mark = duckdb_each_mark,
+	.unmark = duckdb_unmark,
+	.has_load = duckdb_has_load,
+	.add_load = duckdb_add_load,
+};

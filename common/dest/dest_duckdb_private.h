@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dest_duckdb: what the files of the DuckDB destination share; for them only.
+ *
+ * Shape:  dest_duckdb.c holds the connection, transactions and the insert,
+ *         _meta the tables that dlt keeps, _tables what creates and changes
+ *         tables. Staging tables are temporary ones, dropped when the
+ *         transaction ends.
+ */
+#ifndef DLT_DEST_DUCKDB_PRIVATE_H
+#define DLT_DEST_DUCKDB_PRIVATE_H
+
+#include "common/dest/dest.h"
+#include "common/duck.h"
+
+struct duckdb_dest {
+	struct dest base;
+	struct duck *duck; /* NULL: read only, and there is no such file */
+	char *path;
+	char *catalog;     /* the database's name in statements */
+	char *dataset;     /* the schema there */
+	bool created;      /* by us: removed again when nothing was committed */
+	bool open;         /* a transaction is */
+	bool schema;       /* is known to be there */
+	struct buf staged; /* names of staging tables, each with its NUL */
+
+	/* the insert in progress */
+	struct duck_appender *appender;
+	const struct table *append_table;
+	enum dest_place append_place;
+	size_t *positions; /* of the table's columns there; SIZE_MAX: none */
+	bool appended;
+};
+
+/* Catalog and schema of a place. */
+const char *duckdb_catalog(const struct duckdb_dest *d, enum dest_place place);
+const char *duckdb_schema(const struct duckdb_dest *d, enum dest_place place);
+void
+duckdb_name(void *d, enum dest_place place, const char *table, struct buf *out);
+
+/* All rows of the insert in progress are in the table; a no-op without. */
+int duckdb_append_end(struct duckdb_dest *d, struct error *err);
+
+/* A statement; what was appended is in the tables before it. */
+int duckdb_run(struct duckdb_dest *d, const char *sql, const char *const *texts,
+    size_t count, struct error *err);
+/* Rows of a query, or NULL. */
+struct duck_rows *duckdb_query(struct duckdb_dest *d, const char *sql,
+    const char *const *texts, size_t count, struct error *err);
+
+/* dest_duckdb_tables.c */
+int duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
+    struct error *err);
+int duckdb_need_schema(struct duckdb_dest *d, struct error *err);
+/* Rows of name and type, in the table's order. */
+struct duck_rows *duckdb_columns(struct duckdb_dest *d, enum dest_place place,
+    const char *table, struct error *err);
+int duckdb_migrate(struct dest *base, enum dest_place place,
+    const struct table *t, struct buf *added, struct error *err);
+int duckdb_empty(struct dest *base, enum dest_place place,
+    const struct table *t, struct error *err);
+
+/* dest_duckdb_meta.c */
+int duckdb_stored_schema(struct dest *base, const char *schema_name,
+    struct buf *json, bool *found, struct error *err);
+int duckdb_stored_state(struct dest *base, const char *pipeline_name,
+    struct buf *doc, bool *found, struct error *err);
+int duckdb_has_version(struct dest *base, const char *hash, bool *found,
+    struct error *err);
+int duckdb_add_version(struct dest *base, const struct schema *schema,
+    struct error *err);
+int duckdb_marked(struct dest *base, const char *load_id, const char *job_id,
+    struct buf *checksum, uint64_t *rows, struct error *err);
+int
+duckdb_mark(struct dest *base, const struct dest_mark *m, struct error *err);
+int duckdb_each_mark(struct dest *base, const char *load_id,
+    void (*f)(const struct dest_mark *m, void *arg), void *arg,
+    struct error *err);
+int duckdb_unmark(struct dest *base, const char *load_id, struct error *err);
+int duckdb_has_load(struct dest *base, const char *load_id,
+    const char *schema_name, bool *found, struct error *err);
+int duckdb_add_load(struct dest *base, const char *load_id,
+    const struct schema *schema, struct error *err);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/dest_duckdb_private.h"
+
+#include "common/dest/ddl.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ddl_type types[] = {
+	{ TYPE_TEXT, "VARCHAR", NULL, NULL },
+	{ TYPE_BIGINT, "BIGINT", NULL, NULL },
+	{ TYPE_DOUBLE, "DOUBLE", NULL, NULL },
+	{ TYPE_BOOL, "BOOLEAN", NULL, NULL },
+	{ TYPE_TIMESTAMP, "TIMESTAMP WITH TIME ZONE", NULL, NULL },
+	{ TYPE_DATE, "DATE", NULL, NULL },
+	{ TYPE_TIME, "TIME", NULL, NULL },
+	{ TYPE_DECIMAL, "DECIMAL(38,9)", "DECIMAL(%,9)", "DECIMAL(%,%)" },
+	{ TYPE_WEI, "DECIMAL(38,0)", "DECIMAL(%,0)", "DECIMAL(%,%)" },
+	{ TYPE_BINARY, "BLOB", NULL, NULL },
+	{ TYPE_JSON, "JSON", NULL, NULL },
+};
+
+static const struct ddl_integer integers[] = {
+	{ 8, "TINYINT" },
+	{ 16, "SMALLINT" },
+	{ 32, "INTEGER" },
+	{ 64, "BIGINT" },
+	{ 128, "HUGEINT" },
+};
+
+static const struct ddl_family families[] = {
+	{ "VARCHAR", TYPE_TEXT },
+	{ "TINYINT", TYPE_BIGINT },
+	{ "SMALLINT", TYPE_BIGINT },
+	{ "INTEGER", TYPE_BIGINT },
+	{ "BIGINT", TYPE_BIGINT },
+	{ "HUGEINT", TYPE_BIGINT },
+	{ "UTINYINT", TYPE_BIGINT },
+	{ "USMALLINT", TYPE_BIGINT },
+	{ "UINTEGER", TYPE_BIGINT },
+	{ "UBIGINT", TYPE_BIGINT },
+	{ "DOUBLE", TYPE_DOUBLE },
+	{ "FLOAT", TYPE_DOUBLE },
+	{ "BOOLEAN", TYPE_BOOL },
+	{ "TIMESTAMP WITH TIME ZONE", TYPE_TIMESTAMP },
+	{ "TIMESTAMP", TYPE_TIMESTAMP },
+	{ "TIMESTAMP_S", TYPE_TIMESTAMP },
+	{ "TIMESTAMP_MS", TYPE_TIMESTAMP },
+	{ "TIMESTAMP_NS", TYPE_TIMESTAMP },
+	{ "DATE", TYPE_DATE },
+	{ "TIME", TYPE_TIME },
+	{ "DECIMAL", TYPE_DECIMAL },
+	{ "BLOB", TYPE_BINARY },
+	{ "JSON", TYPE_JSON },
+};
+
+/* Timestamps without zone: only they have a precision here. */
+static bool
+special_type(const struct column *c, struct buf *out)
+{
+	long precision = hints_get_int(&c->hints, "precision", 6);
+
+	if (c->type != TYPE_TIMESTAMP || c->timezone)
+		return false;
+	buf_adds(out,
+	    precision == 0       ? "TIMESTAMP_S"
+	        : precision <= 3 ? "TIMESTAMP_MS"
+	        : precision <= 6 ? "TIMESTAMP"
+	                         : "TIMESTAMP_NS");
+	return true;
+}
+
+static const struct ddl_dialect dialect = {
+	types,
+	ARRAY_LEN(types),
+	integers,
+	ARRAY_LEN(integers),
+	NULL,
+	families,
+	ARRAY_LEN(families),
+	.special = special_type,
+};
+
+/* ---- what is there ---- */
+
+int
+duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
+    struct error *err)
+{
+	const char *texts[] = { d->catalog, d->dataset, name };
+
+	*found = false;
+	if (!d->duck)
+		return 0;
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	return duck_exec(d->duck,
+	    "SELECT 1 FROM duckdb_columns() WHERE database_name = $1 "
+	    "AND lower(schema_name) = lower($2) "
+	    "AND lower(table_name) = lower($3) LIMIT 1",
+	    texts, 3, found, err);
+}
+
+struct duck_rows *
+duckdb_columns(struct duckdb_dest *d, enum dest_place place, const char *table,
+    struct error *err)
+{
+	const char *texts[] = { duckdb_catalog(d, place),
+		duckdb_schema(d, place), table };
+
+	return duckdb_query(d,
+	    "SELECT column_name, data_type FROM duckdb_columns() "
+	    "WHERE database_name = $1 AND lower(schema_name) = lower($2) "
+	    "AND lower(table_name) = lower($3) ORDER BY column_index",
+	    texts, 3, err);
+}
+
+int
+duckdb_need_schema(struct duckdb_dest *d, struct error *err)
+{
+	struct buf sql = { 0 };
+	int rc;
+
+	if (d->schema)
+		return 0;
+	buf_adds(&sql, "CREATE SCHEMA IF NOT EXISTS ");
+	ddl_quote(d->catalog, &sql);
+	buf_addc(&sql, '.');
+	ddl_quote(d->dataset, &sql);
+	rc = duckdb_run(d, sql.data, NULL, 0, err);
+	buf_release(&sql);
+	if (rc < 0)
+		return error_prefix(err, "dataset \"%s\": ", d->dataset);
+	d->schema = true;
+	return 0;
+}
+
+/* ---- changes ---- */
+
+static int
+check_type(const struct table *t, const struct column *c, const char *have,
+    struct error *err)
+{
+	struct buf want = { 0 };
+
+	if (ddl_type_fits(&dialect, have, c->type))
+		return 0;
+	if (ddl_type(&dialect, c, &want, err) == 0)
+		error_set(err, ERR_REMOTE,
+		    "table \"%s\": column \"%s\" is %s, but the package needs "
+		    "%s; extract with --sync to go on from the schema stored "
+		    "here",
+		    t->name, c->name, have, want.data);
+	buf_release(&want);
+	return -1;
+}
+
+static struct column *
+column_of(const struct table *t, const char *name, size_t len)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (t->columns[i]->name_len == len &&
+		    !strncasecmp(t->columns[i]->name, name, len))
+			return t->columns[i];
+	return NULL;
+}
+
+/* Mark what is there; types first, all of them: a refusal leaves the table as
+ * it was. */
+static int
+compare(struct duckdb_dest *d, enum dest_place place, const struct table *t,
+    bool *have, bool *exists, struct error *err)
+{
+	struct duck_rows *r = duckdb_columns(d, place, t->name, err);
+	int rc = -1;
+
+	*exists = false;
+	while (r && (rc = duck_next(r, err)) > 0) {
+		size_t len, type_len;
+		const char *name = duck_text(r, 0, &len);
+		const char *type = duck_text(r, 1, &type_len);
+		struct column *c = column_of(t, name ? name : "", len);
+		char *text;
+
+		*exists = true;
+		if (!c || c->type == TYPE_NONE)
+			continue;
+		text = xstrndup(type ? type : "", type_len);
+		rc = check_type(t, c, text, err);
+		free(text);
+		if (rc)
+			break;
+		have[c->index] = true;
+	}
+	duck_rows_free(r);
+	return rc;
+}
+
+static void
+note_column(struct buf *members, const struct column *c)
+{
+	const char *between = "";
+
+	if (members->len)
+		buf_addc(members, ',');
+	jsonw_quote(members, c->name, c->name_len);
+	buf_adds(members, ":{");
+	for (size_t i = 0; i < c->hints.count; i++) {
+		const struct hint *h = &c->hints.items[i];
+
+		buf_adds(members, between);
+		jsonw_quote(members, h->key, strlen(h->key));
+		buf_addf(members, ":%s", h->value);
+		between = ",";
+	}
+	buf_addc(members, '}');
+}
+
+static void
+note_table(struct buf *added, const struct table *t, const struct buf *columns)
+{
+	if (!added || !columns->len)
+		return;
+	if (added->len)
+		buf_addc(added, ',');
+	jsonw_quote(added, t->name, t->name_len);
+	buf_adds(added, ":{\"name\":");
+	jsonw_quote(added, t->name, t->name_len);
+	buf_addf(added, ",\"columns\":{%s}}", columns->data);
+}
+
+static int
+create_table(struct duckdb_dest *d, enum dest_place place,
+    const struct table *t, struct error *err)
+{
+	struct buf sql = { 0 }, name = { 0 };
+	size_t start;
+	int rc;
+
+	duckdb_name(d, place, t->name, &name);
+	if (place == DEST_STAGING)
+		buf_adds(&sql, "CREATE TEMPORARY ");
+	start = sql.len;
+	rc = ddl_create(&dialect, name.data, t, &sql, err);
+	if (rc == 0 && start)
+		memset(sql.data + start, ' ', strlen("CREATE"));
+	if (rc == 0)
+		rc = duckdb_run(d, sql.data, NULL, 0, err);
+	if (rc == 0 && place == DEST_STAGING)
+		buf_add(&d->staged, t->name, t->name_len + 1);
+	buf_release(&sql);
+	buf_release(&name);
+	return rc;
+}
+
+/* DuckDB adds no column that must not be null. */
+static int
+add_columns(struct duckdb_dest *d, enum dest_place place, const struct table *t,
+    const bool *have, struct error *err)
+{
+	struct buf sql = { 0 }, name = { 0 };
+	int rc = 0;
+
+	duckdb_name(d, place, t->name, &name);
+	for (size_t i = 0; i < t->column_count && rc == 0; i++) {
+		if (have[i] || t->columns[i]->type == TYPE_NONE)
+			continue;
+		buf_reset(&sql);
+		rc = ddl_add_column(&dialect, name.data, t, t->columns[i],
+		    false, &sql, err);
+		if (rc == 0)
+			rc = duckdb_run(d, sql.data, NULL, 0, err);
+	}
+	buf_release(&sql);
+	buf_release(&name);
+	return rc;
+}
+
+static int
+change(struct duckdb_dest *d, enum dest_place place, const struct table *t,
+    struct buf *added, struct error *err)
+{
+	bool *have = xcalloc(t->column_count + 1, sizeof(*have)), exists;
+	struct buf columns = { 0 };
+	int rc = compare(d, place, t, have, &exists, err);
+
+	for (size_t i = 0; i < t->column_count && rc == 0; i++)
+		if (!have[i] && t->columns[i]->type != TYPE_NONE)
+			note_column(&columns, t->columns[i]);
+	if (rc == 0 && columns.len) {
+		rc = exists ? add_columns(d, place, t, have, err)
+		            : create_table(d, place, t, err);
+		if (rc < 0)
+			error_prefix(err, "table \"%s\": ", t->name);
+		else
+			note_table(added, t, &columns);
+	}
+	buf_release(&columns);
+	free(have);
+	return rc;
+}
+
+/* Columns may have changed: who appends must look again. */
+static int
+forget_append(struct duckdb_dest *d, struct error *err)
+{
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	d->append_table = NULL;
+	return 0;
+}
+
+int
+duckdb_migrate(struct dest *base, enum dest_place place, const struct table *t,
+    struct buf *added, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	if (ddl_check_names(t, err) < 0 || forget_append(d, err) < 0 ||
+	    (place == DEST_DATASET && duckdb_need_schema(d, err) < 0))
+		return -1;
+	return change(d, place, t, added, err);
+}
+
+int
+duckdb_empty(struct dest *base, enum dest_place place, const struct table *t,
+    struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+	struct duck_rows *r = duckdb_columns(d, place, t->name, err);
+	int rc = r ? duck_next(r, err) : -1;
+	struct buf sql = { 0 };
+
+	duck_rows_free(r);
+	if (rc > 0) {
+		buf_adds(&sql, "DELETE FROM ");
+		duckdb_name(d, place, t->name, &sql);
+		rc = duckdb_run(d, sql.data, NULL, 0, err);
+	}
+	buf_release(&sql);
+	return rc;
+}
