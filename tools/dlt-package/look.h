@@ -16,11 +16,13 @@
 #include "common/workdir.h"
 
 struct look {
-	const char *pipeline; /* -p, or NULL */
-	const char *subject;  /* TABLE or TABLE.COLUMN of cat and why */
-	const char *package;  /* operand; NULL: stdin, or the newest of -p */
-	const char *format;   /* of schema */
-	bool remove_defaults; /* of schema */
+	const char *pipeline;    /* -p, or NULL */
+	const char *subject;     /* TABLE or TABLE.COLUMN of cat and why */
+	const char *package;     /* operand; NULL: stdin, or the newest of -p */
+	const char *format;      /* of schema */
+	bool remove_defaults;    /* of schema */
+	const char *compression; /* of convert */
+	double wait;             /* of convert: seconds for locks */
 	bool json;
 	bool yes;         /* drop without asking */
 	const char *wait; /* --wait */
@@ -51,5 +53,6 @@ int do_why(const struct look *l, struct error *err);
 int do_failed(const struct look *l, struct error *err);
 int do_retry(const struct look *l, struct error *err);
 int do_drop(const struct look *l, struct error *err);
+int do_convert(const struct look *l, struct error *err);
 
 #endif

@@ -8,7 +8,7 @@
 
 static struct {
 	struct opt_common common;
-	const char *format;
+	const char *format, *compression;
 	bool remove_defaults;
 	bool yes;
 } cfg;
@@ -19,6 +19,8 @@ static const struct opt options[] = {
 	    "how `schema` writes the schema", NULL },
 	{ 0, "remove-defaults", NULL, OPT_FLAG, &cfg.remove_defaults,
 	    "`schema` writes JSON without what is known", NULL },
+	{ 0, "compression", "KIND", OPT_STRING, &cfg.compression,
+	    "zstd, fast, gzip or none: what `convert` makes", NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Changes", NULL },
 	{ 'y', "yes", NULL, OPT_FLAG, &cfg.yes,
 	    "`drop` a package without asking", NULL },
@@ -33,6 +35,7 @@ static const struct opt_spec spec = {
 	         "why TABLE.COLUMN [PACKAGE]\n"
 	         "seal PACKAGE\n"
 	         "failed|retry|drop -p NAME [LOAD_ID]\n"
+	         "convert --compression KIND PACKAGE\n"
 	         "COMMAND -p NAME [LOAD_ID]\n",
 	.examples = "dlt-package ls -p github\n"
 	            "dlt-package cat events extracted | head\n"
@@ -58,6 +61,7 @@ static const struct command commands[] = {
 	{ "failed", do_failed, NULL },
 	{ "retry", do_retry, NULL },
 	{ "drop", do_drop, NULL },
+	{ "convert", do_convert, NULL },
 };
 
 static const struct command *
@@ -82,10 +86,11 @@ run(const struct opt_list *operands, struct error *err)
 {
 	struct look l = { .pipeline = cfg.common.pipeline,
 		.format = cfg.format,
+		.compression = cfg.compression,
 		.remove_defaults = cfg.remove_defaults,
-		.json = cfg.common.json,
 		.yes = cfg.yes,
-		.wait = cfg.common.wait };
+		.wait = cfg.common.wait,
+		.json = cfg.common.json };
 	const struct command *c;
 	size_t at = 1;
 
@@ -110,6 +115,11 @@ run(const struct opt_list *operands, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "--%s is an option of schema only",
 		    l.format ? "format" : "remove-defaults");
+	if (l.compression && c->run != do_convert)
+		return error_set(err, ERR_USAGE,
+		    "--compression is an option of convert only");
+	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
+		return -1;
 	return c->run(&l, err);
 }
 

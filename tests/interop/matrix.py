@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Stages of Python dlt and of the tools in all mixtures, against Python dlt alone.
+
+matrix.py WORK CASE...     (CASE: see cases.py; needs Python dlt 1.26.0 with duckdb and sqlalchemy)
+
+a  Python extracts, dlt-normalize, Python loads into duckdb
+b  dlt-extract, Python normalizes and loads
+c  dlt-extract, dlt-normalize, Python loads
+d  Python extracts and normalizes, dlt-load into sqlite
+e  all Python, once into duckdb (E) and once into sqlite (S)
+
+Each way has a working directory and a database of its own and does all steps of the case. Every second case is compressed; of those, a and
+c leave the choice of the compression to the tools. Equal are: tables, columns with their types, rows, what dlt keeps for itself, and the
+version_hash of the schema. Prints what differs; exit 1.
+"""
+import json, os, shutil, subprocess, sys, warnings
+
+os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"})
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
+import cases, tables
+import dlt
+
+UNCOMPRESSED = ("NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION", "DATA_WRITER__DISABLE_COMPRESSION")
+# dispositions that dlt-load cannot do in SQLite yet
+LOAD_CANNOT = os.environ.get("INTEROP_LOAD_CANNOT", "merge").split()
+bad = done = 0
+warnings.simplefilter("ignore")
+
+
+class Refused(Exception):
+    """Python dlt alone cannot do this: a case to be exchanged."""
+
+
+def complain(*words):
+    global bad
+    bad += 1
+    print(*words, flush=True)
+
+
+class Way:
+    def __init__(self, case, letter, work, compressed):
+        self.case, self.letter, self.compressed = case, letter, compressed
+        self.work = os.path.join(work, letter)
+        os.makedirs(self.work)
+        self.dir = os.path.join(self.work, cases.NAME)
+        self.sqlite = letter in "dS"
+        self.file = os.path.join(self.work, "x.sqlite" if self.sqlite else "x.duckdb")
+        self.pipeline = None
+
+    def attach(self):
+        """As a program that starts: nothing is kept in memory."""
+        where = dlt.destinations.sqlalchemy("sqlite:///" + self.file) if self.sqlite else dlt.destinations.duckdb(self.file)
+        self.pipeline = dlt.pipeline(cases.NAME, pipelines_dir=self.work, destination=where, dataset_name="main" if self.sqlite else "d")
+        return self.pipeline
+
+    def tool(self, *args):
+        r = subprocess.run(list(args[:1]) + ["-q", "-p", self.dir + "/"] + list(args[1:]), capture_output=True, text=True,
+                           env={**os.environ, **self.case.env})
+        if r.returncode or r.stderr:
+            raise RuntimeError("%s: status %d, %s" % (args[0], r.returncode, r.stderr))
+
+    def compression(self):
+        return [] if self.compressed else ["--compression", "none"]
+
+    def extract(self, step):
+        if self.letter in "bc":
+            files = self.case.inputs(step, self.work)
+            operands = ["-n", files[0][0], files[0][1]] if len(files) == 1 else ["%s=%s" % f for f in files]
+            self.tool("dlt-extract", "--schema-name", cases.NAME, *self.case.flags(), *self.compression(), *operands)
+        else:
+            self.attach().extract(self.case.source(step))
+
+    def normalize(self):
+        if self.letter in "ac":
+            self.tool("dlt-normalize", *self.compression())
+        elif self.letter == "b":
+            self.attach().normalize()
+        else:
+            self.pipeline.normalize()
+
+    def load(self):
+        if self.letter == "d":
+            return self.tool("dlt-load", "sqlite:" + self.file)
+        # odd cases: in the process that extracted, which does not know what came between
+        if self.letter == "c" or self.letter == "a" and self.compressed:
+            self.attach()
+        self.pipeline.load(raise_on_failed_jobs=True)
+
+    def run(self):
+        self.attach()
+        for step in range(self.case.steps):
+            for stage in (lambda: self.extract(step), self.normalize, self.load):
+                stage()
+        self.pipeline.deactivate()
+        self.schema = json.load(open("%s/schemas/%s.schema.json" % (self.dir, cases.NAME), encoding="utf-8"))
+        self.tables = (tables.of_sqlite if self.sqlite else tables.of_duckdb)(self.file, "d")
+
+
+def compare_schema(case, name, want, have):
+    if want["version_hash"] == have["version_hash"]:
+        return
+    if not case.ordered:
+        sort = lambda s: {**{k: v for k, v in s.items() if k not in ("version", "version_hash", "previous_hashes")}}
+        if sort(want) == sort(have):
+            return
+    for t in sorted(set(want["tables"]) | set(have["tables"])):
+        a, b = want["tables"].get(t), have["tables"].get(t)
+        if a != b or list((a or {}).get("columns", {})) != list((b or {}).get("columns", {})):
+            complain("%s: schema of %s is\n  %s, should be\n  %s" % (name, t, tables.short(b), tables.short(a)))
+    for k in ("settings", "normalizers", "engine_version"):
+        if want.get(k) != have.get(k):
+            complain("%s: %s is %s, should be %s" % (name, k, have.get(k), want.get(k)))
+    complain("%s: version_hash differs" % name)
+
+
+def one(text, base, compressed):
+    global done
+    case, work = cases.case_of(text), os.path.join(base, text.replace(":", "-"))
+    shutil.rmtree(work, ignore_errors=True)
+    for k in UNCOMPRESSED:
+        os.environ.pop(k, None)
+        if not compressed:
+            os.environ[k] = "true"
+    os.environ.update(case.env)
+    gold = {}
+    try:
+        for letter in "E" + ("S" if "d" in case.ways else ""):
+            gold[letter] = Way(case, letter, work, compressed)
+            try:
+                gold[letter].run()
+            except Exception as e:
+                return complain("%s: Python dlt refuses it: %s: %s" % (text, type(e).__name__, str(e)[-400:]))
+        for letter in case.ways.replace("e", ""):
+            if letter == "d" and case.merges and "merge" in LOAD_CANNOT:
+                continue
+            name, way, want = "%s %s" % (text, letter), Way(case, letter, work, compressed), gold["S" if letter == "d" else "E"]
+            try:
+                way.run()
+            except Exception as e:
+                while e.__cause__:
+                    e = e.__cause__
+                complain("%s: %s: %s" % (name, type(e).__name__, str(e)[-600:]))
+                continue
+            done += 1
+            for line in tables.differences(want.tables, way.tables, want.schema, case.hashed, case.ordered):
+                complain("%s: %s" % (name, line))
+            compare_schema(case, name, want.schema, way.schema)
+    finally:
+        for k in case.env:
+            os.environ.pop(k, None)
+    if not os.environ.get("INTEROP_KEEP"):
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    for n, text in enumerate(sys.argv[2:]):
+        kind, _, seeds = text.partition(":")
+        first, dash, last = seeds.partition("-")
+        for k in ["%s:%d" % (kind, i) for i in range(int(first), int(last) + 1)] if dash else [text]:
+            one(k, os.path.abspath(sys.argv[1]), (n if not dash else int(k.split(":")[1])) % 2 == 0)
+    print("%d runs compared, %d differences" % (done, bad))
+    sys.exit(1 if bad else 0)
