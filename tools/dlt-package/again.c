@@ -87,16 +87,13 @@ static int
 open_failed(const struct look *l, bool change, struct workdir *w,
     struct failed_list *list, struct error *err)
 {
-	double wait = 0;
-
 	if (!l->pipeline)
 		return error_set(err, ERR_USAGE,
 		    "packages fail in pipelines: name one with -p");
-	if (opt_wait(l->wait, &wait, err) < 0 ||
-	    workdir_open(w, l->pipeline, false, err) < 0)
+	if (workdir_open(w, l->pipeline, false, err) < 0)
 		return -1;
 	if (change &&
-	    workdir_lock(w, STAGE_LOAD, isinf(wait) ? WAIT_FOREVER : wait,
+	    workdir_lock(w, STAGE_LOAD, isinf(l->wait) ? WAIT_FOREVER : l->wait,
 	        err) < 0)
 		return -1;
 	return failed_read(w, false, list, err);

@@ -24,8 +24,8 @@ struct look {
 	const char *compression; /* of convert */
 	double wait;             /* of convert: seconds for locks */
 	bool json;
-	bool yes;         /* drop without asking */
-	const char *wait; /* --wait */
+	bool yes;    /* drop without asking */
+	double wait; /* seconds for locks */
 };
 
 typedef int (*look_visit)(void *arg, struct package_in *in,

@@ -120,6 +120,8 @@ run(const struct opt_list *operands, struct error *err)
 		    "--compression is an option of convert only");
 	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
 		return -1;
+	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
+		return -1;
 	return c->run(&l, err);
 }
 
