@@ -24,8 +24,7 @@ struct look {
 	const char *compression; /* of convert */
 	double wait;             /* of convert: seconds for locks */
 	bool json;
-	bool yes;    /* drop without asking */
-	double wait; /* seconds for locks */
+	bool yes; /* drop without asking */
 };
 
 typedef int (*look_visit)(void *arg, struct package_in *in,

@@ -89,7 +89,6 @@ run(const struct opt_list *operands, struct error *err)
 		.compression = cfg.compression,
 		.remove_defaults = cfg.remove_defaults,
 		.yes = cfg.yes,
-		.wait = cfg.common.wait,
 		.json = cfg.common.json };
 	const struct command *c;
 	size_t at = 1;
@@ -118,8 +117,6 @@ run(const struct opt_list *operands, struct error *err)
 	if (l.compression && c->run != do_convert)
 		return error_set(err, ERR_USAGE,
 		    "--compression is an option of convert only");
-	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
-		return -1;
 	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
 		return -1;
 	return c->run(&l, err);
