@@ -301,3 +301,65 @@ each_case() {
   assert_output --partial 'names no directory'
   fails 2 dlt-extract --load-id $'a\nb' -o x t=one
 }
+
+# ---- places ----
+
+# Two inputs; the second brings text into a number's column in its line 3.
+two_inputs() {
+  printf '%s\n' '{"a":1}' '{"a":2}' >one.jsonl
+  printf '%s\n' '{"a":3}' '' '{"b":1,"a":"x"}' '{"c":1}' >two.jsonl
+}
+
+# provenance COLUMN: where that column of table t comes from, on stdin.
+provenance() {
+  jq -c --arg c "$1" 'select(.table == "t" and .column == $c) |
+    [.input, .line, .byte]'
+}
+
+@test "a pipe names the user's file and line as directories do" {
+  two_inputs
+  dlt-extract -o p -n t one.jsonl two.jsonl
+  dlt-normalize -o q p 2>warned
+  dlt-extract -n t one.jsonl two.jsonl | dlt-normalize -o r 2>warned.piped
+  grep -q 'two.jsonl:3: t.a is bigint' warned
+  cmp warned warned.piped
+  cmp <(jq -cS . q/provenance.jsonl) <(jq -cS . r/provenance.jsonl)
+  run -0 provenance a <r/provenance.jsonl
+  assert_output '["one.jsonl",1,0]'
+  # a line is skipped before it, so it has an entry of its own
+  run -0 provenance a__v_text <r/provenance.jsonl
+  assert_output '["two.jsonl",3,9]'
+  # the line is known, the byte is not
+  run -0 provenance c <r/provenance.jsonl
+  assert_output '["two.jsonl",4,null]'
+}
+
+@test "a stream with origins is plain for tar; without them it is as good" {
+  two_inputs
+  dlt-extract -n t one.jsonl two.jsonl >stream
+  run --separate-stderr tar tf stream
+  assert_success
+  [ -z "$stderr" ]
+  [[ $output != *[Oo]rigins* && $output != *PaxHeader* ]]
+  mkdir x && tar xf stream -C x
+  [ "$(find x -type f | wc -l)" -eq 5 ]
+  (cd x && tar cf - ./*/schema.json | tar tf - >/dev/null)
+  # tar(1) packs it again, without the attributes
+  (cd x && id=$(ls) && tar cf ../again "$id"/schema.json "$id"/new_jobs/* \
+    "$id"/load_package_state.json "$id"/manifest.json)
+  dlt-normalize -o y <again 2>warned
+  grep -q 'typed-jsonl.zst:4: t.a is bigint' warned
+}
+
+@test "origins of a stranger: what is no JSON array is not looked at" {
+  two_inputs
+  dlt-extract -n t one.jsonl two.jsonl >stream
+  for bad in '{{"input":"one.json' '[{"input";"one.json' '[7,{"inp":"one.json'; do
+    sed "s/\[{\"input\":\"one.json/$bad/" stream >bad
+    ! cmp -s stream bad
+    rm -rf z
+    run --separate-stderr dlt-normalize -o z <bad
+    # the manifest has them as well
+    [[ $bad == '[7'* && $status -eq 0 || $stderr == *manifest.json* ]]
+  done
+}

@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* What a block takes besides its bytes: files of one row are blocks, too. */
+#define FRAME_COST ((size_t)2048)
+
 struct frames {
 	enum codec codec;
 	pthread_t *threads;
@@ -125,7 +128,7 @@ frames_buffer(struct frames *f, struct buf *b)
 bool
 frames_full(struct frames *f, size_t len)
 {
-	return f->head != NULL && f->bytes + len > f->limit;
+	return f->head != NULL && f->bytes + len + FRAME_COST > f->limit;
 }
 
 void
@@ -140,7 +143,7 @@ frames_submit(struct frames *f, struct buf *data, void *tag, bool empty)
 	frame->empty = empty;
 	frame->done = false;
 	frame->rc = 0;
-	f->bytes += frame->in.len;
+	f->bytes += frame->in.len + FRAME_COST;
 	start_thread(f);
 	pthread_mutex_lock(&f->lock);
 	if (f->head == NULL)
@@ -197,6 +200,7 @@ frames_recycle(struct frames *f, struct frame *frame)
 	                                            : frame->out.cap;
 
 	f->bytes -= f->codec == CODEC_NONE ? frame->out.len : frame->in.len;
+	f->bytes -= FRAME_COST;
 	if (len > 4 * IO_BLOCK) {
 		buf_release(&frame->in);
 		buf_release(&frame->out);

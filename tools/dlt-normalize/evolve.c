@@ -280,8 +280,10 @@ add_provenance(struct evolve *ev, const struct table *t,
 		jsonw_key(&w, "line");
 		jsonw_int(&w, (long long)at->line);
 	}
-	jsonw_key(&w, "byte");
-	jsonw_int(&w, (long long)at->byte);
+	if (at->byte != UINT64_MAX) {
+		jsonw_key(&w, "byte");
+		jsonw_int(&w, (long long)at->byte);
+	}
 	if (c->cause) {
 		jsonw_key(&w, "value");
 		jsonw_strn(&w, c->cause->raw,

@@ -28,7 +28,8 @@ struct place {
 	const char *file; /* job file, or the user's input when known */
 	uint64_t row;     /* in the job file, from 1 */
 	uint64_t line;    /* of the user's input; 0: not known */
-	uint64_t byte;    /* offset of the row in the decoded job file */
+	uint64_t byte; /* offset of the row in that file, decoded; UINT64_MAX:
+	                     not known */
 };
 
 struct update { /* for schema_updates.json */

@@ -110,6 +110,7 @@ write_rejects(struct run *r, const struct job *job, const struct result *res,
 		struct place at;
 
 		walk_place(job, r->job_rows + x->row + 1, x->byte, &at);
+		at.byte = x->byte; /* in the job file, as its number */
 		if (rejects_add(r->set->rejects, x, r->load_id, job->table, &at,
 		        err))
 			return -1;

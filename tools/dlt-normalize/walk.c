@@ -759,7 +759,12 @@ walk_place(const struct job *job, uint64_t row, uint64_t byte,
 		j->place = xstrdup(json_get_str(hit, "input", ""));
 		out->file = j->place;
 		first = (uint64_t)json_get_int(hit, "row", 0);
-		if (json_get_bool(hit, "lines", false))
+		/* Exact for the row that it tells of; between two of them
+		 * nobody has counted. */
+		out->byte = row - 1 == first
+		    ? (uint64_t)json_get_int(hit, "byte", -1)
+		    : UINT64_MAX;
+		if (row - 1 == first || json_get_bool(hit, "lines", false))
 			out->line = (uint64_t)json_get_int(hit, "line", 1) +
 			    (row - 1 - first);
 	}
