@@ -461,11 +461,11 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
 
 @test "a password in a URL is not printed" {
   package n
-  fails 2 dlt-load postgresql://u:hush@h/db n
-  assert_output --partial 'no destination "postgresql:..."'
+  fails 2 dlt-load oracle://u:hush@h/db n
+  assert_output --partial 'no destination "oracle:..."'
   fails 2 dlt-load PG://u:hush@h/db n
   refute_output --partial hush
-  fails 2 dlt-extract --sync postgresql://u:hush@h/db t=n/schema.json -o x
+  fails 2 dlt-extract --sync oracle://u:hush@h/db t=n/schema.json -o x
   refute_output --partial hush
 }
 

@@ -35,8 +35,21 @@ struct load_tables {
 	size_t count, cap;
 };
 
+/* Which jobs may run at the same time. */
+enum load_parallelism {
+	LOAD_PARALLEL,
+	LOAD_TABLE_SEQUENTIAL, /* one of each table */
+	LOAD_SEQUENTIAL,
+};
+
 struct loader {
 	struct dest *dest;
+	/* Another connection to the same place. */
+	struct dest *(*connect)(void *arg, struct error *err);
+	void *connect_arg;
+	size_t workers; /* connections at most, dest's own among them */
+	size_t retries; /* tries of what fails for now, in one run */
+	enum load_parallelism parallelism;
 	struct workdir *workdir; /* NULL: no pipeline */
 	bool delete_completed;
 	bool raise_on_failed;

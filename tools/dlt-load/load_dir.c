@@ -4,55 +4,24 @@
  * replaced or merged chain share one, and what brings them over: the old rows
  * stay until all new ones are in.
  */
-#include "tools/dlt-load/load.h"
+#include "tools/dlt-load/load_dir.h"
 
 #include "common/hash.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/testhook.h"
-#include "tools/dlt-load/jobs.h"
+#include "tools/dlt-load/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STATE_MAX ((size_t)256 << 20)
-
-struct dir_load {
-	struct loader *l;
-	const char *path;
-	bool pipeline;
-	struct jobs jobs;
-	const struct table **tables; /* of each job */
-	enum load_how *how;
-	bool *done;
-	size_t failed; /* jobs that will not be tried again */
-};
-
-/* What Python dlt has left of a merge, or of a replace through staging: the
- * statements that bring a chain over. Its staging is not ours; the chain's job
- * files are all there still. */
-static bool
-is_followup(const struct dir_load *d, size_t i)
-{
-	return !strcmp(d->jobs.items[i].name.format, "sql");
-}
-
-static bool
-is_chain(const struct dir_load *d, size_t i)
-{
-	return d->how[i] == LOAD_EMPTIED || d->how[i] == LOAD_STAGED;
-}
-
-static const struct table *
-root_of(const struct dir_load *d, size_t i)
-{
-	return schema_root(d->l->schema, d->tables[i]);
-}
 
 static int
 plan_job(struct dir_load *d, size_t i, struct error *err)
@@ -66,7 +35,7 @@ plan_job(struct dir_load *d, size_t i, struct error *err)
 		    "job %s refers to files that Python dlt has staged "
 		    "elsewhere; finish this package with Python dlt",
 		    job->id);
-	if (is_followup(d, i)) {
+	if (unit_is_followup(d, i)) {
 		d->how[i] = LOAD_SKIP;
 		d->tables[i] = schema_table(d->l->schema, job->name.table);
 		return d->tables[i]
@@ -78,7 +47,7 @@ plan_job(struct dir_load *d, size_t i, struct error *err)
 	if (!d->tables[i])
 		return -1;
 	return d->how[i] == LOAD_STAGED
-	    ? load_check_chain(d->l, root_of(d, i), err)
+	    ? load_check_chain(d->l, unit_root(d, i), err)
 	    : 0;
 }
 
@@ -163,288 +132,6 @@ out:
 
 /* ---- jobs ---- */
 
-/* The jobs that go into one transaction with job i, i among them. */
-static bool
-together(const struct dir_load *d, size_t i, size_t k)
-{
-	return i == k ||
-	    (is_chain(d, i) && is_chain(d, k) &&
-	        root_of(d, i) == root_of(d, k));
-}
-
-static int
-insert_job(struct dir_load *d, size_t i, struct error *err)
-{
-	struct job *job = &d->jobs.items[i];
-	char *path = job_path(&d->jobs, job);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct load_job load = { .name = path + strlen(d->path) + 1,
-		.id = job->id,
-		.expect = *job->sha256 ? job->sha256 : NULL,
-		.table = d->how[i] == LOAD_SKIP ? NULL : d->tables[i],
-		.place = d->how[i] == LOAD_STAGED ? DEST_STAGING : DEST_DATASET,
-		.typed = !strcmp(job->name.format, "typed-jsonl"),
-		.source = job_read_fd,
-		.arg = &fd };
-	int rc;
-
-	rc = fd < 0 ? error_errno(err, "%s", load.name)
-	            : load_job(d->l, &load, err);
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return rc;
-}
-
-static int
-sum_job(struct dir_load *d, const struct job *job, char sum[65],
-    struct error *err)
-{
-	char *path = job_path(&d->jobs, job);
-	const char *name = path + strlen(d->path) + 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? error_errno(err, "%s", name)
-	                : load_checksum(job_read_fd, &fd, sum, err);
-
-	if (fd >= 0)
-		close(fd);
-	if (!rc && *job->sha256 && strcmp(job->sha256, sum) != 0)
-		rc = error_set(err, ERR_DATA,
-		    "%s: is not what the manifest says; if it was changed on "
-		    "purpose: dlt-package seal",
-		    name);
-	free(path);
-	return rc;
-}
-
-/* 1: loaded by an earlier try. */
-static int
-is_marked(struct dir_load *d, size_t i, struct error *err)
-{
-	const struct job *job = &d->jobs.items[i];
-	struct buf sum = { 0 };
-	uint64_t rows;
-	int rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id, job->id,
-	    &sum, &rows, err);
-
-	if (rc == 0 && sum.len) {
-		rc = 1;
-		if (*job->sha256 && strcmp(job->sha256, buf_str(&sum)) != 0)
-			rc = error_set(err, ERR_DATA,
-			    "job %s has been loaded, but from another file",
-			    job->id);
-		d->l->rows += rc > 0 ? rows : 0;
-		d->l->jobs += rc > 0;
-	}
-	buf_release(&sum);
-	return rc;
-}
-
-static int
-insert_jobs(struct dir_load *d, size_t i, size_t *bad, struct error *err)
-{
-	d->l->emptied.count = d->l->staged.count = 0;
-	if (d->how[i] == LOAD_EMPTIED &&
-	    load_empty(d->l, d->tables[i], err) < 0)
-		return -1;
-	for (size_t k = i; k < d->jobs.count; k++) {
-		if (d->done[k] || !together(d, i, k))
-			continue;
-		if (d->how[k] == LOAD_STAGED &&
-		    load_stage(d->l, d->tables[k], err) < 0)
-			return -1;
-		*bad = k;
-		if (insert_job(d, k, err) < 0)
-			return -1;
-		*bad = d->jobs.count;
-		TEST_HOOK("load_job");
-	}
-	return 0;
-}
-
-/* Insert all jobs of i's transaction; *bad is the one that failed. */
-static int
-insert_unit(struct dir_load *d, size_t i, size_t *bad, struct error *err)
-{
-	const struct dest_ops *ops = d->l->dest->ops;
-
-	*bad = d->jobs.count;
-	if (ops->begin(d->l->dest, err) < 0 || insert_jobs(d, i, bad, err) < 0)
-		return -1;
-	if (d->how[i] == LOAD_STAGED &&
-	    load_merge(d->l, root_of(d, i), err) < 0)
-		return -1;
-	TEST_HOOK("load_commit");
-	if (ops->commit(d->l->dest, err) < 0)
-		return -1;
-	TEST_HOOK("load_committed");
-	return 0;
-}
-
-static int
-move_unit(struct dir_load *d, size_t i, enum job_folder from,
-    enum job_folder to, bool retry, struct error *err)
-{
-	for (size_t k = i; d->pipeline && k < d->jobs.count; k++) {
-		struct job *job = &d->jobs.items[k];
-
-		if (d->done[k] || job->folder != from || !together(d, i, k))
-			continue;
-		if (job_move(&d->jobs, job, to, retry, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* A chain with a bad job is not loaded at all; nor are its other jobs. */
-static int
-fail_rest(struct dir_load *d, size_t i, size_t bad, struct error *err)
-{
-	char *why = xasprintf("not loaded, as %s has failed",
-	    d->jobs.items[bad].id);
-	int rc = 0;
-
-	for (size_t k = i; k < d->jobs.count && rc == 0; k++) {
-		if (d->done[k] || !together(d, i, k))
-			continue;
-		rc = job_fail(&d->jobs, &d->jobs.items[k], why, err);
-		d->done[k] = true;
-		d->failed++;
-	}
-	free(why);
-	return rc;
-}
-
-/* What a failure leaves behind: bad data will not get better (failed_jobs, and
- * the package is aborted, as dlt does it); all else is tried again. */
-static int
-fail_unit(struct dir_load *d, size_t i, size_t bad, struct error *err)
-{
-	struct error why = *err;
-	bool final = why.code == ERR_DATA && bad < d->jobs.count;
-
-	d->l->dest->ops->rollback(d->l->dest);
-	if (!d->pipeline)
-		return -1;
-	if (final) {
-		if (job_fail(&d->jobs, &d->jobs.items[bad], why.msg, err) < 0)
-			return -1;
-		d->failed++;
-		d->done[bad] = true;
-	}
-	if (final && is_chain(d, i) && !d->l->raise_on_failed &&
-	    fail_rest(d, i, bad, err) < 0)
-		return -1;
-	if (move_unit(d, i, JOBS_STARTED, JOBS_NEW, why.code == ERR_TEMP, err) <
-	    0)
-		return -1;
-	if (final && !d->l->raise_on_failed) {
-		msg_warn("%s: %s", d->l->load_id, why.msg);
-		return 0;
-	}
-	*err = why;
-	return -1;
-}
-
-static int
-complete_unit(struct dir_load *d, size_t i, struct error *err)
-{
-	for (size_t k = i; k < d->jobs.count; k++) {
-		if (d->done[k] || !together(d, i, k))
-			continue;
-		if (d->pipeline &&
-		    job_complete(&d->jobs, &d->jobs.items[k], err) < 0)
-			return -1;
-		d->done[k] = true;
-		TEST_HOOK("load_completed");
-	}
-	return 0;
-}
-
-static bool
-is_over(const struct job *job)
-{
-	return job->folder == JOBS_COMPLETED || job->finished;
-}
-
-/* Has Python dlt brought the whole chain of job i over? */
-static bool
-chain_is_over(const struct dir_load *d, size_t i)
-{
-	char *how = hints_get_str(&root_of(d, i)->hints, "write_disposition");
-	bool merge = how && !strcmp(how, "merge"), all = true, any = false;
-
-	free(how);
-	for (size_t k = 0; k < d->jobs.count; k++) {
-		if (is_followup(d, k) && d->tables[k] == root_of(d, i)) {
-			any = true;
-			all = all && is_over(&d->jobs.items[k]);
-		} else if (together(d, i, k)) {
-			all = all && is_over(&d->jobs.items[k]);
-		}
-	}
-	return all && (any || !merge);
-}
-
-static bool
-is_over_already(const struct dir_load *d, size_t i)
-{
-	if (!d->pipeline)
-		return false;
-	return is_chain(d, i) ? chain_is_over(d, i)
-	                      : is_over(&d->jobs.items[i]);
-}
-
-/* Loaded by Python dlt, which leaves no marks: ours is the sum of all jobs. */
-static int
-mark_over(struct dir_load *d, size_t i, struct error *err)
-{
-	const struct dest_ops *ops = d->l->dest->ops;
-	struct dest_mark mark = { d->l->load_id, d->jobs.items[i].id, NULL, 0 };
-	char sum[65];
-	int rc;
-
-	if (sum_job(d, &d->jobs.items[i], sum, err) < 0)
-		return -1;
-	mark.checksum = sum;
-	rc = ops->begin(d->l->dest, err) < 0 ||
-	        ops->mark(d->l->dest, &mark, err) < 0 ||
-	        ops->commit(d->l->dest, err) < 0
-	    ? -1
-	    : 0;
-	ops->rollback(d->l->dest);
-	return rc;
-}
-
-static int
-run_unit(struct dir_load *d, size_t i, struct error *err)
-{
-	uint64_t rows = d->l->rows, jobs = d->l->jobs;
-	size_t bad;
-	int marked = is_marked(d, i, err);
-	bool over = !marked && is_over_already(d, i);
-
-	if (marked < 0 || (over && mark_over(d, i, err) < 0))
-		return -1;
-	if (marked || over) {
-		/* That of a chain is asked for again by its other jobs. */
-		if (d->pipeline && !is_chain(d, i) &&
-		    job_complete(&d->jobs, &d->jobs.items[i], err) < 0)
-			return -1;
-		d->done[i] = true;
-		return 0;
-	}
-	if (move_unit(d, i, JOBS_NEW, JOBS_STARTED, false, err) < 0)
-		return -1;
-	TEST_HOOK("load_started");
-	if (insert_unit(d, i, &bad, err) < 0) {
-		d->l->rows = rows;
-		d->l->jobs = jobs;
-		return fail_unit(d, i, bad, err);
-	}
-	return complete_unit(d, i, err);
-}
-
 /* Jobs of chains, and what Python dlt has added, once all are in. */
 static int
 complete_rest(struct dir_load *d, struct error *err)
@@ -461,14 +148,168 @@ complete_rest(struct dir_load *d, struct error *err)
 	return 0;
 }
 
+static bool
+wait_a_while(size_t tries)
+{
+	struct timespec slice = { .tv_nsec = 50000000 };
+
+	for (size_t i = (size_t)4 << (tries < 8 ? tries - 1 : 7);
+	     i > 0 && !signal_pending(); i--)
+		nanosleep(&slice, NULL);
+	return !signal_pending();
+}
+
+/* What fails for now is tried again, up to the limit; the names of job files
+ * count the tries of all runs. */
+static int
+with_retries(struct dir_load *d,
+    int (*attempt)(struct dir_load *d, size_t i, struct error *err), size_t i,
+    struct error *err)
+{
+	for (size_t tries = 1;; tries++) {
+		int rc = attempt(d, i, err);
+
+		if (rc == 0 || err->code != ERR_TEMP ||
+		    !d->l->dest->ops->caps.connections ||
+		    tries >= d->l->retries)
+			return rc;
+		msg_info("%s: %s; trying again", d->l->load_id, err->msg);
+		d->l->dest->ops->rollback(d->l->dest);
+		if (!wait_a_while(tries))
+			return rc;
+	}
+}
+
+/* ---- several connections ---- */
+
+/* A worker has a loader and a view of the package of its own; what they share
+ * is constant, or belongs to the jobs of one unit. */
+struct hand {
+	struct loader loader;
+	struct dir_load view;
+	const size_t *leads; /* the first job of each unit */
+};
+
+static int
+start_hand(void *own, struct error *err)
+{
+	struct hand *h = own;
+
+	h->loader.dest = h->loader.connect(h->loader.connect_arg, err);
+	return h->loader.dest ? 0 : -1;
+}
+
+static int
+run_lead(void *own, size_t unit, struct error *err)
+{
+	struct hand *h = own;
+
+	return with_retries(&h->view, unit_run, h->leads[unit], err);
+}
+
+static void
+init_hand(struct hand *h, struct dir_load *d, const size_t *leads, bool first)
+{
+	h->loader = *d->l;
+	h->loader.emptied = h->loader.staged = (struct load_tables){ 0 };
+	h->loader.rows = h->loader.jobs = 0;
+	if (!first)
+		h->loader.dest = NULL;
+	h->view = *d;
+	h->view.l = &h->loader;
+	h->view.failed = 0;
+	h->leads = leads;
+}
+
+static void
+release_hand(struct hand *h, struct dir_load *d, bool first)
+{
+	d->l->rows += h->loader.rows;
+	d->l->jobs += h->loader.jobs;
+	d->failed += h->view.failed;
+	free(h->loader.emptied.items);
+	free(h->loader.staged.items);
+	if (!first)
+		dest_close(h->loader.dest);
+}
+
+/* Stored bytes that are worth another connection. */
+#define BYTES_PER_HAND 65536
+
+static size_t
+count_hands(const struct dir_load *d, size_t units)
+{
+	size_t most = d->l->dest->ops->caps.connections, bytes = 0;
+
+	if (!most || !d->l->connect || d->l->parallelism == LOAD_SEQUENTIAL)
+		return 1;
+	for (size_t i = 0; i < d->jobs.count; i++) {
+		char *path = job_path(&d->jobs, &d->jobs.items[i]);
+		struct stat st;
+
+		if (!d->done[i] && stat(path, &st) == 0)
+			bytes += (size_t)st.st_size;
+		free(path);
+	}
+	most = most < units ? most : units;
+	most = most < d->l->workers ? most : d->l->workers;
+	if (most > 1 + bytes / BYTES_PER_HAND)
+		most = 1 + bytes / BYTES_PER_HAND;
+	return most ? most : 1;
+}
+
+/* The first job of each unit; group: the first job of its table. */
+static size_t
+find_leads(const struct dir_load *d, size_t *leads, size_t *group)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->jobs.count; i++) {
+		bool chain = d->how[i] == LOAD_EMPTIED ||
+		    d->how[i] == LOAD_STAGED;
+		bool led = d->done[i] || unit_is_followup(d, i);
+
+		for (size_t k = 0; k < n && chain && !led; k++)
+			led = unit_has(d, leads[k], i);
+		if (led)
+			continue;
+		/* Jobs are sorted by table. */
+		group[n] = n && d->tables[leads[n - 1]] == d->tables[i]
+		    ? group[n - 1]
+		    : i;
+		leads[n++] = i;
+	}
+	return n;
+}
+
 static int
 run_jobs(struct dir_load *d, struct error *err)
 {
-	for (size_t i = 0; i < d->jobs.count; i++)
-		while (!d->done[i] && !is_followup(d, i))
-			if (run_unit(d, i, err) < 0)
-				return -1;
-	return complete_rest(d, err);
+	size_t *leads = xcalloc(d->jobs.count + 1, sizeof(*leads));
+	size_t *group = xcalloc(d->jobs.count + 1, sizeof(*group));
+	struct pool pool = { .units = find_leads(d, leads, group),
+		.start = start_hand,
+		.run = run_lead };
+	struct hand *hands;
+	int rc;
+
+	pool.workers = count_hands(d, pool.units);
+	if (d->l->parallelism == LOAD_TABLE_SEQUENTIAL)
+		pool.group = group;
+	hands = xcalloc(pool.workers, sizeof(*hands));
+	pool.own = xcalloc(pool.workers, sizeof(*pool.own));
+	for (size_t i = 0; i < pool.workers; i++) {
+		init_hand(&hands[i], d, leads, i == 0);
+		pool.own[i] = &hands[i];
+	}
+	rc = pool_run(&pool, err);
+	for (size_t i = 0; i < pool.workers; i++)
+		release_hand(&hands[i], d, i == 0);
+	free(hands);
+	free(pool.own);
+	free(leads);
+	free(group);
+	return rc < 0 ? -1 : complete_rest(d, err);
 }
 
 /* ---- the end ---- */
@@ -533,7 +374,7 @@ check_jobs(struct dir_load *d, struct error *err)
 			return error_set(err, ERR_QUIET, "interrupted");
 		if (*job->sha256 && !job->finished &&
 		    (job->folder == JOBS_NEW || job->folder == JOBS_STARTED) &&
-		    sum_job(d, job, sum, err) < 0)
+		    unit_sum_job(d, job, sum, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -558,7 +399,7 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 
 		if (!is_loadable(job))
 			continue;
-		rc = sum_job(d, job, sum, err);
+		rc = unit_sum_job(d, job, sum, err);
 		hash_update(h, job->id, strlen(job->id));
 		hash_update(h, " ", 1);
 		hash_update(h, sum, 64);

@@ -27,8 +27,9 @@ struct run {
 	char *name;     /* of a configured destination */
 	char *password; /* that is not in the URL */
 	char *dataset;
-	struct buf shown;     /* the URL without secrets */
-	size_t first_package; /* among the operands */
+	struct dest_settings settings; /* of each connection */
+	struct buf shown;              /* the URL without secrets */
+	size_t first_package;          /* among the operands */
 	double wait;
 	struct loader loader;
 	struct buf report;
@@ -291,12 +292,17 @@ read_settings(struct run *r, struct error *err)
 		.pipeline = r->has_workdir ? r->workdir.name : NULL,
 		.section = "load"
 	};
+	static const char *const words[] = { "parallel", "table-sequential",
+		"sequential" };
 	long workers = 20, retries = 5;
+	size_t strategy = LOAD_PARALLEL;
 
 	r->loader.raise_on_failed = true;
-	if (config_int(r->config, &load, "workers", &workers, err) < 0 ||
-	    config_int(r->config, &load, "raise_on_max_retries", &retries,
+	if (config_count(r->config, &load, "workers", 1, &workers, err) < 0 ||
+	    config_count(r->config, &load, "raise_on_max_retries", 1, &retries,
 	        err) < 0 ||
+	    config_choice(r->config, &load, "parallelism_strategy", words,
+	        ARRAY_LEN(words), &strategy, err) < 0 ||
 	    config_bool(r->config, &load, "delete_completed_jobs",
 	        &r->loader.delete_completed, err) < 0 ||
 	    config_bool(r->config, &load, "truncate_staging_dataset",
@@ -304,8 +310,9 @@ read_settings(struct run *r, struct error *err)
 	    config_bool(r->config, &load, "raise_on_failed_jobs",
 	        &r->loader.raise_on_failed, err) < 0)
 		return -1;
-	if (workers < 1)
-		return error_set(err, ERR_USAGE, "load.workers: at least 1");
+	r->loader.workers = (size_t)workers;
+	r->loader.retries = (size_t)retries;
+	r->loader.parallelism = (enum load_parallelism)strategy;
 	return 0;
 }
 
@@ -375,15 +382,27 @@ find_dataset(struct run *r, struct error *err)
 	return rc;
 }
 
+/* Called by several threads. */
+static struct dest *
+connect_again(void *arg, struct error *err)
+{
+	const struct run *r = arg;
+
+	return dest_open(r->url, &r->settings, err);
+}
+
 static int
 open_destination(struct run *r, struct error *err)
 {
-	struct dest_settings set = { .wait_s = -1, .password = r->password };
-
+	r->settings = (struct dest_settings){
+		.wait_s = -1, .dataset = r->dataset, .password = r->password
+	};
 	if (r->o->common.wait)
-		set.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9 : r->wait;
-	set.dataset = r->dataset;
-	r->loader.dest = dest_open(r->url, &set, err);
+		r->settings.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9
+		                                                   : r->wait;
+	r->loader.connect = connect_again;
+	r->loader.connect_arg = r;
+	r->loader.dest = connect_again(r, err);
 	return r->loader.dest ? read_strategy(r, err) : -1;
 }
 
