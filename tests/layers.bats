@@ -6,7 +6,7 @@ load helper
 # From the bottom up; a module includes only what stands left of it.
 ORDER='base error mem msg buf output utf8 decimal timestamp hash scan json jsonw
 yaml opt pathlist zio archive zlibtext type name toml config jobwriter schema package
-state workdir failed exchange testhook duck parquet'
+state workdir failed secret exchange testhook duck parquet'
 
 sources() {
   (cd "$SOURCE_DIR" && find common tools -name '*.c' -o -name '*.h' -o -name '*.cc' | sort)

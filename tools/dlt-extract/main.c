@@ -3,6 +3,7 @@
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "common/secret.h"
 #include "tools/dlt-extract/extract.h"
 
 static struct extract_options cfg;
@@ -113,11 +114,12 @@ run(void)
 int
 main(int argc, char **argv)
 {
+	char **args = secret_hide(argc, argv);
 	int status = EXIT_USAGE;
 
 	/* what one huge row took goes back to the system */
 	mem_return_large(4 << 20);
-	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
+	if (opt_begin(&spec, &cfg.common, argc, args, &cfg.operands, &status)) {
 		signals_init();
 		status = run();
 		signal_reraise();
@@ -125,5 +127,6 @@ main(int argc, char **argv)
 	table_hints_release(&cfg.hints);
 	opt_list_release(&cfg.operands);
 	opt_common_release(&cfg.common);
+	secret_release(argc, args);
 	return msg_close(status);
 }

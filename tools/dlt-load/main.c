@@ -2,6 +2,7 @@
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "common/secret.h"
 #include "tools/dlt-load/run.h"
 
 static struct load_options cfg;
@@ -56,10 +57,11 @@ static const struct opt_spec spec = {
 int
 main(int argc, char **argv)
 {
+	char **args = secret_hide(argc, argv);
 	struct error err = { 0 };
 	int status = EXIT_USAGE;
 
-	if (opt_begin(&spec, &cfg.common, argc, argv, &cfg.operands, &status)) {
+	if (opt_begin(&spec, &cfg.common, argc, args, &cfg.operands, &status)) {
 		signals_init();
 		status = EXIT_DONE;
 		if (load_run(&cfg, &err) < 0)
@@ -68,5 +70,6 @@ main(int argc, char **argv)
 	}
 	opt_list_release(&cfg.operands);
 	opt_common_release(&cfg.common);
+	secret_release(argc, args);
 	return msg_close(status);
 }
