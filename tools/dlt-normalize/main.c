@@ -90,7 +90,8 @@ check_options(struct wiring *w, struct error *err)
 		    cfg.format);
 	w->set.format = "jsonl";
 	w->set.target = target_find(cfg.target);
-	w->target_given = cfg.target != NULL;
+	w->target_given = w->set.target_known = cfg.target != NULL;
+	w->set.format_given = cfg.format != NULL;
 	if (!w->set.target)
 		return error_set(err, ERR_USAGE,
 		    "--for: unknown destination \"%s\"", cfg.target);

@@ -8,6 +8,7 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/output.h"
+#include "tools/dlt-normalize/arrow.h"
 #include "tools/dlt-normalize/pool.h"
 #include "tools/dlt-normalize/reader.h"
 #include "tools/dlt-normalize/writer.h"
@@ -465,6 +466,27 @@ finish_package(struct run *r, struct error *err)
 	return 0;
 }
 
+/* A Parquet file: nothing of it is walked. */
+static int
+take_whole(struct run *r, const struct item *it, struct error *err)
+{
+	const struct arrow a = { r->set, r->schema, r->writer, r->load_id };
+	bool changed;
+	int rc;
+
+	if (!r->schema)
+		return error_set(err, ERR_DATA,
+		    "the package has no schema.json");
+	if (drain(r, 0, err))
+		return -1;
+	pthread_rwlock_wrlock(&r->lock);
+	rc = arrow_take(&a, it->job, it->name, &changed, err);
+	if (changed)
+		r->evolve.version++;
+	pthread_rwlock_unlock(&r->lock);
+	return rc;
+}
+
 /* ---- the loop ---- */
 
 /* 1: go on, 0: end of input, -1. Takes the item. */
@@ -489,6 +511,9 @@ take_item(struct run *r, struct item *it, struct error *err)
 		return submit_block(r, it, err) ? -1 : 1;
 	case ITEM_JOB_END:
 		rc = r->schema ? end_job(r, it, err) : 0;
+		break;
+	case ITEM_WHOLE:
+		rc = take_whole(r, it, err);
 		break;
 	case ITEM_COMPLETE:
 		rc = finish_package(r, err);

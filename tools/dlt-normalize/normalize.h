@@ -30,6 +30,8 @@ struct normalize_settings {
 	unsigned workers;
 	enum codec codec;
 	const char *format;
+	bool format_given, target_known;
+	bool parquet_ids; /* rows of Parquet files get a _dlt_id */
 	struct writer_settings rotation;
 	size_t max_memory;
 	size_t block_size; /* of input; IO_BLOCK but in tests */

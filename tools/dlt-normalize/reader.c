@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "common/scan.h"
+#include "tools/dlt-normalize/arrow.h"
 
 struct reader {
 	struct package_in *in;
@@ -104,7 +105,10 @@ item_free(struct reader *r, struct item *it)
 {
 	bool keep = it->kind == ITEM_BLOCK && it->block.cap <= r->block_size;
 
-	free(it->name);
+	if (it->kind == ITEM_WHOLE)
+		arrow_remove(it->name);
+	else
+		free(it->name);
 	free(it->data);
 	it->name = it->data = NULL;
 	pthread_mutex_lock(&r->mutex);
@@ -333,6 +337,25 @@ block_fill(struct reader *r, struct block *b, struct error *err)
 }
 
 static int
+read_whole(struct reader *r, struct job *job, struct error *err)
+{
+	char *path = arrow_spool(r->in, err);
+	struct item *it;
+
+	if (!path)
+		return error_prefix(err, "%s: ", job->name);
+	it = item_new(r, ITEM_WHOLE);
+	if (!it) {
+		arrow_remove(path);
+		return -1;
+	}
+	it->name = path;
+	it->job = job;
+	item_push(r, it);
+	return 0;
+}
+
+static int
 read_job(struct reader *r, const struct package_entry *e, struct error *err)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
@@ -346,6 +369,10 @@ read_job(struct reader *r, const struct package_entry *e, struct error *err)
 	job->file_id = xstrdup(e->job.file_id);
 	job->format = xstrdup(e->job.format);
 	job->origins = e->origins ? xstrdup(e->origins) : NULL;
+	if (!strcmp(job->format, "parquet")) {
+		rc = read_whole(r, job, err);
+		goto out;
+	}
 	r->zin = zin_new(package_in_read, r->in);
 	r->carry_len = 0;
 	r->in_array = r->at_end = false;

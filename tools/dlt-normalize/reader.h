@@ -33,6 +33,7 @@ enum item_kind {
 	ITEM_FILE,     /* name, data */
 	ITEM_BLOCK,    /* rows of job */
 	ITEM_JOB_END,  /* all rows of job have been given */
+	ITEM_WHOLE,    /* all of job, in the file `name` */
 	ITEM_COMPLETE, /* the package was whole */
 	ITEM_END,      /* no more packages */
 	ITEM_ERROR,

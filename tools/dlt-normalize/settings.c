@@ -40,6 +40,8 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 		"normalize" };
 	const struct config_context files = { pipeline, { "normalize" }, 1,
 		"data_writer" };
+	const struct config_context parquet = { pipeline, { "normalize" }, 1,
+		"parquet_normalizer" };
 	long workers = sysconf(_SC_NPROCESSORS_ONLN);
 	static const char standard[] = "zstd";
 	const char *codec = standard;
@@ -48,6 +50,7 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 	if (exchange_settings(&w->exchange, c, pipeline, err) ||
 	    config_int(c, &stage, "workers", &workers, err) ||
 	    config_writer(c, &files, &w->set.rotation, err) ||
+	    config_bool(c, &parquet, "add_dlt_id", &w->set.parquet_ids, err) ||
 	    config_string(c, &files, "compression", &codec, err))
 		return -1;
 	if (workers < 1 || workers > 1024)

@@ -441,8 +441,10 @@ choose_target(struct wiring *w, struct workdir *wd, struct error *err)
 		return -1;
 	found = target_find(json_get_str(st.doc.root, "destination_type",
 	    NULL));
-	if (found)
+	if (found) {
 		w->set.target = found;
+		w->set.target_known = true;
+	}
 	state_release(&st);
 	return 0;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-normalize/writer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/jobwriter.h"
 #include "common/mem.h"
@@ -11,6 +14,7 @@
 #define FRAME_SIZE      (((size_t)1 << 20) - 256)
 #define STREAM_JOBS_MAX ((size_t)12 << 20) /* of open jobs in memory */
 #define SPARE_BUFFERS   4
+#define COPY_BLOCK      ((size_t)256 << 10)
 
 /* What a table has under way. */
 struct track {
@@ -19,6 +23,7 @@ struct track {
 	struct buf frame; /* rows not yet handed to the pool */
 	uint64_t frame_rows;
 	bool any; /* a file of this table was begun */
+	bool whole; /* a file was taken as it is */
 	uint64_t rows;
 	/* of the assembler, behind the frames */
 	struct job_out *job;
@@ -340,6 +345,45 @@ writer_empty(struct writer *w, struct table *table, struct error *err)
 	return 0;
 }
 
+static int
+copy_file(int fd, const char *path, struct job_out *job, struct error *err)
+{
+	char *block = xmalloc(COPY_BLOCK);
+	ssize_t n;
+	int rc = 0;
+
+	while (!rc && (n = read(fd, block, COPY_BLOCK)) != 0) {
+		if (n > 0)
+			rc = job_out_write(job, block, (size_t)n, err);
+		else if (errno != EINTR)
+			rc = error_errno(err, "%s", path);
+	}
+	free(block);
+	return rc;
+}
+
+int
+writer_file(struct writer *w, struct table *table, const char *format,
+    const char *path, uint64_t rows, struct error *err)
+{
+	struct track *t = track_of(w, table);
+	struct job_out *job;
+	int fd, rc;
+
+	t->any = t->whole = true;
+	t->rows += rows;
+	if (package_out_is_stream(w->cfg.out) &&
+	    w->cfg.before_job(w->cfg.arg, err))
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	job = job_out_open(w->cfg.out, table->name, format, CODEC_NONE, err);
+	rc = job ? copy_file(fd, path, job, err) : -1;
+	close(fd);
+	return rc ? -1 : job_out_close(job, rows, NULL, err);
+}
+
 int
 writer_finish(struct writer *w, struct error *err)
 {
@@ -348,7 +392,8 @@ writer_finish(struct writer *w, struct error *err)
 	for (i = 0; i < w->track_count; i++) {
 		struct track *t = w->tracks[i];
 
-		if ((t->frame.len || rotation_end(&t->rotation) || !t->rows) &&
+		if ((t->frame.len || rotation_end(&t->rotation) ||
+		        (!t->rows && !t->whole)) &&
 		    cut_frame(w, t, true, err))
 			return -1;
 	}

@@ -37,6 +37,9 @@ int writer_rows(struct writer *w, struct table *t, const char *data,
     const uint32_t *ends, size_t rows, struct error *err);
 /* A job file without rows, if the table has none yet. */
 int writer_empty(struct writer *w, struct table *t, struct error *err);
+/* A whole file as a job file of its own, without compression. */
+int writer_file(struct writer *w, struct table *t, const char *format,
+    const char *path, uint64_t rows, struct error *err);
 /* Write out everything; after it the package can be finished. */
 int writer_finish(struct writer *w, struct error *err);
 /* Calls f for each table that has a job file, in the order of their first. */

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-normalize/arrow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/output.h"
+#include "common/parquet.h"
+
+#define COPY_BLOCK ((size_t)256 << 10)
+
+/* ---- files on the way ---- */
+
+static int
+make_file(char **path, struct error *err)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	*path = xasprintf("%s/dlt-parquet.XXXXXX",
+	    dir && *dir ? dir : "/var/tmp");
+	fd = mkostemp(*path, O_CLOEXEC);
+	if (fd < 0) {
+		error_errno(err, "%s", *path);
+		free(*path);
+		*path = NULL;
+		return -1;
+	}
+	output_remove_at_exit(*path);
+	return fd;
+}
+
+void
+arrow_remove(char *path)
+{
+	if (!path)
+		return;
+	unlink(path);
+	output_keep(path);
+	free(path);
+}
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+char *
+arrow_spool(struct package_in *in, struct error *err)
+{
+	char *path, *block;
+	int fd = make_file(&path, err);
+	long n;
+
+	if (fd < 0)
+		return NULL;
+	block = xmalloc(COPY_BLOCK);
+	while ((n = package_in_read(in, block, COPY_BLOCK, err)) > 0) {
+		if (write_all(fd, block, (size_t)n) < 0) {
+			n = error_errno(err, "%s", path);
+			break;
+		}
+	}
+	free(block);
+	if (close(fd) < 0 && n == 0)
+		n = error_errno(err, "%s", path);
+	if (n == 0)
+		return path;
+	arrow_remove(path);
+	return NULL;
+}
+
+/* ---- what becomes of a file ---- */
+
+/* Those that take Parquet without a staging place. */
+static bool
+loads_parquet(const struct target *t)
+{
+	return strcmp(t->name, "redshift") != 0 &&
+	    strcmp(t->name, "synapse") != 0;
+}
+
+static bool
+stays_parquet(const struct normalize_settings *set)
+{
+	if (set->format_given)
+		return strcmp(set->format, "parquet") == 0;
+	return set->target_known && loads_parquet(set->target);
+}
+
+/* What ids are made of: of the job where runs are to be the same. */
+static char *
+id_salt(const struct arrow *a, const struct job *job)
+{
+	uint64_t noise[2] = { 0 };
+
+	if (!a->set->deterministic &&
+	    getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+		noise[0] = (uint64_t)getpid();
+	return xasprintf("%s/%s/%016llx%016llx", a->load_id, job->file_id,
+	    (unsigned long long)noise[0], (unsigned long long)noise[1]);
+}
+
+/* As dlt's dlt_id_column(). */
+static bool
+add_id_column(struct table *t)
+{
+	struct column *c = table_column(t, "_dlt_id");
+
+	if (c && c->type != TYPE_NONE)
+		return false;
+	if (!c)
+		c = table_add_column(t, "_dlt_id", strlen("_dlt_id"));
+	column_set(c, "data_type", "\"text\"");
+	column_set(c, "nullable", "false");
+	column_set(c, "unique", "true");
+	column_set(c, "row_key", "true");
+	return true;
+}
+
+static int
+rewritten(const struct arrow *a, struct parquet_in *p, struct table *t,
+    const struct job *job, struct error *err)
+{
+	char *salt = a->set->parquet_ids ? id_salt(a, job) : NULL, *path;
+	int fd = make_file(&path, err), rc = -1;
+
+	if (fd >= 0) {
+		close(fd);
+		rc = parquet_rewrite(p, salt, path, err);
+	}
+	if (rc == 0)
+		rc = writer_file(a->writer, t, "parquet", path,
+		    parquet_row_count(p), err);
+	arrow_remove(path);
+	free(salt);
+	return rc;
+}
+
+static int
+as_rows(const struct arrow *a, struct parquet_in *p, struct table *t,
+    struct error *err)
+{
+	struct parquet_rows rows = { 0 };
+	int rc;
+
+	while ((rc = parquet_next(p, &rows, err)) > 0) {
+		rc = writer_rows(a->writer, t, rows.data.data, rows.ends,
+		    rows.count, err);
+		if (rc)
+			break;
+	}
+	parquet_rows_release(&rows);
+	if (rc == 0 && !parquet_row_count(p))
+		rc = writer_empty(a->writer, t, err);
+	return rc;
+}
+
+int
+arrow_take(const struct arrow *a, const struct job *job, const char *path,
+    bool *changed, struct error *err)
+{
+	struct table *t = schema_table(a->schema, job->table);
+	bool whole = stays_parquet(a->set);
+	struct parquet_in *p;
+	int rc = 0;
+
+	*changed = false;
+	if (!t)
+		return error_set(err, ERR_DATA,
+		    "%s: the schema has no table \"%s\"", job->name,
+		    job->table);
+	p = parquet_open(path, a->schema, t, err);
+	if (!p)
+		return error_prefix(err, "%s: ", job->name);
+	if (whole && a->set->parquet_ids)
+		*changed = add_id_column(t);
+	if (!a->writer)
+		rc = 0;
+	else if (!whole)
+		rc = as_rows(a, p, t, err);
+	else if (parquet_must_rewrite(p) || a->set->parquet_ids)
+		rc = rewritten(a, p, t, job, err);
+	else
+		rc = writer_file(a->writer, t, "parquet", path,
+		    parquet_row_count(p), err);
+	parquet_free(p);
+	return rc ? error_prefix(err, "%s: ", job->name) : 0;
+}
