@@ -398,3 +398,17 @@ print("[{\"a\":5}]")' >in/new_jobs/t.0000000001.0.typed-jsonl
   run --separate-stderr dlt-normalize -q --json -o out in
   assert_output --partial '"packages":["1700000000.0"],"rows":2'
 }
+
+@test "an id of the user that is no string goes down as what it is" {
+  rows '{"_dlt_id":5,"l":[{"x":1}]}' '{"_dlt_id":1.50,"l":[2]}' '{"_dlt_id":0,"l":[3]}'
+  normalize
+  run jq -r '.tables.t__l.columns._dlt_parent_id.data_type' out/schema.json
+  assert_output bigint
+  # SHAKE-128 of 5_t__l_0 and of 1.5_t__l_0
+  run jq -r 'select(.value != 3) | "\(._dlt_parent_id // ._dlt_parent_id__v_double) \(._dlt_id)"' <(cat out/new_jobs/t__l.*)
+  for id in 5 1.5; do
+    python3 -c 'import base64, hashlib, sys
+print(sys.argv[1], base64.b64encode(hashlib.shake_128((sys.argv[1] + "_t__l_0").encode()).digest(10)).decode().rstrip("="))' $id
+  done >want
+  diff want <(echo "${output/1.50/1.5}")
+}

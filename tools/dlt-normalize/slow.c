@@ -247,26 +247,52 @@ flatten(struct slow *s, struct row *r, const struct json *object, long level)
 
 /* ---- ids and propagation (6.3, 6.5, 6.6) ---- */
 
-/* Python's truth of a value, and its str() as an id. NULL: no id. */
-static const char *
-user_id(struct slow *s, const struct field *f)
+/* Python's truth of a value. */
+static bool
+is_true(const struct json *n, const struct value *v)
 {
-	const struct json *n = f ? f->node : NULL;
-	char *text;
+	switch (v->type) {
+	case TYPE_NONE:
+		return false;
+	case TYPE_BOOL:
+		return v->boolean;
+	case TYPE_JSON:
+		return n->count > 0;
+	case TYPE_TEXT:
+	case TYPE_BINARY:
+		return v->len > 0;
+	case TYPE_BIGINT:
+	case TYPE_DOUBLE:
+	case TYPE_DECIMAL:
+	case TYPE_WEI:
+		return decimal_to_double(v->text, v->len) != 0;
+	default:
+		return true;
+	}
+}
 
-	if (!n || n->kind == JSON_NULL || (n->kind == JSON_BOOL && !n->truth))
+/* An id that the user gave, as Python's str() has it; NULL: none. What is no
+ * string stays what it is where the rows below name it: *typed. */
+static const char *
+user_id(struct slow *s, const struct field *f, const struct json **typed)
+{
+	struct error ignored;
+	struct value v, text;
+	char *id;
+
+	if (!f || !f->node)
 		return NULL;
-	if (n->kind == JSON_STRING)
-		return n->len ? n->str : NULL;
-	if (n->kind == JSON_BOOL)
-		return "True";
-	if (n->kind == JSON_NUMBER &&
-	    decimal_to_double(n->raw, n->raw_len) == 0)
+	value_from_json(f->node, s->arena, &v);
+	if (!is_true(f->node, &v))
 		return NULL;
-	if (n->kind != JSON_NUMBER && !n->count)
-		return NULL;
-	text = arena_strndup(s->arena, n->raw, n->raw_len);
-	return text;
+	if (v.type == TYPE_TEXT)
+		return arena_strndup(s->arena, v.text, v.len);
+	*typed = f->node;
+	value_coerce(&v, TYPE_TEXT, s->arena, &text, &ignored);
+	id = arena_strndup(s->arena, text.text, text.len);
+	if (v.type == TYPE_TIMESTAMP && text.len > 10)
+		id[10] = ' ';
+	return id;
 }
 
 static int
@@ -374,6 +400,8 @@ add_ids(struct slow *s, const struct frame *f, struct row *r,
 		hash_id(b->data, b->len, own);
 		row_put_text(s, r, "_dlt_parent_id", f->parent_id,
 		    RANK_PARENT_ID);
+		if (f->parent_typed)
+			row_find(r, "_dlt_parent_id")->node = f->parent_typed;
 		x = row_put(s, r, "_dlt_list_idx");
 		buf_reset(b);
 		buf_addf(b, "%llu", (unsigned long long)f->index);
@@ -454,11 +482,13 @@ slow_scalar(struct slow *s, struct frame *f, const struct json *v,
 
 static int
 slow_list(struct slow *s, const struct frame *up, const struct list *l,
-    const char *parent_id, const struct extend *extend)
+    const char *parent_id, const struct json *parent_typed,
+    const struct extend *extend)
 {
 	struct frame f = { .parent_path = up->path,
 		.parent_len = up->len,
-		.parent_id = parent_id };
+		.parent_id = parent_id,
+		.parent_typed = parent_typed };
 	const struct json *v;
 	const char **path;
 
@@ -498,6 +528,7 @@ slow_object(struct slow *s, const struct frame *f, const struct json *object,
 	struct row r = { 0 };
 	struct propagate p = { .s = s, .row = &r };
 	struct extend *e;
+	const struct json *typed = NULL;
 	const char *id;
 	bool is_root;
 	size_t i;
@@ -511,7 +542,7 @@ slow_object(struct slow *s, const struct frame *f, const struct json *object,
 	if (is_root)
 		row_put_text(s, &r, "_dlt_load_id", s->w->cfg->load_id,
 		    RANK_LOAD_ID);
-	id = user_id(s, row_find(&r, "_dlt_id"));
+	id = user_id(s, row_find(&r, "_dlt_id"), &typed);
 	if (!id && add_ids(s, f, &r, object, is_root, &id))
 		return -1;
 	propagation_for(s, r.name, is_root, propagate_one, &p);
@@ -523,7 +554,7 @@ slow_object(struct slow *s, const struct frame *f, const struct json *object,
 	if (rc <= 0)
 		return rc;
 	for (i = 0; i < r.list_count; i++)
-		if (slow_list(s, f, &r.lists[i], id,
+		if (slow_list(s, f, &r.lists[i], id, typed,
 		        p.extend ? p.extend : extend))
 			return -1;
 	return 0;

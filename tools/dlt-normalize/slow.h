@@ -53,6 +53,7 @@ struct frame {
 	const char *const *parent_path;
 	size_t parent_len;
 	const char *parent_id;
+	const struct json *parent_typed; /* it was no string: as it came */
 	uint64_t index;
 	long level;
 	bool is_item; /* an item of the job, not of a list */

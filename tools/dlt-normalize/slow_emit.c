@@ -111,7 +111,7 @@ static bool
 has_range(const struct field *f, const struct value *v, bool complete)
 {
 	return !complete || !is_common(v->type) ||
-	    (f->node && f->node->kind == JSON_NUMBER);
+	    (v->type == TYPE_TEXT && f->node && f->node->kind == JSON_NUMBER);
 }
 
 /* Into a column of that type; where dlt gives up on the whole job, here the
