@@ -191,7 +191,48 @@ newer() {
   assert_output --partial 'the package is being loaded'
 }
 
+# ---- what a disposition brings ----
+
+@test "the options of scd2 become hints, as in dlt" {
+  rows
+  quiet dlt-extract -q -o pk --write-disposition \
+    merge:scd2,validity_column_names=validFrom:to,active_record_timestamp=9999-12-31,boundary_timestamp=2024-08-21T12:15:00Z,row_version_column_name=v,deduplicated \
+    t=rows.jsonl
+  run -0 jq -c '.tables.t' pk/schema.json
+  assert_output '{"columns":{"valid_from":{"name":"valid_from","data_type":"timestamp","nullable":true,"x-valid-from":true},"to":{"name":"to","data_type":"timestamp","nullable":true,"x-valid-to":true,"x-active-record-timestamp":"9999-12-31"},"v":{"name":"v","nullable":false,"x-row-version":true,"unique":false,"row_key":false}},"x-merge-strategy":"scd2","x-stage-data-deduplicated":true,"x-boundary-timestamp":"2024-08-21T12:15:00Z","write_disposition":"merge","name":"t","resource":"t"}'
+}
+
+@test "options of a disposition: errors" {
+  rows
+  w=--write-disposition
+  fails 2 dlt-extract -o pk $w merge:scd2,x=1 t=rows.jsonl
+  assert_output --partial '"x" is none of row_version_column_name'
+  fails 2 dlt-extract -o pk $w merge:upsert,boundary_timestamp=2024-01-01 t=rows.jsonl
+  assert_output --partial 'only scd2 knows'
+  fails 2 dlt-extract -o pk $w merge:scd2,boundary_timestamp=soon t=rows.jsonl
+  assert_output --partial '"soon" is no time'
+  fails 2 dlt-extract -o pk $w merge:scd2,validity_column_names=a t=rows.jsonl
+  assert_output --partial 'is not FROM:TO'
+  fails 2 dlt-extract -o pk $w merge:scd2, t=rows.jsonl
+  fails 2 dlt-extract -o pk $w append:scd2 t=rows.jsonl
+  [ ! -e pk ]
+}
+
+@test "a replace forgets the state of its resources, as in dlt" {
+  rows
+  quiet dlt-extract -q -p p t=rows.jsonl
+  sed -i 's/"schema_names"/"sources":{"p":{"x":1,"resources":{"t":{"last":5},"u":{"last":6}}},"q":{}},"schema_names"/' data/pipelines/p/state.json
+  quiet dlt-extract -q -p p --write-disposition replace t=rows.jsonl
+  run -0 jq -c .sources data/pipelines/p/state.json
+  assert_output '{"p":{"x":1,"resources":{"u":{"last":6}}},"q":{}}'
+}
+
 # ---- Python dlt ----
+
+@test "what flags put into the schema: key by key as Python's extract" {
+  need_dlt
+  "$DLT_PYTHON" "$INTEROP/hints.py" work
+}
 
 as_python() {
   "$DLT_PYTHON" "$INTEROP/matrix.py" work "$@"
@@ -221,7 +262,7 @@ as_python() {
   quiet dlt-normalize -q -p ours --for duckdb --compression gzip
   dlt=$(dirname "$DLT_PYTHON")/dlt
   run -0 "$dlt" --non-interactive pipeline ours info
-  assert_output --partial 'normalized load package'
+  assert_output --partial 'Has 1 normalized packages ready to be loaded'
   run -0 "$dlt" --non-interactive pipeline ours load-package
   assert_output --partial 't.0000000001.jsonl'
   run -0 "$dlt" --non-interactive pipeline ours schema

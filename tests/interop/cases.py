@@ -45,9 +45,9 @@ class Case:
 def flags_of(hints, source_hints, columns):
     disposition, out = hints.get("write_disposition"), []
     if isinstance(disposition, dict):
-        out += ["--%s=%s" % (k.replace("_", "-"), ",".join(v) if isinstance(v, list) else v)
-                for k, v in disposition.items() if k not in ("disposition", "strategy")]
-        disposition = ":".join(disposition[k] for k in ("disposition", "strategy") if k in disposition)
+        options = "".join("," + (k if v is True else "%s=%s" % (k, ":".join(v) if isinstance(v, list) else v))
+                          for k, v in disposition.items() if k not in ("disposition", "strategy"))
+        disposition = ":".join(disposition[k] for k in ("disposition", "strategy") if k in disposition) + options
     for flag, value in (("write-disposition", disposition), ("primary-key", hints.get("primary_key")), ("merge-key", hints.get("merge_key"))):
         if value:
             out.append("--%s=%s" % (flag, value))
@@ -135,8 +135,10 @@ class Json(Case):
         self.own["write_disposition"] = {"disposition": "merge", "strategy": strategy}
         if strategy != "scd2":
             self.own["primary_key"] = "pk"
-        elif self.r.random() < 0.5:
-            self.own["write_disposition"]["validity_column_names"] = ["from_time", "toTime"]
+        else:
+            for k, v in (("validity_column_names", ["from_time", "toTime"]), ("active_record_timestamp", "9999-12-31")):
+                if self.r.random() < 0.4:
+                    self.own["write_disposition"][k] = v
         if strategy != "delete-insert":
             self.hashed = tuple(self.names)
         if self.hashed and strategy != "scd2":

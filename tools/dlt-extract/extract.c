@@ -149,7 +149,7 @@ check_empty(const struct run *r, struct error *err)
 {
 	for (size_t i = 0; i < r->sources.count; i++) {
 		if (r->sources.items[i].is_stdin && r->pull.rows[i] == 0 &&
-		    strcmp(r->o->hints.disposition, "replace") == 0 &&
+		    strcmp(r->o->hints.disposition.kind, "replace") == 0 &&
 		    !r->o->allow_empty)
 			return error_set(err, ERR_DATA,
 			    "%s: standard input ended without a row, which "
@@ -163,7 +163,7 @@ check_empty(const struct run *r, struct error *err)
 static int
 empty_tables(struct run *r, struct error *err)
 {
-	if (strcmp(r->o->hints.disposition, "replace") != 0 ||
+	if (strcmp(r->o->hints.disposition.kind, "replace") != 0 ||
 	    r->o->table_from != NULL)
 		return 0;
 	for (size_t i = 0; i < r->sources.count; i++) {
@@ -234,7 +234,7 @@ find_state(struct run *r, struct error *err)
 	const char **names = xcalloc(r->sources.count, sizeof(*names));
 	const struct state_reset reset = { r->settings.schema_name, names,
 		r->sources.count };
-	bool replace = strcmp(r->o->hints.disposition, "replace") == 0;
+	bool replace = strcmp(r->o->hints.disposition.kind, "replace") == 0;
 	int rc;
 
 	for (size_t i = 0; i < r->sources.count; i++)

@@ -13,22 +13,9 @@
 
 /* dlt's order of a root table's keys. */
 static const char *const key_order[] = { "columns", "x-merge-strategy",
+	"x-stage-data-deduplicated", "x-boundary-timestamp",
 	"write_disposition", "schema_contract", "file_format", "name",
 	"resource", "x-normalizer" };
-
-static const char *const dispositions[] = { "append", "replace", "merge",
-	"skip" };
-static const char *const strategies[] = { "delete-insert", "upsert",
-	"insert-only", "scd2" };
-
-static bool
-is_one_of(const char *word, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
-}
 
 static void
 set_string(struct table *t, const char *key, const char *value)
@@ -41,37 +28,6 @@ set_string(struct table *t, const char *key, const char *value)
 }
 
 /* ---- flags ---- */
-
-static int
-parse_disposition(struct table_hints *h, struct error *err)
-{
-	const char *text = h->write_disposition;
-	char *colon;
-
-	h->disposition = xstrdup(text != NULL ? text : "append");
-	colon = strchr(h->disposition, ':');
-	if (colon != NULL) {
-		*colon = '\0';
-		h->strategy = colon + 1;
-	}
-	if (!is_one_of(h->disposition, dispositions, ARRAY_LEN(dispositions)))
-		return error_set(err, ERR_USAGE,
-		    "--write-disposition: \"%s\" is none of append, replace, "
-		    "merge, skip",
-		    h->disposition);
-	if (h->strategy == NULL)
-		return 0;
-	if (strcmp(h->disposition, "merge") != 0)
-		return error_set(err, ERR_USAGE,
-		    "--write-disposition: only merge takes a strategy here; "
-		    "the replace strategy is a setting of the destination");
-	if (!is_one_of(h->strategy, strategies, ARRAY_LEN(strategies)))
-		return error_set(err, ERR_USAGE,
-		    "--write-disposition: \"%s\" is none of delete-insert, "
-		    "upsert, insert-only, scd2",
-		    h->strategy);
-	return 0;
-}
 
 static int
 parse_nesting(struct table_hints *h, struct error *err)
@@ -96,7 +52,8 @@ hints_parse(struct table_hints *h, struct error *err)
 {
 	struct naming naming = { .kind = NAMING_SNAKE_CASE };
 
-	if (parse_disposition(h, err) < 0 || parse_nesting(h, err) < 0)
+	if (disposition_parse(&h->disposition, h->write_disposition, err) < 0 ||
+	    parse_nesting(h, err) < 0)
 		return -1;
 	if (h->schema_contract != NULL &&
 	    contract_from_flag(h->schema_contract, &h->contract, err) < 0) {
@@ -117,7 +74,7 @@ hints_parse(struct table_hints *h, struct error *err)
 void
 table_hints_release(struct table_hints *h)
 {
-	free(h->disposition);
+	disposition_release(&h->disposition);
 	buf_release(&h->contract);
 	opt_list_release(&h->columns);
 }
@@ -224,36 +181,6 @@ add_keys(struct table *t, const struct naming *naming, const char *names,
 	}
 }
 
-static void
-add_scd2_column(struct table *t, const char *name,
-    const char *const (*pairs)[2], size_t count)
-{
-	struct column *c = table_column(t, name);
-
-	if (c != NULL)
-		table_remove_column(t, c);
-	c = table_add_column(t, name, strlen(name));
-	for (size_t i = 0; i < count; i++)
-		column_set(c, pairs[i][0], pairs[i][1]);
-}
-
-static void
-add_scd2(struct table *t)
-{
-	static const char *const from[][2] = { { "data_type", "\"timestamp\"" },
-		{ "nullable", "true" }, { "x-valid-from", "true" } };
-	static const char *const to[][2] = { { "data_type", "\"timestamp\"" },
-		{ "nullable", "true" }, { "x-valid-to", "true" },
-		{ "x-active-record-timestamp", "null" } };
-	static const char *const id[][2] = { { "nullable", "false" },
-		{ "x-row-version", "true" }, { "unique", "false" },
-		{ "row_key", "false" } };
-
-	add_scd2_column(t, "_dlt_valid_from", from, ARRAY_LEN(from));
-	add_scd2_column(t, "_dlt_valid_to", to, ARRAY_LEN(to));
-	add_scd2_column(t, "_dlt_id", id, ARRAY_LEN(id));
-}
-
 /* Is a --column meant for this table? nested: for one below it; then *table is
  * its name. Without a table's name it is for all root tables. */
 static bool
@@ -294,12 +221,10 @@ make_root(const struct table_hints *h, const struct schema *s,
 		table_free(t);
 		return NULL;
 	}
-	if (h->strategy != NULL) {
-		set_string(t, "x-merge-strategy", h->strategy);
-		if (strcmp(h->strategy, "scd2") == 0)
-			add_scd2(t);
+	if (disposition_apply(&h->disposition, t, &s->naming, err) < 0) {
+		table_free(t);
+		return NULL;
 	}
-	set_string(t, "write_disposition", h->disposition);
 	if (h->contract.len != 0)
 		table_set(t, "schema_contract", buf_str(&h->contract));
 	set_string(t, "resource", resource);

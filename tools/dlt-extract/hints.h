@@ -14,10 +14,11 @@
 
 #include "common/opt.h"
 #include "common/schema.h"
+#include "tools/dlt-extract/disposition.h"
 
 struct table_hints {
 	/* as given */
-	const char *write_disposition;       /* DISPOSITION[:STRATEGY] */
+	const char *write_disposition;       /* KIND[:STRATEGY,..] */
 	const char *primary_key, *merge_key; /* A,B */
 	const char *schema_contract;
 	const char *max_table_nesting;
@@ -25,10 +26,9 @@ struct table_hints {
 	/* merge strategies of the destination, first = default, NULL ends */
 	const char *const *strategies;
 	/* parsed */
-	char *disposition;    /* "append", ... */
-	const char *strategy; /* or NULL */
-	struct buf contract;  /* JSON text, or empty */
-	long nesting;         /* -1: not given */
+	struct disposition disposition;
+	struct buf contract; /* JSON text, or empty */
+	long nesting;        /* -1: not given */
 };
 
 /* Check and prepare the flags. */

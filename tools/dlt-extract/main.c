@@ -57,7 +57,7 @@ static const struct opt options[] = {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Tables and schema", NULL },
 	{ 0, "table-from", "FIELD", OPT_STRING, &cfg.table_from,
 	    "each row's FIELD names its table", NULL },
-	{ 0, "write-disposition", "KIND[:STRATEGY]", OPT_STRING,
+	{ 0, "write-disposition", "KIND[:STRATEGY[,...]]", OPT_STRING,
 	    &cfg.hints.write_disposition,
 	    "append (default), replace, merge or skip", NULL },
 	{ 0, "primary-key", "A,B", OPT_STRING, &cfg.hints.primary_key,
