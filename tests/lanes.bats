@@ -34,3 +34,21 @@ lanes_agree() {
     lanes_agree 20000 $seed
   done
 }
+
+@test "detections, preferred types and declared types stay in the fast lane" {
+  for i in 1 2 3 4 5 6 7 8; do
+    printf '{"id":%d,"ts":17640000%02d,"day":"2024-01-0%d","amount":"%d.50","n":%d,"flag":"yes","local":"2024-01-01T10:00:0%dZ","naive":"2024-01-01 10:00:0%d","half":%d.0}\n' \
+      $i $i $i $i $i $i $i $i
+  done >rows.jsonl
+  dlt-extract -q -o in --column id:text --column amount:decimal --column flag:bool \
+    --column local:timestamp,timezone=false --column n:double --column half:bigint t=rows.jsonl
+  jq -c '.settings.detections = ["timestamp", "iso_timestamp", "iso_date"] | .settings.preferred_types = {"re:^naive$": "timestamp"}' \
+    in/schema.json >my.schema.json
+  run -0 dlt-normalize --json -o out --schema my.schema.json in
+  # the first row, and that of the state of the pipeline
+  assert_output --partial '"slow_rows":2,'
+  DLT_TEST_LANE=slow dlt-normalize -q -o slow --schema my.schema.json in
+  cmp <(dlt-package cat t out | jq -c 'del(._dlt_id)') <(dlt-package cat t slow | jq -c 'del(._dlt_id)')
+  run -0 bash -c "dlt-package cat t out | tail -n 1 | jq -c 'del(._dlt_id, ._dlt_load_id)'"
+  assert_output '{"id":"8","ts":"2025-11-24T16:00:08+00:00","day":"2024-01-08","amount":"8.50","n":8.0,"flag":true,"local":"2024-01-01T10:00:08","naive":"2024-01-01T10:00:08+00:00","half":8}'
+}

@@ -285,6 +285,9 @@ static ALWAYS_INLINE const char *
 walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
     struct out *o, uint64_t row)
 {
+	const char *q = NULL;
+	char *begin;
+
 	if (UNLIKELY(*p == 'n'))
 		return walk_null(w, c, k, p);
 	if (UNLIKELY(!k->slot) && !key_resolve(c, k))
@@ -295,20 +298,30 @@ walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
 		k->slot->stamp = row;
 	}
 	put_prefix(o, k);
+	begin = o->w;
 	switch (*p) {
 	case '"':
 		if (LIKELY(k->type == TYPE_TEXT))
 			return copy_string(o, p);
-		return k->type == TYPE_TIMESTAMP ? copy_timestamp(o, p) : NULL;
+		if (k->type == TYPE_TIMESTAMP && k->slot->column->timezone)
+			q = copy_timestamp(o, p);
+		break;
 	case 't':
-		return k->type == TYPE_BOOL ? literal(o, p, "true", 4) : NULL;
+		if (k->type == TYPE_BOOL)
+			return literal(o, p, "true", 4);
+		break;
 	case 'f':
-		return k->type == TYPE_BOOL ? literal(o, p, "false", 5) : NULL;
+		if (k->type == TYPE_BOOL)
+			return literal(o, p, "false", 5);
+		break;
 	default:
 		if (k->type == TYPE_BIGINT || k->type == TYPE_DOUBLE)
-			return copy_number(o, k, p);
-		return NULL;
+			q = copy_number(o, k, p);
 	}
+	if (LIKELY(q != NULL))
+		return q;
+	o->w = begin;
+	return walk_coerce(w, k, p, o);
 }
 
 static const char *walk_element(struct walker *w, struct node *n, const char *p,

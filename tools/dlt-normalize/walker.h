@@ -168,6 +168,12 @@ void reject_bytes(struct walker *w, const char *row, size_t len,
 void reject_large(struct walker *w, const struct block *b);
 void result_drop_rejects(struct result *res);
 
+/* ---- walk_coerce.c ---- */
+
+/* Write the scalar at p as its column wants it; NULL: the slow lane decides. */
+const char *walk_coerce(struct walker *w, const struct key *k, const char *p,
+    struct out *o);
+
 /* ---- walk_plan.c ---- */
 
 struct node *node_root(struct walker *w, const char *table);
