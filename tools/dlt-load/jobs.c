@@ -2,7 +2,6 @@
 #include "tools/dlt-load/jobs.h"
 
 #include "common/hash.h"
-#include "common/json.h"
 #include "common/mem.h"
 #include "common/output.h"
 #include "common/testhook.h"
@@ -27,15 +26,84 @@ static const char *const folders[] = {
 void
 jobs_release(struct jobs *j)
 {
-	for (size_t i = 0; i < j->count; i++) {
-		free(j->items[i].file);
-		free(j->items[i].id);
-		job_name_release(&j->items[i].name);
-	}
+	for (size_t i = 0; i < j->count; i++)
+		if (j->items[i].renamed)
+			free(j->items[i].file);
 	free(j->items);
+	free(j->words);
+	arena_release(&j->strings);
 	free(j->path);
 	*j = (struct jobs){ 0 };
 }
+
+/* ---- strings ---- */
+
+static size_t
+word_slot(const struct jobs *j, const char *word)
+{
+	uint64_t h = 14695981039346656037u;
+	size_t i;
+
+	for (const char *p = word; *p; p++)
+		h = (h ^ (unsigned char)*p) * 1099511628211u;
+	for (i = h & (j->word_cap - 1); j->words[i];
+	     i = (i + 1) & (j->word_cap - 1))
+		if (!strcmp(j->words[i], word))
+			break;
+	return i;
+}
+
+static void
+grow_words(struct jobs *j)
+{
+	char **old = j->words;
+	size_t cap = j->word_cap;
+
+	j->word_cap = cap ? cap * 2 : 64;
+	j->words = xcalloc(j->word_cap, sizeof(*j->words));
+	for (size_t i = 0; i < cap; i++)
+		if (old[i])
+			j->words[word_slot(j, old[i])] = old[i];
+	free(old);
+}
+
+/* The one copy of a word. */
+static char *
+intern(struct jobs *j, const char *word)
+{
+	size_t i;
+
+	if (2 * (j->word_count + 1) > j->word_cap)
+		grow_words(j);
+	i = word_slot(j, word);
+	if (!j->words[i]) {
+		j->words[i] = arena_strdup(&j->strings, word);
+		j->word_count++;
+	}
+	return j->words[i];
+}
+
+/* file, id and the name's strings, out of what the parser gave. */
+static void
+keep_strings(struct jobs *j, struct job *job, const char *file,
+    struct job_name *parsed)
+{
+	char *id = job_id_format(parsed);
+	size_t nid = strlen(id) + 1, nfile = strlen(file) + 1;
+	size_t nfile_id = strlen(parsed->file_id) + 1;
+	char *p = arena_alloc(&j->strings, nid + nfile + nfile_id);
+
+	job->name = *parsed;
+	job->name.table = intern(j, parsed->table);
+	job->name.format = intern(j, parsed->format);
+	job->id = memcpy(p, id, nid);
+	job->file = memcpy(p + nid, file, nfile);
+	job->name.file_id = memcpy(p + nid + nfile, parsed->file_id, nfile_id);
+	free(id);
+	job_name_release(parsed);
+}
+
+/* ---- folders ---- */
 
 static char *
 path_in(const struct jobs *j, enum job_folder folder, const char *file)
@@ -86,10 +154,8 @@ add_file(struct jobs *j, enum job_folder folder, const char *file,
 		return error_prefix(err, "%s/", folders[folder]);
 	j->items = xgrow(j->items, &j->cap, j->count + 1, sizeof(*j->items));
 	job = &j->items[j->count++];
-	*job = (struct job){ .folder = folder,
-		.file = xstrdup(file),
-		.name = name,
-		.id = job_id_format(&name) };
+	*job = (struct job){ .folder = folder };
+	keep_strings(j, job, file, &name);
 	job->finished = folder == JOBS_STARTED && has_marker(j, file);
 	return 0;
 }
@@ -139,46 +205,10 @@ is_followup(const struct job *job)
 	    !strcmp(job->name.format, "reference");
 }
 
-static int
-take_manifest(struct jobs *j, const struct json *root, struct error *err)
-{
-	const struct json *list = json_get(root, "jobs");
-
-	if (!strcmp(json_get_str(root, "kind", ""), "extracted"))
-		return error_set(err, ERR_DATA,
-		    "the package has not been normalized; use dlt-normalize "
-		    "first");
-	if (!list || list->kind != JSON_ARRAY)
-		return error_set(err, ERR_DATA, "manifest.json has no jobs");
-	for (const struct json *m = list->child; m; m = m->next) {
-		const char *id = json_get_str(m, "id", "");
-		const char *sum = json_get_str(m, "sha256", "");
-		struct job key = { .id = xstrdup(id) }, *job = NULL;
-
-		if (j->count)
-			job = bsearch(&key, j->items, j->count, sizeof(key),
-			    compare_jobs);
-		free(key.id);
-		if (!job)
-			return error_set(err, ERR_DATA,
-			    "job %s of the manifest is missing", id);
-		snprintf(job->sha256, sizeof(job->sha256), "%s", sum);
-	}
-	for (size_t i = 0; i < j->count; i++)
-		if (!*j->items[i].sha256 && !is_followup(&j->items[i]))
-			return error_set(err, ERR_DATA,
-			    "job %s is not in the manifest; if it was added on "
-			    "purpose: dlt-package seal",
-			    j->items[i].id);
-	return 0;
-}
-
 /* Damage of the schema would add columns of wrong names or types. */
 static int
-check_schema(struct jobs *j, const struct json *root, struct error *err)
+check_schema(struct jobs *j, const char *want, struct error *err)
 {
-	const char *want = json_get_str(json_get(root, "schema"), "sha256",
-	    NULL);
 	char *path = xasprintf("%s/schema.json", j->path), *text = NULL;
 	struct hash *h = hash_sha256_new();
 	char sum[65];
@@ -188,7 +218,7 @@ check_schema(struct jobs *j, const struct json *root, struct error *err)
 	if (!rc)
 		hash_update(h, text, len);
 	hash_final_hex(h, sum);
-	if (!rc && want && strcmp(want, sum) != 0)
+	if (!rc && strcmp(want, sum) != 0)
 		rc = error_set(err, ERR_DATA,
 		    "schema.json: is not what the manifest says; if it was "
 		    "changed on purpose: dlt-package seal");
@@ -198,22 +228,69 @@ check_schema(struct jobs *j, const struct json *root, struct error *err)
 }
 
 static int
+check_head(struct jobs *j, struct manifest_in *m, struct error *err)
+{
+	const struct manifest_head *head = manifest_in_head(m, err);
+
+	if (!head)
+		return -1;
+	if (!strcmp(head->kind, "extracted"))
+		return error_set(err, ERR_DATA,
+		    "the package has not been normalized; use dlt-normalize "
+		    "first");
+	return check_schema(j, head->schema_sha256, err);
+}
+
+static int
+compare_id(const void *id, const void *job)
+{
+	return strcmp(id, ((const struct job *)job)->id);
+}
+
+static int
+take_sums(struct jobs *j, struct manifest_in *in, struct error *err)
+{
+	struct manifest_job m;
+	int rc;
+
+	while ((rc = manifest_in_next(in, &m, err)) > 0) {
+		struct job *job = j->count ? bsearch(m.id, j->items, j->count,
+		                                 sizeof(*job), compare_id)
+		                           : NULL;
+
+		if (!job)
+			return error_set(err, ERR_DATA,
+			    "job %s of the manifest is missing", m.id);
+		if (*job->sha256)
+			return error_set(err, ERR_DATA,
+			    "manifest.json: %s is listed twice", m.id);
+		memcpy(job->sha256, m.sha256, sizeof(job->sha256));
+	}
+	for (size_t i = 0; i < j->count && rc == 0; i++)
+		if (!*j->items[i].sha256 && !is_followup(&j->items[i]))
+			rc = error_set(err, ERR_DATA,
+			    "job %s is not in the manifest; if it was added on "
+			    "purpose: dlt-package seal",
+			    j->items[i].id);
+	return rc;
+}
+
+/* Twice: what stands around the jobs need not stand before them. */
+static int
 read_manifest(struct jobs *j, struct error *err)
 {
-	char *path = xasprintf("%s/manifest.json", j->path), *text = NULL;
-	struct json_doc doc = { 0 };
 	int rc = 0;
 
-	if (access(path, F_OK) == 0) {
-		rc = json_read_file(&doc, path, &text, err);
-		if (rc == 0)
-			rc = take_manifest(j, doc.root, err);
-		if (rc == 0)
-			rc = check_schema(j, doc.root, err);
+	for (int pass = 0; pass < 2 && rc == 0; pass++) {
+		bool missing;
+		struct manifest_in *m = manifest_in_open(j->path, &missing,
+		    err);
+
+		if (!m)
+			return missing ? 0 : -1;
+		rc = pass ? take_sums(j, m, err) : check_head(j, m, err);
+		manifest_in_free(m);
 	}
-	json_release(&doc);
-	free(text);
-	free(path);
 	return rc;
 }
 
@@ -240,8 +317,10 @@ job_move(struct jobs *j, struct job *job, enum job_folder to, bool retry,
 
 	if (retry) {
 		job->name.retry++;
-		free(job->file);
+		if (job->renamed)
+			free(job->file);
 		job->file = job_name_format(&job->name);
+		job->renamed = true;
 	}
 	path = path_in(j, to, job->file);
 	if (mkdir(dir, 0777) < 0 && errno != EEXIST)

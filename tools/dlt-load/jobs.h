@@ -7,6 +7,7 @@
 #ifndef DLT_LOAD_JOBS_H
 #define DLT_LOAD_JOBS_H
 
+#include "common/mem.h"
 #include "common/package.h"
 
 enum job_folder {
@@ -17,9 +18,12 @@ enum job_folder {
 	JOBS_FOLDERS,
 };
 
+/* Its strings belong to the list, which may be long: those of a job are one
+ * piece, tables and formats are shared. */
 struct job {
 	enum job_folder folder;
-	char *file; /* its name there */
+	bool renamed; /* file is malloc'd */
+	char *file;   /* its name there */
 	struct job_name name;
 	char *id;
 	char sha256[65]; /* from the manifest, or "" */
@@ -30,6 +34,9 @@ struct jobs {
 	char *path; /* of the package */
 	struct job *items;
 	size_t count, cap;
+	struct arena strings;
+	char **words; /* hash table of tables and formats */
+	size_t word_count, word_cap;
 };
 
 /* All jobs, sorted by id. With a manifest each must be in it, and there. */
