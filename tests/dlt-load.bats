@@ -489,3 +489,67 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   run sql d.db "select (select count(*) from a) || (select count(*) from b)"
   assert_output 21
 }
+
+@test "--plan: the statements, what would be loaded, and nothing done" {
+  echo '{"id":1,"l":[1]}' | dlt-extract --schema-name p --write-disposition merge --primary-key id t=- |
+    dlt-normalize --for sqlite -o one
+  run -3 dlt-load --plan sqlite:x.db one
+  [ ! -e x.db ]
+  assert_output --partial 'CREATE TABLE main."t" ('
+  assert_output --partial '-- t: 1 job, merge by delete-insert'
+  assert_output --partial '-- t__l: 1 job, merge by delete-insert'
+  quiet dlt-load sqlite:x.db one
+  sha256sum x.db >before
+  chmod a-w x.db
+  run -0 dlt-load --plan sqlite:x.db one
+  assert_output ''
+  echo '{"id":1,"new":2}' | dlt-extract --schema-name p --sync sqlite:x.db --write-disposition merge --primary-key id t=- >extracted
+  dlt-normalize --for sqlite <extracted >normalized
+  run -3 dlt-load --plan sqlite:x.db <normalized
+  assert_line 'ALTER TABLE main."t" ADD COLUMN "new" BIGINT;'
+  refute_output --partial CREATE
+  run -3 dlt-load --plan --json sqlite:x.db <normalized
+  assert_output --partial '"status":"planned","sql":["ALTER TABLE main.\"t\" ADD COLUMN \"new\" BIGINT"],"tables":[{"table":"t","jobs":1,"how":"merge by delete-insert"}]}],"error":null}'
+  sha256sum -c --quiet before
+  fails 2 dlt-load --plan --print sqlite:x.db one
+}
+
+@test "--plan of a pipeline: only what is left, and what cannot be" {
+  pipeline
+  run -3 dlt-load -p p --plan sqlite:x.db
+  assert_line '-- a: 1 job, append'
+  [ ! -e x.db ]
+  [ -n "$(ls data/pipelines/p/load/normalized)" ]
+  quiet dlt-load -p p sqlite:x.db
+  run -0 dlt-load -p p --plan sqlite:x.db
+  assert_output ''
+  printf '{"a":{"b":"x"}}\n' | dlt-extract --schema-name q a__a=- | dlt-normalize -o one
+  python3 -c "import sqlite3; sqlite3.connect('x.db').execute('create table a__a (a__b bigint)')"
+  fails 1 dlt-load --plan sqlite:x.db one
+  assert_output --partial 'column "a__b" is bigint, but the package needs TEXT'
+}
+
+@test "--json reports also what fails before there is a destination" {
+  run bash -c 'dlt-load --json -p nobody sqlite:x.db 2>/dev/null'
+  [ "$status" -eq 1 ]
+  assert_output --regexp '^\{"destination":.*,"packages":\[\],"error":"pipeline \\"nobody\\" does not exist.*"\}$'
+  run bash -c 'dlt-load --json sqlite:/nonexistent/x.db n 2>/dev/null'
+  [ "$status" -eq 1 ]
+  assert_output --regexp '^\{"destination":"sqlite:/nonexistent/x.db","packages":\[\],"error":".*"\}$'
+}
+
+@test "a password is not in the list of processes" {
+  mkfifo wait
+  dlt-load -c destination.x.credentials=postgresql://u:hush@h/db -c x.password=hush sqlite:x.db <wait 2>/dev/null &
+  exec 8>wait
+  # the fifo is open on both sides now; what main does first is done soon
+  for _ in $(seq 1000); do
+    tr '\0' ' ' </proc/$!/cmdline >shown
+    grep -q hush shown || break
+  done
+  exec 8>&-
+  wait $! || :
+  run cat shown
+  assert_output --partial 'credentials=postgresql://u:***@h/db'
+  assert_output --partial 'x.password=***'
+}

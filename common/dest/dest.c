@@ -67,6 +67,15 @@ dest_open(const char *url, const struct dest_settings *settings,
 	return d;
 }
 
+bool
+dest_planned(struct dest *d, const char *sql)
+{
+	if (!d->plan)
+		return false;
+	buf_add(d->plan, sql, strlen(sql) + 1);
+	return true;
+}
+
 void
 dest_close(struct dest *d)
 {

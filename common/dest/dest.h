@@ -184,10 +184,16 @@ struct dest_ops {
 struct dest {
 	const struct dest_ops *ops;
 	char *url; /* for messages: no secrets */
+	/* Not NULL: migrate() runs nothing that changes something, and appends
+	 * it here instead, each statement ended by a NUL. */
+	struct buf *plan;
 };
 
 /* The URL as it may be shown: *** stands for passwords. */
 void dest_mask(const char *url, struct buf *out);
+
+/* For the statements of migrate(): true when it was noted and is not to run. */
+bool dest_planned(struct dest *d, const char *sql);
 
 /* Does the text begin with the scheme of a known destination? */
 bool dest_is_url(const char *text);

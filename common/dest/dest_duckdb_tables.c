@@ -173,10 +173,13 @@ static int
 compare(struct duckdb_dest *d, enum dest_place place, const struct table *t,
     bool *have, bool *exists, struct error *err)
 {
-	struct duck_rows *r = duckdb_columns(d, place, t->name, err);
+	struct duck_rows *r;
 	int rc = -1;
 
 	*exists = false;
+	if (!d->duck) /* only looked at, and not there */
+		return 0;
+	r = duckdb_columns(d, place, t->name, err);
 	while (r && (rc = duck_next(r, err)) > 0) {
 		size_t len, type_len;
 		const char *name = duck_text(r, 0, &len);
@@ -246,7 +249,7 @@ create_table(struct duckdb_dest *d, enum dest_place place,
 	rc = ddl_create(&dialect, name.data, t, &sql, err);
 	if (rc == 0 && start)
 		memset(sql.data + start, ' ', strlen("CREATE"));
-	if (rc == 0)
+	if (rc == 0 && !dest_planned(&d->base, sql.data))
 		rc = duckdb_run(d, sql.data, NULL, 0, err);
 	if (rc == 0 && place == DEST_STAGING)
 		buf_add(&d->staged, t->name, t->name_len + 1);
@@ -270,7 +273,7 @@ add_columns(struct duckdb_dest *d, enum dest_place place, const struct table *t,
 		buf_reset(&sql);
 		rc = ddl_add_column(&dialect, name.data, t, t->columns[i],
 		    false, &sql, err);
-		if (rc == 0)
+		if (rc == 0 && !dest_planned(&d->base, sql.data))
 			rc = duckdb_run(d, sql.data, NULL, 0, err);
 	}
 	buf_release(&sql);
@@ -318,8 +321,11 @@ duckdb_migrate(struct dest *base, enum dest_place place, const struct table *t,
 {
 	struct duckdb_dest *d = (struct duckdb_dest *)base;
 
-	if (ddl_check_names(t, err) < 0 || forget_append(d, err) < 0 ||
-	    (place == DEST_DATASET && duckdb_need_schema(d, err) < 0))
+	if (ddl_check_names(t, err) < 0)
+		return -1;
+	if (!base->plan &&
+	    (forget_append(d, err) < 0 ||
+	        (place == DEST_DATASET && duckdb_need_schema(d, err) < 0)))
 		return -1;
 	return change(d, place, t, added, err);
 }

@@ -138,7 +138,9 @@ pg_need_schema(struct postgres_dest *p, struct error *err)
 		return -1;
 	buf_adds(&sql, "CREATE SCHEMA ");
 	ddl_quote(p->dataset, &sql);
-	rc = found ? 0 : pg_run(p, sql.data, NULL, 0, err);
+	rc = found || dest_planned(&p->base, sql.data)
+	    ? 0
+	    : pg_run(p, sql.data, NULL, 0, err);
 	buf_release(&sql);
 	if (rc < 0)
 		return error_prefix(err, "dataset \"%s\": ", p->dataset);
@@ -266,7 +268,7 @@ create_table(struct postgres_dest *p, enum dest_place place,
 	rc = ddl_create(dialect_of(place), name.data, t, &sql, err);
 	if (place == DEST_STAGING)
 		buf_adds(&sql, " ON COMMIT DROP");
-	if (rc == 0)
+	if (rc == 0 && !dest_planned(&p->base, sql.data))
 		rc = pg_run(p, sql.data, NULL, 0, err);
 	buf_release(&sql);
 	buf_release(&name);
@@ -304,7 +306,7 @@ add_columns(struct postgres_dest *p, enum dest_place place,
 		buf_reset(&sql);
 		rc = ddl_add_column(dialect_of(place), name.data, t,
 		    t->columns[i], !rows, &sql, err);
-		if (rc == 0)
+		if (rc == 0 && !dest_planned(&p->base, sql.data))
 			rc = pg_run(p, sql.data, NULL, 0, err);
 	}
 	buf_release(&sql);
@@ -346,7 +348,7 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 
 	if (ddl_check_names(t, err) < 0)
 		return -1;
-	if (place == DEST_DATASET &&
+	if (place == DEST_DATASET && !d->plan &&
 	    (pg_lock(p, err) < 0 || pg_need_schema(p, err) < 0 ||
 	        pg_need_jobs_table(p, err) < 0))
 		return -1;

@@ -108,6 +108,8 @@ read_existing(struct sqlite_dest *s, enum dest_place place, const char *table,
 	sqlite3_stmt *q;
 	int rc;
 
+	if (!s->db) /* only looked at, and not there */
+		return 0;
 	if (sqlite_query(s, "SELECT name, type FROM pragma_table_info(?1, ?2)",
 	        texts, 2, &q, err) < 0)
 		return -1;
@@ -187,7 +189,8 @@ add_column(struct sqlite_dest *s, enum dest_place place, const struct table *t,
 
 	s->base.ops->name(s, place, t->name, &name);
 	rc = ddl_add_column(&dialect, name.data, t, c, false, &sql, err) < 0 ||
-	        sqlite_exec(s, sql.data, err) < 0
+	        (!dest_planned(&s->base, sql.data) &&
+	            sqlite_exec(s, sql.data, err) < 0)
 	    ? -1
 	    : 0;
 	buf_release(&sql);
@@ -204,7 +207,8 @@ create_table(struct sqlite_dest *s, enum dest_place place,
 
 	s->base.ops->name(s, place, t->name, &name);
 	rc = ddl_create(&dialect, name.data, t, &sql, err) < 0 ||
-	        sqlite_exec(s, sql.data, err) < 0
+	        (!dest_planned(&s->base, sql.data) &&
+	            sqlite_exec(s, sql.data, err) < 0)
 	    ? -1
 	    : 0;
 	buf_release(&sql);

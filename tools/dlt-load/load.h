@@ -42,8 +42,22 @@ enum load_parallelism {
 	LOAD_SEQUENTIAL,
 };
 
+/* --plan: what was found out about the packages so far. */
+struct load_plan_item {
+	char *table;
+	size_t jobs;
+};
+
+struct load_plan {
+	struct load_plan_item *items; /* of the package at hand */
+	size_t count, cap;
+	struct buf sql; /* statements, each ended by a NUL */
+	bool changes;   /* any package would change the schema */
+};
+
 struct loader {
 	struct dest *dest;
+	struct load_plan *plan; /* NULL: load */
 	/* Another connection to the same place. */
 	struct dest *(*connect)(void *arg, struct error *err);
 	void *connect_arg;
@@ -140,6 +154,11 @@ int load_finish(struct loader *l, bool partial, struct error *err);
 
 /* The one checksum that stands for all jobs: by job id. */
 int load_same(struct loader *l, const char *fingerprint, struct error *err);
+
+/* A job is there; then, with all of them and the schema, print the plan. */
+void load_plan_job(struct loader *l, const struct table *t);
+int load_plan_print(struct loader *l, struct error *err);
+void load_plan_release(struct load_plan *p);
 
 void load_tell(struct loader *l, const char *path, const char *status);
 

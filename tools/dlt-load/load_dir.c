@@ -430,10 +430,31 @@ settle_done(struct dir_load *d, struct error *err)
 }
 
 static int
+show_plan(struct dir_load *d, struct error *err)
+{
+	struct buf sum = { 0 };
+	uint64_t rows;
+	int rc = plan_jobs(d, err);
+
+	for (size_t i = 0; i < d->jobs.count && rc == 0; i++) {
+		if (d->done[i] || unit_is_followup(d, i))
+			continue;
+		rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id,
+		    d->jobs.items[i].id, &sum, &rows, err);
+		if (rc == 0 && !sum.len)
+			load_plan_job(d->l, d->tables[i]);
+	}
+	buf_release(&sum);
+	return rc < 0 ? -1 : load_plan_print(d->l, err);
+}
+
+static int
 load_new(struct dir_load *d, struct error *err)
 {
 	struct error why;
 
+	if (d->l->plan)
+		return show_plan(d, err);
 	if (plan_jobs(d, err) < 0 ||
 	    (d->pipeline &&
 	        load_check_order(d->l, d->tables, d->how, d->jobs.count, err) <
@@ -512,6 +533,11 @@ load_directory(struct loader *l, const char *path, bool pipeline,
 
 	if (open_package(&d, err) < 0)
 		goto out;
+	if (l->done.len && l->plan) {
+		load_tell(l, path, "loaded before");
+		rc = 0;
+		goto out;
+	}
 	if (l->done.len) {
 		rc = settle_done(&d, err);
 		goto out;

@@ -43,7 +43,7 @@ begin_package(struct streaming *s, const char *load_id, struct error *err)
 	if (load_begin(l, load_id, err) < 0)
 		return -1;
 	s->open = true;
-	return l->done.len ? 0 : l->dest->ops->begin(l->dest, err);
+	return l->done.len || l->plan ? 0 : l->dest->ops->begin(l->dest, err);
 }
 
 static int
@@ -93,6 +93,10 @@ load_entry(struct streaming *s, const struct package_entry *e, const char *id,
 	job.table = load_table(l, &e->job, &how, err);
 	if (!job.table)
 		return -1;
+	if (l->plan) {
+		load_plan_job(l, job.table);
+		return 0;
+	}
 	job.typed = !strcmp(e->job.format, "typed-jsonl");
 	if (how == LOAD_SKIP)
 		job.table = NULL;
@@ -168,6 +172,10 @@ complete_package(struct streaming *s, struct error *err)
 		load_tell(l, NULL, "loaded before");
 		s->open = false;
 		return 0;
+	}
+	if (l->plan) {
+		s->open = false;
+		return load_plan_print(l, err);
 	}
 	if (empty_rest(l, err) < 0 || load_merge_all(l, err) < 0 ||
 	    load_migrate_own(l, NULL, err) < 0 || load_version(l, err) < 0 ||

@@ -26,6 +26,8 @@ static const struct opt options[] = {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Packages", NULL },
 	{ 'T', "packages-from", "FILE|-", OPT_STRING, &cfg.packages_from,
 	    "load the packages whose paths FILE holds, one a line", NULL },
+	{ 0, "plan", NULL, OPT_FLAG, &cfg.plan,
+	    "print what would be done, and end with 3 if that is DDL", NULL },
 	{ 0, "print", NULL, OPT_FLAG, &cfg.print,
 	    "print the path of each loaded package", NULL },
 	{ '0', "null", NULL, OPT_FLAG, &cfg.zero,
@@ -59,13 +61,16 @@ main(int argc, char **argv)
 {
 	char **args = secret_hide(argc, argv);
 	struct error err = { 0 };
+	bool changes = false;
 	int status = EXIT_USAGE;
 
 	if (opt_begin(&spec, &cfg.common, argc, args, &cfg.operands, &status)) {
 		signals_init();
 		status = EXIT_DONE;
-		if (load_run(&cfg, &err) < 0)
+		if (load_run(&cfg, &changes, &err) < 0)
 			status = msg_fail(&err);
+		else if (changes)
+			status = EXIT_SCHEMA;
 		signal_reraise();
 	}
 	opt_list_release(&cfg.operands);

@@ -33,6 +33,7 @@ struct run {
 	double wait;
 	struct loader loader;
 	struct buf report;
+	bool reported;
 	struct jsonw json;
 };
 
@@ -394,9 +395,10 @@ connect_again(void *arg, struct error *err)
 static int
 open_destination(struct run *r, struct error *err)
 {
-	r->settings = (struct dest_settings){
-		.wait_s = -1, .dataset = r->dataset, .password = r->password
-	};
+	r->settings = (struct dest_settings){ .wait_s = -1,
+		.dataset = r->dataset,
+		.password = r->password,
+		.read_only = r->o->plan };
 	if (r->o->common.wait)
 		r->settings.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9
 		                                                   : r->wait;
@@ -406,34 +408,49 @@ open_destination(struct run *r, struct error *err)
 	return r->loader.dest ? read_strategy(r, err) : -1;
 }
 
+static void
+begin_report(struct run *r)
+{
+	jsonw_init(&r->json, &r->report, false);
+	jsonw_object(&r->json);
+	jsonw_key(&r->json, "destination");
+	jsonw_str(&r->json, r->shown.data);
+	jsonw_key(&r->json, "packages");
+	jsonw_array(&r->json);
+}
+
+/* Also when nothing came of it, not even a destination. */
+static void
+print_report(struct run *r, const char *error)
+{
+	if (!r->report.len)
+		begin_report(r);
+	jsonw_end_array(&r->json);
+	jsonw_key(&r->json, "error");
+	jsonw_str(&r->json, error);
+	jsonw_end_object(&r->json);
+	puts(buf_str(&r->report));
+	r->reported = true;
+}
+
 static int
 load_all(struct run *r, struct error *err)
 {
 	int rc;
 
 	if (r->o->common.json) {
-		jsonw_init(&r->json, &r->report, false);
-		jsonw_object(&r->json);
-		jsonw_key(&r->json, "destination");
-		jsonw_str(&r->json, r->shown.data);
-		jsonw_key(&r->json, "packages");
-		jsonw_array(&r->json);
+		begin_report(r);
 		r->loader.report = &r->json;
 	}
 	r->loader.print = r->o->print;
 	r->loader.zero = r->o->zero;
 	rc = load_input(r, err);
-	if (rc == 0 && r->has_workdir)
+	if (rc == 0 && r->has_workdir && !r->o->plan)
 		rc = load_tell_failed(&r->loader, err);
 	if (rc < 0 && err->code != ERR_DATA)
 		error_prefix(err, "%s: ", r->shown.data);
-	if (r->o->common.json) {
-		jsonw_end_array(&r->json);
-		jsonw_key(&r->json, "error");
-		jsonw_str(&r->json, rc < 0 ? err->msg : NULL);
-		jsonw_end_object(&r->json);
-		puts(buf_str(&r->report));
-	}
+	if (r->o->common.json)
+		print_report(r, rc < 0 ? err->msg : NULL);
 	load_reset(&r->loader);
 	return rc;
 }
@@ -460,6 +477,9 @@ run_all(struct run *r, struct error *err)
 	const struct opt_common *c = &r->o->common;
 	const char *unused;
 
+	if (r->o->plan && r->o->print && !c->show_config)
+		return error_set(err, ERR_USAGE,
+		    "--plan loads nothing, so that there is nothing to --print");
 	if (c->json && r->o->print && !c->show_config)
 		return error_set(err, ERR_USAGE,
 		    "--json and --print exclude each other");
@@ -484,16 +504,24 @@ run_all(struct run *r, struct error *err)
 	    find_dataset(r, err) < 0 || open_destination(r, err) < 0)
 		return -1;
 	for (size_t at = 0; (unused = config_unused(r->config, &at));)
-		msg_warn("-c %s: no setting of dlt-load", unused);
+		msg_warn("%s: no setting of dlt-load", unused);
 	return load_all(r, err);
 }
 
 int
-load_run(const struct load_options *o, struct error *err)
+load_run(const struct load_options *o, bool *changes, struct error *err)
 {
+	struct load_plan plan = { 0 };
 	struct run r = { .o = o };
-	int rc = run_all(&r, err);
+	int rc;
 
+	if (o->plan)
+		r.loader.plan = &plan;
+	rc = run_all(&r, err);
+	if (rc < 0 && o->common.json && !r.reported)
+		print_report(&r, err->msg);
+	*changes = plan.changes;
+	load_plan_release(&plan);
 	dest_close(r.loader.dest);
 	if (r.has_workdir)
 		workdir_close(&r.workdir);

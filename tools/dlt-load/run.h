@@ -12,9 +12,10 @@ struct load_options {
 	struct opt_list operands;
 	const char *packages_from;
 	const char *dataset, *password_file;
-	bool print, zero;
+	bool print, zero, plan;
 };
 
-int load_run(const struct load_options *o, struct error *err);
+/* *changes: with --plan, the schema would change. */
+int load_run(const struct load_options *o, bool *changes, struct error *err);
 
 #endif
