@@ -8,7 +8,12 @@
 #include "common/mem.h"
 #include "common/package_private.h"
 
-#define NAMES 65536 /* that a list holds */
+/* How many names a list holds. */
+#ifdef DLT_TEST_HOOKS
+#define NAMES 512
+#else
+#define NAMES 65536
+#endif
 
 bool
 job_is_follow_up(const struct job_name *n)

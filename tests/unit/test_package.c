@@ -455,6 +455,165 @@ test_dir(void)
 	buf_release(&log);
 }
 
+/* ---- manifests ---- */
+
+#define SUM_OF_NOTHING \
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SUM_OF_BRACES \
+	"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+#define JOB(id, bytes, sum)                                                 \
+	"{\"id\":\"" id "\",\"table\":\"t\",\"rows\":null,\"bytes\":" bytes \
+	",\"sha256\":\"" sum "\",\"origins\":[]}"
+#define HEAD                                                         \
+	"\"manifest\":1,\"kind\":\"extracted\",\"load_id\":\"1.0\"," \
+	"\"schema\":{\"bytes\":2,\"sha256\":\"" SUM_OF_BRACES "\"}"
+#define GOOD JOB("t.id.jsonl", "0", SUM_OF_NOTHING)
+
+static void
+accepted(const char *manifest, const char *what)
+{
+	struct tar_out *t;
+	struct buf log = { 0 };
+	int fd = memory_file("", 0), rc;
+
+	t = tar_out_new(fd);
+	if (tar_out_entry(t, "1.0/schema.json", "{}", 2, &err) ||
+	    tar_out_entry(t, "1.0/new_jobs/t.id.0.jsonl", "", 0, &err) ||
+	    tar_out_entry(t, "1.0/manifest.json", manifest, strlen(manifest),
+	        &err) ||
+	    tar_out_finish(t, &err))
+		tap_ok(false, "tar: %s", err.msg);
+	tar_out_free(t);
+	lseek(fd, 0, SEEK_SET);
+	err.msg[0] = '\0';
+	rc = drain(package_in_stream(fd, &err), true, &log);
+	tap_ok(rc == 0, "%s: %s", what, err.msg);
+	close(fd);
+	buf_release(&log);
+}
+
+static void
+test_manifests(void)
+{
+	static const char m[] = "1.0/manifest.json";
+
+	accepted("{" HEAD ",\"jobs\":[" GOOD "]}", "as we write it");
+	accepted(" {\n\"jobs\" : [ " GOOD "\n] ,\t" HEAD " }\r\n",
+	    "another order, and white space");
+	hostile(m, "{" HEAD ",\"jobs\":[" GOOD "," GOOD "]}",
+	    "t.id.jsonl is listed twice");
+	hostile(m,
+	    "{" HEAD ",\"jobs\":[" JOB("t.x.jsonl", "0", SUM_OF_NOTHING) "]}",
+	    "t.x.jsonl is missing");
+	hostile(m,
+	    "{" HEAD ",\"jobs\":[" JOB("t.id.jsonl", "1", SUM_OF_NOTHING) "]}",
+	    "t.id.jsonl is damaged");
+	hostile(m,
+	    "{" HEAD ",\"jobs\":[" JOB("t.id.jsonl", "0", SUM_OF_BRACES) "]}",
+	    "t.id.jsonl is damaged");
+	hostile(m, "{" HEAD ",\"jobs\":[]}", "lists 0 job files");
+	hostile(m, "{" HEAD "}", "not a manifest");
+	hostile(m, "{" HEAD ",\"jobs\":7}", "not a manifest");
+	hostile(m, "{" HEAD ",\"jobs\":[" GOOD "],\"jobs\":[]}", "a second");
+	hostile(m, "{" HEAD ",\"jobs\":[" GOOD "]}{", "something follows");
+	hostile(m, "{" HEAD ",\"jobs\":[" GOOD, "expected ','");
+	hostile(m, "{" HEAD ",\"jobs\":[" GOOD " " GOOD "]}", "expected ','");
+	hostile(m, "{" HEAD ",\"jobs\":[,]}", "expected a value");
+	hostile(m, "{" HEAD ",\"jobs\":[{\"id\":\"t.id.jsonl\"", "cut short");
+	hostile(m, "{" HEAD ",\"jobs\":[{\"id\":}]}", "job at byte");
+	hostile(m, "{" HEAD ",\"jobs\":[{\"id\":\"t\"}]}", "is no job id");
+	hostile(m, "{\"jobs\":[" GOOD "]}", "not a manifest");
+	hostile(m, "{\"manifest\":2,\"jobs\":{}}", "newer");
+}
+
+/* More jobs than the manifest keeps in memory, and than a list of names. */
+#define MANY 6000
+
+static void
+test_many(void)
+{
+	struct package_spec spec = { PACKAGE_EXTRACTED, "9.0", "s", false };
+	struct package_in *in;
+	struct package_out *p;
+	enum package_event event = PACKAGE_BEGIN;
+	struct package_entry e;
+	size_t jobs = 0, origins = 0;
+	struct buf log = { 0 };
+	char *last = NULL;
+	int fd;
+
+	fd = open(at("many"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	p = package_out_stream(fd, &spec, &err);
+	if (package_out_file(p, "schema.json", "{}", 2, &err))
+		tap_ok(false, "%s", err.msg);
+	for (int i = 0; i < MANY; i++)
+		if (put_job(p, "t", "{}\n{}\n"))
+			tap_ok(false, "%s", err.msg);
+	tap_int(package_out_finish(p, "h=", 0, &err), 0, "many jobs");
+	package_out_free(p, false);
+	lseek(fd, 0, SEEK_SET);
+	in = package_in_stream(fd, &err);
+	while (event != PACKAGE_END_OF_INPUT &&
+	    package_in_next(in, &event, &e, &err) == 0) {
+		jobs += event == PACKAGE_JOB;
+		origins += event == PACKAGE_JOB && e.origins &&
+		    strcmp(e.origins, "[{\"input\":\"a\"}]") == 0;
+	}
+	tap_int(event, PACKAGE_END_OF_INPUT, "are read from a stream");
+	tap_int(jobs, MANY, "all of them");
+	tap_int(origins, MANY, "with their origins");
+	package_in_free(in);
+	close(fd);
+
+	mkdir(at("q"), 0777);
+	p = package_out_dir(at("q"), &spec, &err);
+	if (package_out_file(p, "schema.json", "{}", 2, &err))
+		tap_ok(false, "%s", err.msg);
+	for (int i = 0; i < MANY; i++)
+		if (put_job(p, "t", "{}\n{}\n"))
+			tap_ok(false, "%s", err.msg);
+	tap_int(package_out_finish(p, "h=", 0, &err), 0, "in a directory");
+	package_out_free(p, false);
+	tap_int(package_verify(at("q"), &err), 0, "verify");
+	rename(at("q/new_jobs/t.0000000003.0.jsonl"),
+	    at("q/new_jobs/t.0000000003.7.jsonl"));
+	tap_int(drain_dir(at("q"), &log), 0, "read, one was tried again");
+	rename(at("q/new_jobs/t.0000000004.0.jsonl"),
+	    at("q/new_jobs/t.0000000003.2.jsonl"));
+	tap_int(drain_dir(at("q"), &log), -1, "a job that is there twice");
+	says("is there twice");
+	tap_int(package_verify(at("q"), &err), -1, "verify sees it");
+	tap_int(package_seal(at("q"), &err), -1, "seal as well");
+	says("is there twice");
+	unlink(at("q/new_jobs/t.0000000003.2.jsonl"));
+	tap_int(drain_dir(at("q"), &log), -1, "one less");
+	says("t.0000000004.jsonl: is missing");
+	tap_int(package_seal(at("q"), &err), 0, "seal");
+	tap_int(drain_dir(at("q"), &log), 0, "read");
+	put(at("q/new_jobs/t.0000000005.0.jsonl"), "{}\n[]\n", "w");
+	tap_int(package_verify(at("q"), &err), -1, "other bytes");
+	says("(checksum)");
+	put(at("q/new_jobs/t.0000000005.0.jsonl"), "{}\n", "w");
+	tap_int(package_verify(at("q"), &err), -1, "fewer bytes");
+	says("has 3 bytes, manifest.json says 6");
+	unlink(at("q/manifest.json"));
+	jobs = 0;
+	event = PACKAGE_BEGIN;
+	in = package_in_dir(at("q"), &err);
+	while (event != PACKAGE_END_OF_INPUT &&
+	    package_in_next(in, &event, &e, &err) == 0) {
+		if (event != PACKAGE_JOB)
+			continue;
+		jobs += !last || strcmp(last, e.name) < 0;
+		free(last);
+		last = xstrdup(e.name);
+	}
+	tap_int(jobs, MANY - 1, "without a manifest: all, sorted by name");
+	package_in_free(in);
+	free(last);
+	buf_release(&log);
+}
+
 /* A package that Python wrote: gzip by content, no manifest. */
 static void
 test_python(void)
@@ -593,6 +752,8 @@ main(void)
 	test_cuts();
 	test_hostile();
 	test_dir();
+	test_manifests();
+	test_many();
 	test_python();
 	test_pipe();
 	test_input();
