@@ -300,6 +300,13 @@ check_row(struct slow *s, struct row *r, const char *parent)
 	return -1;
 }
 
+/* May the row be refused after this change? Not when no child rows follow. */
+static bool
+must_try(const struct walker *w, const struct frame *f, const struct row *r)
+{
+	return w->cfg->rejects && !w->tried && (!f->is_item || r->list_count);
+}
+
 static int
 evolve_row(struct slow *s, const struct frame *f, struct row *r)
 {
@@ -316,7 +323,7 @@ evolve_row(struct slow *s, const struct frame *f, struct row *r)
 	}
 	if (check_row(s, r, parent))
 		return -1;
-	if (!w->live || (w->cfg->rejects && !w->tried)) {
+	if (!w->live || must_try(w, f, r)) {
 		s->change = true;
 		return -1;
 	}
