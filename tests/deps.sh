@@ -3,11 +3,13 @@
 
 BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
   libarchive-dev libsqlite3-dev zlib1g-dev libdeflate-dev libssl-dev
-  libtomlplusplus-dev libyaml-dev)
+  libtomlplusplus-dev libyaml-dev libpq-dev)
 RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
   xz-utils bzip2 lz4 make bsdutils procps
   mandoc universal-ctags)
+# Servers, for --all.
+SERVER_PACKAGES=(postgresql postgresql-client)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 
 # install_missing PACKAGE...: says what is missing and installs it; does nothing

@@ -30,7 +30,10 @@ def golden_cases(only):
         case = json.load(open("%s/%s/case.json" % (base, name)))
         steps = []
         for n in range(1, case["steps"] + 1):
-            with open("%s/%s/step%d/input.jsonl" % (base, name, n), encoding="utf-8") as f:
+            path = "%s/%s/step%d/input.jsonl" % (base, name, n)
+            if not os.path.exists(path):
+                break  # Python dlt refuses this one
+            with open(path, encoding="utf-8") as f:
                 steps.append([json.loads(line) for line in f if line.strip()])
         yield "golden_" + name, case, steps
 
@@ -51,6 +54,8 @@ def merge_cases(first, last):
             rows = merge.make_rows(rnd, case, step, rows)
             if isinstance(case["write_disposition"], dict) and case["write_disposition"]["strategy"] in ("upsert", "insert-only"):
                 rows = list({tuple(str(r[k]) for k in keys): r for r in rows}.values())  # MERGE takes each key once
+            elif case["kind"] == "delete-insert" and "primary_key" in case:  # which of equal rows Python dlt keeps is left to chance
+                rows = list({tuple(str(r.get(k)) for k in [*case["primary_key"], "seq"]): r for r in rows}.values())
             steps.append(rows)
         yield "merge_%d" % seed, {"table": "t", "hints": {k: case[k] for k in ("write_disposition", "primary_key", "merge_key", "columns") if k in case},
                                   "replace_strategy": case.get("replace_strategy")}, steps
@@ -163,6 +168,8 @@ def run(number, name, case, steps, base, con):
         except Exception as e:
             print("%s step %d: Python dlt fails: %s" % (name, step, str(e).splitlines()[-1][:200]))
             return "skipped" if step == 1 else "equal"
+        # Python dlt drops a package without rows.
+        packages = [p for p in packages if os.path.exists("%s/load/loaded/%s" % (alone.pipe.working_dir, os.path.basename(p)))]
         for n, p in enumerate(packages):
             why = tool(d, p, n, sets["c"], case.get("config", {}))
             if not why and (step + number) % 2:
