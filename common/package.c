@@ -297,3 +297,18 @@ package_check_target(const char *path, struct error *err)
 	return error_set(err, ERR_IO,
 	    "%s: is no package and not empty; it is left alone", path);
 }
+
+bool
+package_is_foreign(const char *path)
+{
+	static const char *const marks[] = { "schema.json", "new_jobs" };
+	bool foreign = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(marks) && foreign; i++) {
+		char *mark = xasprintf("%s/%s", path, marks[i]);
+
+		foreign = access(mark, F_OK) != 0 && errno == ENOENT;
+		free(mark);
+	}
+	return foreign;
+}

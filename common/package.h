@@ -47,6 +47,10 @@ void load_id_created_at(const char *load_id, struct buf *out);
  * would be replaced)? ERR_IO for anything else. */
 int package_check_target(const char *path, struct error *err);
 
+/* Does that directory lack both schema.json and new_jobs? Then it is nobody's
+ * package, wherever it stands. */
+bool package_is_foreign(const char *path);
+
 /* ---- writing ---- */
 
 enum package_kind {

@@ -10,6 +10,7 @@
 
 #include "common/mem.h"
 #include "common/output.h"
+#include "common/package.h"
 #include "common/workdir.h"
 
 #define PACKAGE_STATE_MAX ((size_t)64 << 20)
@@ -177,7 +178,8 @@ remove_done(struct workdir *w, struct error *err)
 		    !exists(w, STAGE_LOAD, names[i]))
 			continue;
 		path = workdir_package_dir(w, STAGE_EXTRACT, names[i]);
-		rc = remove_tree(path, err);
+		if (!package_is_foreign(path))
+			rc = remove_tree(path, err);
 		free(path);
 	}
 	workdir_free_names(names, count);

@@ -113,6 +113,54 @@ stays_lean() {
   INPUT=array.json stays_lean worked --compression none
 }
 
+# ---- very many job files ----
+
+# tiny FILES FLAG...: so many job files of one row.
+tiny() {
+  local files=$1
+  shift
+  seq 1 "$files" | sed 's/.*/{"id":&}/' >tiny.jsonl
+  set -o pipefail
+  watched dlt-extract -q "$@" tiny.jsonl | watched dlt-normalize -q "$@" |
+    watched dlt-load -q sqlite:tiny.db
+  run -0 sqlite3 tiny.db 'select count(*), sum(id) from tiny'
+  [ "$output" = "$files|$((files * (files + 1) / 2))" ]
+  is_lean
+}
+
+# Files on a disk take longer than what they hold.
+tiny_directories() {
+  local files=$1
+  shift
+  seq 1 "$files" | sed 's/.*/{"id":&}/' >tiny.jsonl
+  watched dlt-extract -q -o e "$@" tiny.jsonl
+  watched dlt-normalize -q -o n "$@" e
+  watched dlt-package verify n
+  [ "$(find n/new_jobs -type f | wc -l)" -gt "$files" ]
+  is_lean
+}
+
+@test "memory: a file for each row" {
+  # less than the rest of the tools takes, so that 200 bytes a file would show
+  LIMIT_KIB=40000
+  tiny 20000 -j 2 --file-max-items 1 --buffer-max-items 1
+}
+
+@test "memory: 150,000 job files" {
+  need_level all
+  LIMIT_KIB=62500
+  tiny 150000 --file-max-items 1 --buffer-max-items 1
+  rm rss
+  tiny_directories 30000 --file-max-items 1 --buffer-max-items 1
+}
+
+@test "memory: 1,000,000 job files" {
+  need_level full
+  tiny 1000000 --file-max-items 1 --buffer-max-items 1
+  rm rss
+  tiny_directories 300000 --file-max-items 1 --buffer-max-items 1
+}
+
 # ---- the example of dlt's performance page ----
 
 perf_config() {

@@ -172,3 +172,18 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
   [ "$status" -eq 1 ]
   fails 1 dlt-package ls -p nobody
 }
+
+@test "cat and why without their operand: usage, not the standard input" {
+  echo '{"a":1}' >t.jsonl
+  dlt-extract -q -o pk t.jsonl
+  for command in cat why; do
+    run -2 --separate-stderr timeout 10 dlt-package $command pk
+    [[ $stderr == *'before the package pk'*'dlt-package info pk'* ]]
+  done
+  run -2 --separate-stderr dlt-package cat
+  [[ $stderr == *'cat needs a TABLE'* ]]
+  # a stream is still read, and a table may be called as a folder
+  mkdir t
+  run -0 dlt-package cat t < <(dlt-extract t.jsonl)
+  assert_output '{"a":1}'
+}

@@ -363,3 +363,26 @@ provenance() {
     [[ $bad == '[7'* && $status -eq 0 || $stderr == *manifest.json* ]]
   done
 }
+
+@test "a folder that is no package does not stop the packages around it" {
+  echo '{"a":1}' >t.jsonl
+  dlt-extract -q -p x t.jsonl
+  mkdir data/pipelines/x/normalize/extracted/{0,zzz}
+  touch data/pipelines/x/normalize/extracted/zzz/notes
+  run -0 --separate-stderr dlt-normalize -p x
+  [ "${#stderr_lines[@]}" -eq 2 ]
+  [[ ${stderr_lines[0]} == *extracted/0:\ is\ no\ package* ]]
+  mkdir -p data/pipelines/x/load/normalized/{0,zzz}
+  run -0 dlt-package info -p x
+  assert_output --partial 'kind     normalized'
+  run -0 --separate-stderr dlt-load -p x sqlite:d.db
+  [ "${#stderr_lines[@]}" -eq 2 ]
+  [[ ${stderr_lines[1]} == *normalized/zzz:\ is\ no\ package* ]]
+  [ "$(sqlite3 d.db 'select count(*) from t')" = 1 ]
+  [ -e data/pipelines/x/normalize/extracted/zzz/notes ]
+  # what has one of the two marks is a package, and damaged
+  mkdir -p data/pipelines/x/normalize/extracted/1/new_jobs
+  touch data/pipelines/x/normalize/extracted/1/new_jobs/t.a.0.typed-jsonl
+  run -1 dlt-normalize -p x
+  assert_output --partial 'it has no schema.json'
+}

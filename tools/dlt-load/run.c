@@ -231,7 +231,12 @@ load_pending(struct run *r, struct error *err)
 		char *path = xasprintf("%s/load/normalized/%s", r->workdir.path,
 		    names[i]);
 
-		rc = load_one(r, path, err);
+		if (package_is_foreign(path))
+			msg_warn("%s: is no package (it has neither "
+			         "schema.json nor new_jobs); passed over",
+			    path);
+		else
+			rc = load_one(r, path, err);
 		free(path);
 	}
 	if (!count)

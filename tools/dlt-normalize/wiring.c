@@ -449,6 +449,21 @@ choose_target(struct wiring *w, struct workdir *wd, struct error *err)
 	return 0;
 }
 
+/* What stands among the packages and is none must not stop them. */
+static bool
+is_foreign(struct workdir *wd, const char *load_id)
+{
+	char *path = workdir_package_dir(wd, STAGE_EXTRACT, load_id);
+	bool foreign = package_is_foreign(path);
+
+	if (foreign)
+		msg_warn("%s: is no package (it has neither schema.json nor "
+		         "new_jobs); passed over",
+		    path);
+	free(path);
+	return foreign;
+}
+
 /* The packages that the command line names, or else all that are pending. The
  * pipeline is opened with the first: a tool upstream may be making it. */
 static int
@@ -478,7 +493,8 @@ run_pipeline(struct wiring *w, struct error *err)
 		rc = workdir_pending(&wd, STAGE_NORMALIZE, &pending, &count,
 		    err);
 	for (i = 0; !rc && i < count; i++)
-		rc = run_pending(w, &wd, pending[i], err);
+		if (!is_foreign(&wd, pending[i]))
+			rc = run_pending(w, &wd, pending[i], err);
 	while (!rc && path) {
 		rc = run_pending(w, &wd, last_part(path), err);
 		path = NULL;

@@ -8,6 +8,18 @@
 #include "common/mem.h"
 #include "common/output.h"
 
+/* Its path, if it is a package. */
+static char *
+package_at(const struct workdir *w, const char *folder, const char *name)
+{
+	char *path = xasprintf("%s/%s/%s", w->path, folder, name);
+
+	if (!package_is_foreign(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
 /* The newest package of a pipeline, or the one with the load id given: the
  * stages are looked at backwards, for a package is in one of them. */
 static char *
@@ -24,8 +36,7 @@ of_pipeline(struct workdir *w, const char *load_id, struct error *err)
 			return NULL;
 		for (size_t k = count; k-- && !path;)
 			if (!load_id || strcmp(names[k], load_id) == 0)
-				path = xasprintf("%s/%s/%s", w->path,
-				    folders[i], names[k]);
+				path = package_at(w, folders[i], names[k]);
 		workdir_free_names(names, count);
 		if (path)
 			return path;

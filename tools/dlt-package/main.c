@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/msg.h"
 #include "common/output.h"
@@ -81,6 +82,15 @@ find_command(const char *name, struct error *err)
 	return NULL;
 }
 
+static bool
+is_package(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    !package_is_foreign(path);
+}
+
 static int
 run(const struct opt_list *operands, struct error *err)
 {
@@ -102,6 +112,13 @@ run(const struct opt_list *operands, struct error *err)
 	if (c->subject && at == operands->count)
 		return error_set(err, ERR_USAGE, "%s needs %s", c->name,
 		    c->subject);
+	if (c->subject && !l.pipeline && operands->count == 2 &&
+	    is_package(operands->items[1]))
+		return error_set(err, ERR_USAGE,
+		    "%s needs %s before the package %s; `dlt-package info %s` "
+		    "lists the tables",
+		    c->name, c->subject, operands->items[1],
+		    operands->items[1]);
 	if (c->subject)
 		l.subject = operands->items[at++];
 	if (at < operands->count)
