@@ -406,6 +406,25 @@ kills() {
   dlt-extract -q --sync "$URL" t=t.jsonl | dlt-normalize -q | quiet dlt-load "$URL"
   run sql 'select count(*), count(id), count(id__v_text) from t'
   assert_output '3|2|1'
+  # a working directory that is lost; by the name of a configured destination
+  mkdir .dlt
+  echo "destination.mine.credentials = '$URL'" >.dlt/secrets.toml
+  echo '{"id":1}' >t.jsonl
+  dlt-extract -q -p lost t=t.jsonl
+  dlt-normalize -q -p lost
+  quiet dlt-load -p lost mine
+  rm -rf data
+  echo '{"id":"y"}' >t.jsonl
+  dlt-extract -q -p lost --sync mine t=t.jsonl
+  dlt-normalize -q -p lost
+  quiet dlt-load -p lost mine
+  run sql 'select count(*), count(id), count(id__v_text) from lost_dataset.t'
+  assert_output '2|1|1'
+  echo '{"id":"z"}' >t.jsonl
+  dlt-extract -q --sync mine --dataset lost_dataset --schema-name lost t=t.jsonl |
+    dlt-normalize -q | quiet dlt-load mine --dataset lost_dataset
+  run sql 'select count(*), count(id), count(id__v_text) from lost_dataset.t'
+  assert_output '3|1|2'
 }
 
 @test "replace: readers see the old rows until the new ones are in" {

@@ -51,6 +51,8 @@ say_import(const struct exchange *x)
 static int
 find_stored(struct run *r, const char *name, struct error *err)
 {
+	struct sync_source from = { r->o->sync, r->o->dataset,
+		r->o->password_file, NULL };
 	struct schema *kept;
 	bool missing = true;
 
@@ -63,7 +65,8 @@ find_stored(struct run *r, const char *name, struct error *err)
 		if (kept != NULL || !missing)
 			return kept != NULL ? 0 : -1;
 	}
-	if (sync_read(r->o->sync, name, r->pipeline, &r->schema,
+	from.working = r->target.workdir ? r->target.workdir->name : NULL;
+	if (sync_read(&from, r->settings.config, name, r->pipeline, &r->schema,
 	        &r->stored_state, err) < 0)
 		return -1;
 	return r->schema == NULL

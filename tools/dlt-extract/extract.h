@@ -18,6 +18,7 @@ struct extract_options {
 	const char *name, *source, *output;
 	const char *compression, *table_from, *limit;
 	const char *schema_name, *load_id, *sync;
+	const char *dataset, *password_file; /* of sync */
 	bool deterministic, allow_empty, print, print0;
 };
 

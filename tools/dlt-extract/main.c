@@ -84,6 +84,11 @@ static const struct opt options[] = {
 	{ 0, "sync", "DESTINATION", OPT_STRING, &cfg.sync,
 	    "begin with the schema and state that DESTINATION has stored",
 	    NULL },
+	{ 0, "dataset", "NAME", OPT_STRING, &cfg.dataset,
+	    "look into this dataset of the --sync destination", NULL },
+	{ 0, "password-file", "FILE", OPT_STRING, &cfg.password_file,
+	    "password of the --sync destination: the first line of FILE",
+	    NULL },
 	OPT_COMMON(cfg.common, "extract.workers"),
 };
 /* clang-format on */

@@ -1,14 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/sync.h"
 
+#include "common/dest/dataset.h"
 #include "common/dest/dest.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+static struct dest *
+open_source(const struct sync_source *from, struct config *c, struct error *err)
+{
+	struct dest_settings set = { .wait_s = -1, .read_only = true };
+	char *url = NULL, *password = NULL, *dataset = NULL;
+	struct dest *d = NULL;
+	int rc = 0;
+
+	if (!dest_is_url(from->destination))
+		rc = dataset_credentials(c, from->working, from->destination,
+		    &url, &password, err);
+	if (rc == 0 && from->password_file) {
+		free(password);
+		password = NULL;
+		rc = dataset_password(from->password_file, &password, err);
+	}
+	if (rc == 0 &&
+	    dataset_name(c, from->dataset, from->working, NULL, &dataset,
+	        err) == 0) {
+		set.dataset = dataset;
+		set.password = password;
+		d = dest_open(url ? url : from->destination, &set, err);
+	}
+	free(url);
+	free(password);
+	free(dataset);
+	return d;
+}
 
 int
-sync_read(const char *url, const char *schema_name, const char *pipeline,
-    struct schema **s, struct buf *state, struct error *err)
+sync_read(const struct sync_source *from, struct config *c,
+    const char *schema_name, const char *pipeline, struct schema **s,
+    struct buf *state, struct error *err)
 {
-	struct dest_settings settings = { .wait_s = -1, .read_only = true };
-	struct dest *d = dest_open(url, &settings, err);
+	struct dest *d = open_source(from, c, err);
 	struct buf json = { 0 };
 	bool found = false;
 	int rc = -1;
