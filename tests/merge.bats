@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2086
 # dlt-load: merges, swaps and what interrupts them. Equal tables to Python dlt's:
 # golden cases in pipeline.bats, random ones here (tests/oracle/merge.py).
 
@@ -231,6 +232,11 @@ need_dlt() {
   export DLT_PYTHON=${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}
   "$DLT_PYTHON" -c 'import dlt, sqlalchemy; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
     skip "no Python dlt 1.26.0 with sqlalchemy: DLT_PYTHON names none"
+}
+
+@test "packages that Python dlt has begun, finished here, gone on with there" {
+  need_dlt
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/half.py" out
 }
 
 @test "random merges: tables as Python dlt's, 30 pipelines" {

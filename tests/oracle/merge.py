@@ -6,7 +6,8 @@ merge.py DIR SEED...     (needs Python dlt 1.26.0 with SQLAlchemy; SEED may be F
 
 Each seed is a pipeline of some steps: keys, single and compound, with nulls where dlt allows them; duplicates; hard deletes; an order for
 duplicates; nested lists; scd2 with rows that change, go and come back. Python dlt extracts, normalizes and loads; dlt-load gets a copy of
-each package before it is loaded. All tables must be equal after each step, ids and times included. Prints what differs; exit 1.
+each package before it is loaded, and dlt-normalize in a pipe with another dlt-load a copy of what was extracted. All tables must be equal after
+each step, ids and times included (from the pipe: but for what is random in them). Prints what differs; exit 1.
 """
 import json, os, random, shutil, sqlite3, subprocess, sys, warnings
 
@@ -14,6 +15,7 @@ os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "
 warnings.filterwarnings("ignore")
 import dlt
 
+COMPARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "compare.py")
 IGNORED = {"_dlt_version", "_dlt_loads", "_dlt_jobs"}
 
 
@@ -104,6 +106,26 @@ def dump(path):
     return out
 
 
+def piped(d, package):
+    """The extracted package, by dlt-normalize in a pipe; ids of root rows are then our own."""
+    normalize = subprocess.Popen(["dlt-normalize", "-q", "--for", "sqlite", "%s/extracted/%s" % (d, package)], stdout=subprocess.PIPE)
+    load = subprocess.run(["dlt-load", "sqlite:%s/piped.db" % d], stdin=normalize.stdout, capture_output=True, text=True)
+    print(load.stderr, end="")
+    return normalize.wait() or load.returncode or load.stderr
+
+
+def compare(d):
+    con, tables = sqlite3.connect(d + "/python.db"), {}
+    for (t,) in con.execute("select name from sqlite_master where type = 'table'").fetchall():
+        tables[t] = {"columns": [[r[1], r[2], r[3]] for r in con.execute('pragma table_info("%s")' % t)],
+                     "rows": [list(r) for r in con.execute('select * from "%s" order by rowid' % t)]}
+    con.close()
+    json.dump(tables, open(d + "/python.json", "w"))
+    c = subprocess.run([sys.executable, COMPARE, "sqlite", d + "/python.json", d + "/piped.db"], capture_output=True, text=True)
+    print(c.stdout + c.stderr, end="")
+    return c.returncode
+
+
 def run(seed, base):
     rnd = random.Random(seed)
     case, name = make_case(rnd), "merge%d" % seed
@@ -121,6 +143,9 @@ def run(seed, base):
         rows = make_rows(rnd, case, step, rows)
         hints = {k: case[k] for k in ("write_disposition", "primary_key", "merge_key", "columns") if k in case}
         pipe.extract(dlt.resource(rows, name="t", **hints))
+        extracted = pipe.working_dir + "/normalize/extracted/"
+        for p in os.listdir(extracted):
+            shutil.copytree(extracted + p, "%s/extracted/%s" % (d, p))
         pipe.normalize()
         packages = sorted(os.listdir(pipe.working_dir + "/load/normalized"))
         for p in packages:
@@ -134,6 +159,10 @@ def run(seed, base):
             r = subprocess.run(["dlt-load", "sqlite:%s/ours.db" % d, "%s/packages/%s" % (d, p)], capture_output=True, text=True)
             if r.returncode or r.stderr:
                 print("seed %d step %d %s: status %d: %s" % (seed, step, told, r.returncode, r.stderr))
+                return "bad"
+        for p in packages:
+            if piped(d, p) or compare(d):
+                print("seed %d step %d %s: from dlt-normalize" % (seed, step, told))
                 return "bad"
         want, got = dump(d + "/python.db"), dump(d + "/ours.db")
         for t in sorted(set(want) | set(got)):
