@@ -66,16 +66,24 @@ out_of_range(const char *s, size_t len, struct error *err)
 	    (int)(len > 80 ? 80 : len), s);
 }
 
-static long
-read_exponent(const char *p, const char *end)
+/* [+-]digits and nothing else. */
+static bool
+read_exponent(const char *p, const char *end, long *out)
 {
 	bool negative = p < end && *p == '-';
 	long v = 0;
 
-	for (p += p < end && (*p == '-' || *p == '+'); p < end; p++)
+	p += p < end && (*p == '-' || *p == '+');
+	if (p == end)
+		return false;
+	for (; p < end; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
 		if (v < 100000000)
 			v = v * 10 + (*p - '0');
-	return negative ? -v : v;
+	}
+	*out = negative ? -v : v;
+	return true;
 }
 
 /* [-]digits[.digits][E[+-]digits]; false for anything else. */
@@ -95,11 +103,9 @@ read_number(const char *s, size_t len, struct number *n)
 	n->end = mark = p;
 	if (p == n->digits || (dot && n->end - n->digits == 1))
 		return false;
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		exponent = read_exponent(p + 1, end);
-		p = end;
-	}
-	if (p != end)
+	if (p < end && *p != 'e' && *p != 'E')
+		return false;
+	if (p < end && !read_exponent(p + 1, end, &exponent))
 		return false;
 	n->point = (dot ? dot : mark) - n->digits + exponent;
 	n->after = (dot ? mark - dot - 1 : 0) - exponent;
