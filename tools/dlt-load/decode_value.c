@@ -365,8 +365,8 @@ set_timestamp(struct decoder *d, struct batch *b, enum data_type type,
 	buf_reset(&d->scratch);
 	if (type == TYPE_DATE)
 		date_format(ts->us, &d->scratch);
-	else
-		timestamp_format_sql(&utc, &d->scratch);
+	else /* as it reads: SQLite's text has no zone, and dlt drops it */
+		timestamp_format_sql(ts, &d->scratch);
 	set_buffer(b, &d->scratch, out);
 	return 0;
 }
