@@ -33,6 +33,25 @@ exchange_settings(struct exchange *x, struct config *c, const char *pipeline,
 	return 0;
 }
 
+int
+exchange_naming(struct naming_settings *n, struct config *c,
+    const char *pipeline, const char *schema, struct error *err)
+{
+	const struct config_context ctx = { pipeline, { "sources", schema },
+		schema ? 2 : 1, "schema" };
+	static const char break_path[] = "use_break_path_on_normalize";
+	static const char allow[] =
+	    "allow_identifier_change_on_table_with_data";
+
+	n->break_given = config_get(c, &ctx, break_path, NULL) != NULL;
+	n->allow_given = config_get(c, &ctx, allow, NULL) != NULL;
+	if (config_string(c, &ctx, "naming", &n->names, err) ||
+	    config_bool(c, &ctx, break_path, &n->break_path, err) ||
+	    config_bool(c, &ctx, allow, &n->allow, err))
+		return -1;
+	return 0;
+}
+
 void
 exchange_release(struct exchange *x)
 {

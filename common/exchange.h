@@ -31,6 +31,9 @@ struct exchange {
  * schema.external_schema_format[_remove_defaults]. The strings are of c. */
 int exchange_settings(struct exchange *x, struct config *c,
     const char *pipeline, struct error *err);
+/* [sources.NAME.schema] naming, ... of the schema NAME. */
+int exchange_naming(struct naming_settings *n, struct config *c,
+    const char *pipeline, const char *schema, struct error *err);
 void exchange_release(struct exchange *x);
 
 /* workdir_schema() (w NULL: none is stored), or the file to import where it is

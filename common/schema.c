@@ -556,6 +556,22 @@ schema_free(struct schema *s)
 }
 
 struct schema *
+schema_empty_copy(const struct schema *s)
+{
+	struct schema *n = schema_alloc();
+
+	n->name = xstrdup(s->name);
+	n->version = s->version;
+	memcpy(n->hash, s->hash, sizeof(n->hash));
+	n->engine_version = s->engine_version;
+	hints_copy(&n->hints, &s->hints);
+	for (; n->previous_count < s->previous_count; n->previous_count++)
+		n->previous_hashes[n->previous_count] =
+		    xstrdup(s->previous_hashes[n->previous_count]);
+	return n;
+}
+
+struct schema *
 schema_copy(const struct schema *s)
 {
 	struct schema *n;
@@ -563,17 +579,9 @@ schema_copy(const struct schema *s)
 
 	if (!s)
 		return NULL;
-	n = schema_alloc();
-	n->name = xstrdup(s->name);
-	n->version = s->version;
-	memcpy(n->hash, s->hash, sizeof(n->hash));
-	n->engine_version = s->engine_version;
-	hints_copy(&n->hints, &s->hints);
+	n = schema_empty_copy(s);
 	for (size_t i = 0; i < s->table_count; i++)
 		schema_attach(n, table_copy(s->tables[i]));
-	for (; n->previous_count < s->previous_count; n->previous_count++)
-		n->previous_hashes[n->previous_count] =
-		    xstrdup(s->previous_hashes[n->previous_count]);
 	/* What did not compile in s does not compile here either. */
 	schema_compile(n, &ignored);
 	n->naming = s->naming;

@@ -199,6 +199,21 @@ int schema_merge(struct schema *s, const struct schema *from, unsigned flags,
 /* Is the hint set, that is present and not its default (contract.md 8.1)? */
 bool column_has(const struct column *c, const char *key);
 
+/* ---- naming (contract.md 5.5) ---- */
+
+/* What the configuration says of a schema's normalizers. */
+struct naming_settings {
+	const char *names; /* NULL: the schema's own */
+	bool break_given, break_path;
+	bool allow_given, allow; /* other names for tables with data */
+};
+
+/* Give the schema the settings. Another convention renames all tables and
+ * columns: *schema is then another one, the old one is freed. ERR_SCHEMA: its
+ * tables have data. Nothing has changed on an error. */
+int schema_apply_naming(struct schema **schema,
+    const struct naming_settings *set, size_t max_length, struct error *err);
+
 /* ---- inference ---- */
 
 /* The definition that inference gives a column (contract.md 7.7): default

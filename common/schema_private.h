@@ -83,6 +83,8 @@ bool hint_is_written(const struct hint *h);
 
 /* An empty schema: no tables, no hints. */
 struct schema *schema_alloc(void);
+/* All but the tables. */
+struct schema *schema_empty_copy(const struct schema *s);
 struct table *schema_attach(struct schema *s, struct table *t);
 void table_clear_columns(struct table *t);
 /* Work out again what is cached, after the hints were filled directly. */

@@ -15,7 +15,9 @@ import dlt, yaml
 KINDS = ["text", "bigint", "double", "json", "decimal", "timestamp"]
 
 
-def rows(r):
+def rows(r, odd):
+    if odd:
+        return [{k: r.choice([1, "x", {"innerKey": 1}, [{"X y": 2}]]) for k in r.sample(["id", "camelCase", "A b", "1st", "x__Y", "under_", "Ünï"], r.randint(1, 5))} for _ in range(r.randint(1, 4))]
     return [{k: r.choice([1, 2.5, "x", "12", "2024-01-15T10:20:30Z", {"n": 1}, [1, 2]]) for k in r.sample(["id", "a", "b", "c", "value"], r.randint(1, 4))} for _ in range(r.randint(1, 4))]
 
 
@@ -95,12 +97,23 @@ def look(base, same):
 def one(top, seed):
     r = random.Random(seed)
     fmt, same, bad = r.choice(["yaml", "yaml", "json"]), r.random() < 0.2, 0
+    odd = seed >= 100  # names and settings of [schema], too
+    n = random.Random(seed + 1000000)
     bases = ["%s/%d/%s" % (top, seed, x) for x in ("python", "ours")]
     for b in bases:
         shutil.rmtree(b, ignore_errors=True)
         os.makedirs(b)
     for step in range(5):
-        data = rows(r)
+        data = rows(r, odd)
+        for key, values in (("SCHEMA__NAMING", ["sql_ci_v1", "direct", "duck_case", "sql_cs_v1", "dlt.common.normalizers.naming.sql_cs_v1"]),
+                            ("SOURCES__PX__SCHEMA__NAMING", ["snake_case"]), ("SCHEMA__USE_BREAK_PATH_ON_NORMALIZE", ["false", "true"]),
+                            ("SCHEMA__ALLOW_IDENTIFIER_CHANGE_ON_TABLE_WITH_DATA", ["true", "false"])):
+            if not odd:
+                continue
+            if step == 0 or n.random() < 0.1:
+                os.environ.pop(key, None)
+                if n.random() < (0.6 if key == "SCHEMA__NAMING" else 0.15):
+                    os.environ[key] = n.choice(values)
         errors = [f(b, data, fmt, same) for f, b in zip((python, ours), bases)]
         if errors[0]:
             # what a failed step leaves is not compared

@@ -92,6 +92,8 @@ find_schema(struct run *r, struct error *err)
 	if (r->schema == NULL)
 		r->schema = schema_new(name);
 	memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
+	if (schema_apply_naming(&r->schema, &r->settings.naming, 0, err) < 0)
+		return -1;
 	hints_apply_schema(&r->o->hints, r->schema);
 	return 0;
 }
@@ -136,6 +138,9 @@ replay(struct run *r, struct error *err)
 	}
 	schema_free(r->schema);
 	r->schema = now;
+	if (schema_apply_naming(&r->schema, &r->settings.naming, 0, err) < 0)
+		return -1;
+	now = r->schema;
 	schema_link(now, now->hash);
 	hints_apply_schema(&r->o->hints, now);
 	for (size_t i = 0; i < r->pull.declared_count; i++)

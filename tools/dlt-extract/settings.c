@@ -161,7 +161,9 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 	s->config = config_load(o->common.directory, err);
 	if (s->config == NULL ||
 	    config_set_all(s->config, &o->common.config, err) < 0 ||
-	    exchange_settings(&s->exchange, s->config, pipeline, err) < 0)
+	    exchange_settings(&s->exchange, s->config, pipeline, err) < 0 ||
+	    exchange_naming(&s->naming, s->config, pipeline, s->schema_name,
+	        err) < 0)
 		return -1;
 	writer.path[0] = "sources";
 	writer.path[1] = o->common.section != NULL ? o->common.section

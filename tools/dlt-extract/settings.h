@@ -17,6 +17,7 @@ struct settings {
 	struct config *config;
 	struct writer_settings writer;
 	struct exchange exchange;
+	struct naming_settings naming;
 	long workers;
 	bool fifo;
 	uint64_t limit;
