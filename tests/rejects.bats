@@ -388,6 +388,15 @@ print("[{\"a\":5}]")' >in/new_jobs/t.0000000001.0.typed-jsonl
   run jq -c '[(.packages | length), .rows, .rejects]' <<<"$output"
   assert_output '[3,4,3]'
   [ "$(wc -l <bad.jsonl)" = 6 ]
+  # a package that was not committed: its lines are not there twice
+  rm -r data/pipelines/p/load/normalized
+  echo '{"a":null}{"a":4}' | dlt-extract -q -p p --load-id 77.5 t=-
+  echo '{"load_id":"77.5","reason":"from a run that was killed","row":1}' >>bad.jsonl
+  dlt-normalize -q -p p --rejects bad.jsonl
+  [ "$(wc -l <bad.jsonl)" = 7 ]
+  [ "$(grep -c 77.5 bad.jsonl)" = 1 ]
+  rm bad.jsonl
+  printf '%s\n' 1 2 3 4 5 6 >bad.jsonl
   # nothing pending: the file stays
   dlt-normalize -q -p p --rejects bad.jsonl
   [ "$(wc -l <bad.jsonl)" = 6 ]

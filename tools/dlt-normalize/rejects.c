@@ -23,6 +23,7 @@ struct rejects {
 	FILE *spool;     /* lines of the package; no name */
 	struct buf line; /* the last */
 	char *first;     /* the first of the package, for people */
+	struct buf own;  /* how its lines begin */
 	uint64_t count;  /* of the package */
 	bool published;  /* the file is there */
 };
@@ -94,6 +95,7 @@ rejects_free(struct rejects *r)
 	if (r->direct >= 0)
 		close(r->direct);
 	buf_release(&r->line);
+	buf_release(&r->own);
 	free(r->first);
 	free(r);
 }
@@ -198,10 +200,15 @@ rejects_add(struct rejects *r, const struct reject *row, const char *load_id,
 		free(seen);
 		return -1;
 	}
-	if (r->first)
+	if (r->first) {
 		free(seen);
-	else
+	} else {
 		r->first = seen;
+		buf_reset(&r->own);
+		buf_adds(&r->own, "{\"load_id\":");
+		jsonw_quote(&r->own, load_id, strlen(load_id));
+		buf_addc(&r->own, ',');
+	}
 	write_line(r, row, load_id, root, at);
 	if (fwrite(r->line.data, 1, r->line.len, r->spool) != r->line.len)
 		return error_errno(err, "a temporary file for rejects");
@@ -245,12 +252,16 @@ copy_stream(FILE *from, int to, const char *path, struct error *err)
 	return ferror(from) ? error_errno(err, "%s", path) : 0;
 }
 
-/* What the file has already, of this run or (append) of earlier ones. */
+/* What the file has already, of this run or (append) of earlier ones; but for
+ * lines of this package, which a run has left that did not get to commit it. */
 static int
 copy_old(const struct rejects *r, int to, struct error *err)
 {
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
 	FILE *old;
-	int rc;
+	int rc = 0;
 
 	if (!r->published && !r->spec.append)
 		return 0;
@@ -258,7 +269,13 @@ copy_old(const struct rejects *r, int to, struct error *err)
 	if (!old)
 		return errno == ENOENT ? 0
 		                       : error_errno(err, "%s", r->spec.path);
-	rc = copy_stream(old, to, r->spec.path, err);
+	while (!rc && (n = getline(&line, &cap, old)) > 0)
+		if (strncmp(line, buf_str(&r->own), r->own.len) != 0 ||
+		    !r->own.len)
+			rc = write_all(to, r->spec.path, line, (size_t)n, err);
+	if (!rc && ferror(old))
+		rc = error_errno(err, "%s", r->spec.path);
+	free(line);
 	fclose(old);
 	return rc;
 }
