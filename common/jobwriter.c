@@ -42,18 +42,35 @@ rotation_add(struct rotation *r, uint64_t items, uint64_t bytes,
 	 * ended at once, so there is nothing to ask between flushes. */
 	if (r->buffered < r->buffer_max)
 		return ROTATE_NOTHING;
-	r->file_items = sum(r->file_items, r->buffered);
+	r->file_items = sum(r->file_items,
+	    sum(r->buffered, r->buffered_more));
 	r->file_bytes = sum(r->file_bytes,
 	    sum(r->buffered_bytes, flush_overhead));
 	r->buffered = 0;
+	r->buffered_more = 0;
 	r->buffered_bytes = 0;
 	r->open = true;
 	if (!file_is_full(r))
 		return ROTATE_FLUSH;
+	rotation_end_file(r);
+	return ROTATE_FILE;
+}
+
+void
+rotation_count_more(struct rotation *r, uint64_t items)
+{
+	r->buffered_more = sum(r->buffered_more, items);
+}
+
+void
+rotation_end_file(struct rotation *r)
+{
+	r->buffered = 0;
+	r->buffered_more = 0;
+	r->buffered_bytes = 0;
 	r->file_items = 0;
 	r->file_bytes = 0;
 	r->open = false;
-	return ROTATE_FILE;
 }
 
 bool

@@ -28,6 +28,7 @@ struct rotation {
 	uint64_t buffered;   /* items not flushed */
 	uint64_t file_items; /* items flushed to the open file */
 	uint64_t file_bytes; /* its uncompressed size so far, as dlt has it */
+	uint64_t buffered_more;  /* items that count besides them */
 	uint64_t buffered_bytes; /* what the buffer will add when flushed */
 	bool open;               /* something has been flushed to this file */
 };
@@ -54,6 +55,14 @@ void rotation_init(struct rotation *r, const struct writer_settings *s);
  */
 enum rotation_action rotation_add(struct rotation *r, uint64_t items,
     uint64_t bytes, uint64_t flush_overhead);
+
+/* The same for a format whose items in a file are not those in a buffer: what
+ * has been added counts as so many more (cells of csv, not rows). Before the
+ * call of rotation_add() that adds it. */
+void rotation_count_more(struct rotation *r, uint64_t items);
+
+/* The file ends here for a reason of its own. */
+void rotation_end_file(struct rotation *r);
 
 /* End of stage: true when something is buffered or open, so that a file must
  * be finished (after a flush, when r->buffered is not 0). */

@@ -193,7 +193,7 @@ ids() {
 @test "upsert: the id of a row is the hash of its key" {
   merge_package in '{"x-merge-strategy": "upsert", "columns": {"id":
     {"name": "id", "nullable": false, "primary_key": true}}}' <<<'[{"id":1,"v":"x","l":[1]}]'
-  dlt-normalize -q --for duckdb --compression none -o out in
+  dlt-normalize -q --for duckdb: --compression none -o out in
   [ "$(ids out t)" = z5jIxXIbUnmbKw ]
   [ "$(jq -r ._dlt_root_id out/new_jobs/t__l.*.jsonl)" = z5jIxXIbUnmbKw ]
   merge_package in '{"x-merge-strategy": "upsert", "columns": {"id":
@@ -370,7 +370,7 @@ edit_schema() {
   merge_package in '{"x-merge-strategy": "upsert",
     "columns": {"id": {"name": "id", "primary_key": true, "nullable": false}}}' \
     <<<'[{"id":1e+16},{"id":5e-324}]'
-  both_lanes --for duckdb
+  both_lanes --for duckdb:
   [ "$(jq -r ._dlt_id out/new_jobs/t.*.jsonl)" = "$(for x in 1e+16 5e-324; do
     python3 -c 'import sys, hashlib, base64
 print(base64.b64encode(hashlib.shake_128(("{\"id\":%s}" % sys.argv[1]).encode()).digest(10)).decode().rstrip("="))' $x

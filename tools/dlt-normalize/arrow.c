@@ -9,71 +9,26 @@
 #include <unistd.h>
 
 #include "common/mem.h"
-#include "common/output.h"
 #include "common/parquet.h"
+#include "tools/dlt-normalize/spool.h"
 
 #define COPY_BLOCK ((size_t)256 << 10)
 
 /* ---- files on the way ---- */
 
-static int
-make_file(char **path, struct error *err)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
-	*path = xasprintf("%s/dlt-parquet.XXXXXX",
-	    dir && *dir ? dir : "/var/tmp");
-	fd = mkostemp(*path, O_CLOEXEC);
-	if (fd < 0) {
-		error_errno(err, "%s", *path);
-		free(*path);
-		*path = NULL;
-		return -1;
-	}
-	output_remove_at_exit(*path);
-	return fd;
-}
-
-void
-arrow_remove(char *path)
-{
-	if (!path)
-		return;
-	unlink(path);
-	output_keep(path);
-	free(path);
-}
-
-static int
-write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 char *
 arrow_spool(struct package_in *in, struct error *err)
 {
 	char *path, *block;
-	int fd = make_file(&path, err);
+	int fd = spool_make(&path, err);
 	long n;
 
 	if (fd < 0)
 		return NULL;
 	block = xmalloc(COPY_BLOCK);
 	while ((n = package_in_read(in, block, COPY_BLOCK, err)) > 0) {
-		if (write_all(fd, block, (size_t)n) < 0) {
-			n = error_errno(err, "%s", path);
+		if (spool_write(fd, path, block, (size_t)n, err)) {
+			n = -1;
 			break;
 		}
 	}
@@ -82,26 +37,18 @@ arrow_spool(struct package_in *in, struct error *err)
 		n = error_errno(err, "%s", path);
 	if (n == 0)
 		return path;
-	arrow_remove(path);
+	spool_remove(path);
 	return NULL;
 }
 
 /* ---- what becomes of a file ---- */
 
-/* Those that take Parquet without a staging place. */
-static bool
-loads_parquet(const struct target *t)
-{
-	return strcmp(t->name, "redshift") != 0 &&
-	    strcmp(t->name, "synapse") != 0;
-}
-
 static bool
 stays_parquet(const struct normalize_settings *set)
 {
-	if (set->format_given)
-		return strcmp(set->format, "parquet") == 0;
-	return set->target_known && loads_parquet(set->target);
+	if (set->format)
+		return set->format == &format_parquet;
+	return set->target_known && target_takes(set->target, "parquet");
 }
 
 /* What ids are made of: of the job where runs are to be the same. */
@@ -139,7 +86,7 @@ rewritten(const struct arrow *a, struct parquet_in *p, struct table *t,
     const struct job *job, struct error *err)
 {
 	char *salt = a->set->parquet_ids ? id_salt(a, job) : NULL, *path;
-	int fd = make_file(&path, err), rc = -1;
+	int fd = spool_make(&path, err), rc = -1;
 
 	if (fd >= 0) {
 		close(fd);
@@ -148,7 +95,7 @@ rewritten(const struct arrow *a, struct parquet_in *p, struct table *t,
 	if (rc == 0)
 		rc = writer_file(a->writer, t, "parquet", path,
 		    parquet_row_count(p), err);
-	arrow_remove(path);
+	spool_remove(path);
 	free(salt);
 	return rc;
 }
@@ -161,8 +108,13 @@ as_rows(const struct arrow *a, struct parquet_in *p, struct table *t,
 	int rc;
 
 	while ((rc = parquet_next(p, &rows, err)) > 0) {
-		rc = writer_rows(a->writer, t, rows.data.data, rows.ends,
-		    rows.count, err);
+		const struct segment part = { .table = t,
+			.data = rows.data.data,
+			.len = rows.data.len,
+			.ends = rows.ends,
+			.rows = rows.count };
+
+		rc = writer_rows(a->writer, &part, err);
 		if (rc)
 			break;
 	}

@@ -20,9 +20,8 @@
 #include "tools/dlt-normalize/writer.h"
 
 /* What package_in_read() gives in a file of its own, whose path (malloc'd) is
- * removed at exit, or by arrow_remove(), which frees it. */
+ * removed at exit, or by spool_remove(), which frees it. */
 char *arrow_spool(struct package_in *in, struct error *err);
-void arrow_remove(char *path); /* NULL is legal */
 
 struct arrow {
 	const struct normalize_settings *set;

@@ -43,8 +43,8 @@ static const struct opt options[] = {
 	{ 0, "export-schema", "DIR", OPT_CONFIG, &cfg.common.config,
 	    "write each new schema to DIR/NAME.schema.yaml",
 	    "export_schema_path" },
-	{ 0, "format", "jsonl", OPT_STRING, &cfg.format,
-	    "format of the job files", NULL },
+	{ 0, "format", "jsonl|insert_values|csv|typed-jsonl|parquet",
+	    OPT_STRING, &cfg.format, "format of the job files", NULL },
 	{ 0, "compression", "zstd|fast|gzip|none", OPT_CONFIG,
 	    &cfg.common.config, "of the job files",
 	    "normalize.data_writer.compression" },
@@ -81,20 +81,38 @@ static const struct opt_spec spec = {
 };
 
 static int
+check_format(struct wiring *w, struct error *err)
+{
+	struct buf takes = { 0 };
+
+	if (!cfg.format)
+		return 0;
+	w->set.format = format_find(cfg.format);
+	if (!w->set.format)
+		return error_set(err, ERR_USAGE,
+		    "--format: no format \"%s\"; there are %s", cfg.format,
+		    format_names());
+	/* literals for a database that has no loader for such files */
+	if (!cfg.target || target_takes(w->set.target, cfg.format) ||
+	    (w->set.format == &format_insert_values && w->set.target->dialect))
+		return 0;
+	target_formats(w->set.target, &takes);
+	error_set(err, ERR_USAGE, "--format: %s does not take %s, but %s",
+	    w->set.target->name, cfg.format, buf_str(&takes));
+	buf_release(&takes);
+	return -1;
+}
+
+static int
 check_options(struct wiring *w, struct error *err)
 {
-	if (cfg.format && strcmp(cfg.format, "jsonl") != 0)
-		return error_set(err, ERR_USAGE,
-		    "format \"%s\" is not "
-		    "available; this version writes jsonl",
-		    cfg.format);
-	w->set.format = "jsonl";
 	w->set.target = target_find(cfg.target);
 	w->target_given = w->set.target_known = cfg.target != NULL;
-	w->set.format_given = cfg.format != NULL;
 	if (!w->set.target)
 		return error_set(err, ERR_USAGE,
 		    "--for: unknown destination \"%s\"", cfg.target);
+	if (check_format(w, err))
+		return -1;
 	if (cfg.output && cfg.common.pipeline)
 		return error_set(err, ERR_USAGE,
 		    "--output and --pipeline exclude each other");

@@ -89,9 +89,7 @@ write_result(struct run *r, const struct result *res, struct error *err)
 	for (i = 0; i < res->count; i++) {
 		const struct segment *s = res->segments[i];
 
-		if (s->rows &&
-		    writer_rows(r->writer, s->table, s->data, s->ends, s->rows,
-		        err))
+		if (s->rows && writer_rows(r->writer, s, err))
 			return -1;
 	}
 	r->totals->rows += res->rows - res->reject_count;
@@ -224,6 +222,8 @@ begin_output(struct run *r, struct error *err)
 		.schema = r->schema,
 		.codec = r->set->codec,
 		.format = r->set->format,
+		.target = r->set->target,
+		.csv = &r->set->csv,
 		.rotation = r->set->rotation,
 		.max_memory = r->set->max_memory / 2,
 		.before_job = send_schema,

@@ -13,24 +13,17 @@
 #include "common/config.h"
 #include "common/package.h"
 #include "common/schema.h"
+#include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/rejects.h"
-
-/* What a destination wants of names and ids (contract.md 5.4, 9.2). */
-struct target {
-	const char *name;
-	size_t max_identifier;         /* 0: no limit */
-	const char *const *strategies; /* of merge; NULL-terminated */
-};
-
-/* By name, URL or destination_type ("sqlite:x.db", "postgres",
- * "dlt.destinations.duckdb"); NULL: the one without limits; not found: NULL. */
-const struct target *target_find(const char *name);
+#include "tools/dlt-normalize/target.h"
 
 struct normalize_settings {
 	unsigned workers;
 	enum codec codec;
-	const char *format;
-	bool format_given, target_known;
+	const struct format
+	    *format; /* NULL: by hint, or as the target has it */
+	struct csv_settings csv;
+	bool target_known;
 	bool parquet_ids; /* rows of Parquet files get a _dlt_id */
 	struct writer_settings rotation;
 	size_t max_memory;

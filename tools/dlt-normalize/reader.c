@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/scan.h"
 #include "tools/dlt-normalize/arrow.h"
+#include "tools/dlt-normalize/spool.h"
 
 struct reader {
 	struct package_in *in;
@@ -106,7 +107,7 @@ item_free(struct reader *r, struct item *it)
 	bool keep = it->kind == ITEM_BLOCK && it->block.cap <= r->block_size;
 
 	if (it->kind == ITEM_WHOLE)
-		arrow_remove(it->name);
+		spool_remove(it->name);
 	else
 		free(it->name);
 	free(it->data);
@@ -346,7 +347,7 @@ read_whole(struct reader *r, struct job *job, struct error *err)
 		return error_prefix(err, "%s: ", job->name);
 	it = item_new(r, ITEM_WHOLE);
 	if (!it) {
-		arrow_remove(path);
+		spool_remove(path);
 		return -1;
 	}
 	it->name = path;

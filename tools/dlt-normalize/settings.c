@@ -32,6 +32,31 @@ test_settings(struct normalize_settings *set)
 #endif
 }
 
+static int
+csv_settings(struct config *c, const struct config_context *files,
+    struct csv_settings *csv, struct error *err)
+{
+	static const char *const quoting[] = { "quote_needed", "quote_all",
+		"quote_minimal", "quote_none" };
+	const char *delimiter = ",";
+	size_t choice = QUOTE_NEEDED;
+
+	*csv = (struct csv_settings){ .header = true, .line_end = "\n" };
+	if (config_string(c, files, "delimiter", &delimiter, err) ||
+	    config_bool(c, files, "include_header", &csv->header, err) ||
+	    config_choice(c, files, "quoting", quoting, ARRAY_LEN(quoting),
+	        &choice, err) ||
+	    config_string(c, files, "lineterminator", &csv->line_end, err))
+		return -1;
+	if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))
+		return error_set(err, ERR_USAGE,
+		    "data_writer.delimiter is \"%s\", not one character",
+		    delimiter);
+	csv->delimiter = *delimiter;
+	csv->quoting = (enum csv_quoting)choice;
+	return 0;
+}
+
 int
 settings_read(struct config *c, const char *pipeline, const char *max_memory,
     struct wiring *w, struct error *err)
@@ -51,7 +76,8 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 	    config_int(c, &stage, "workers", &workers, err) ||
 	    config_writer(c, &files, &w->set.rotation, err) ||
 	    config_bool(c, &parquet, "add_dlt_id", &w->set.parquet_ids, err) ||
-	    config_string(c, &files, "compression", &codec, err))
+	    config_string(c, &files, "compression", &codec, err) ||
+	    csv_settings(c, &files, &w->set.csv, err))
 		return -1;
 	if (workers < 1 || workers > 1024)
 		return error_set(err, ERR_USAGE,

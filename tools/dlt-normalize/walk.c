@@ -658,6 +658,17 @@ walk_rows(struct walker *w, const struct block *b, struct node *n,
 	return check_end(w, b, at, err);
 }
 
+/* Rows that were walked before the schema may change. */
+static void
+note_columns(struct result *res)
+{
+	size_t i;
+
+	for (i = 0; i < res->count; i++)
+		if (res->segments[i]->rows && !res->segments[i]->change_count)
+			segment_note_columns(res->segments[i], 0);
+}
+
 static void
 walker_begin(struct walker *w, const struct job *job, const struct block *b,
     bool live, uint64_t first_row, struct result *res)
@@ -669,6 +680,8 @@ walker_begin(struct walker *w, const struct job *job, const struct block *b,
 	w->live = live;
 	w->place_row = first_row;
 	w->res = res;
+	if (live)
+		note_columns(res);
 	res->version = w->evolve->version;
 }
 

@@ -33,6 +33,13 @@ struct segment {
 	size_t len, cap;
 	uint32_t *ends; /* of each row */
 	size_t rows, rows_cap;
+	/* live walks: the table has so many complete columns from a row on; at
+	 * the begin of a result without any: as many as when it is committed */
+	struct columns_from {
+		size_t row;
+		size_t columns;
+	} * changes;
+	size_t change_count, change_cap;
 };
 
 /* What may come next in a job file. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/walker.h"
 
 #define SEGMENT_MIN ((size_t)4096)
@@ -45,7 +46,7 @@ segment_take(struct result *res, struct table *t)
 		s = res->segments[res->count] = xcalloc(1, sizeof(*s));
 	res->count++;
 	s->table = t;
-	s->len = s->rows = 0;
+	s->len = s->rows = s->change_count = 0;
 	if (!s->data) {
 		s->cap = SEGMENT_MIN;
 		s->data = xmalloc(s->cap + ROW_SLACK);
@@ -73,6 +74,7 @@ out_touch(struct walker *w, struct out *o)
 {
 	if (!o->seg)
 		out_attach(w, o);
+	o->watched = w->live;
 	if (o->marked != w->root_row) {
 		o->marked = w->root_row;
 		o->mark_len = (size_t)(o->w - o->seg->data);
@@ -97,10 +99,24 @@ out_grow(struct out *o, size_t more)
 }
 
 void
+segment_note_columns(struct segment *s, size_t row)
+{
+	size_t n = format_column_count(s->table);
+
+	if (s->change_count && s->changes[s->change_count - 1].columns == n)
+		return;
+	s->changes = xgrow(s->changes, &s->change_cap, s->change_count + 1,
+	    sizeof(*s->changes));
+	s->changes[s->change_count++] = (struct columns_from){ row, n };
+}
+
+void
 out_row_end(struct out *o)
 {
 	struct segment *s = o->seg;
 
+	if (UNLIKELY(o->watched))
+		segment_note_columns(s, s->rows);
 	*o->w++ = '}';
 	*o->w++ = '\n';
 	if (s->rows == s->rows_cap)
@@ -120,6 +136,10 @@ outs_rollback(struct walker *w)
 
 		o->w = o->seg->data + o->mark_len;
 		o->seg->len = o->mark_len;
+		while (o->seg->change_count &&
+		    o->seg->changes[o->seg->change_count - 1].row >=
+		        o->mark_rows)
+			o->seg->change_count--;
 		o->seg->rows = o->mark_rows;
 		o->marked = 0;
 	}
@@ -260,6 +280,7 @@ result_release(struct result *res)
 			continue;
 		free(res->segments[i]->data);
 		free(res->segments[i]->ends);
+		free(res->segments[i]->changes);
 		free(res->segments[i]);
 	}
 	free(res->segments);

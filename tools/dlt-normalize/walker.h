@@ -21,6 +21,7 @@ struct out {
 	uint64_t marked;     /* root row that marked it */
 	size_t mark_len, mark_rows;
 	struct node *owner; /* the one path that leads here */
+	bool watched;       /* live: note when the columns change */
 	bool ready;         /* system columns are complete */
 	bool shared;        /* several paths lead here: slow lane only */
 	char *id_infix;     /* "_TABLE_", for ids of nested rows */
@@ -139,6 +140,9 @@ out_reserve(struct out *o, size_t more)
 	if (UNLIKELY(o->lim - o->w < (ptrdiff_t)more))
 		out_grow(o, more);
 }
+
+/* From this row on, rows have the columns that the table has now. */
+void segment_note_columns(struct segment *s, size_t row);
 
 /* The row ends here. */
 void out_row_end(struct out *o);

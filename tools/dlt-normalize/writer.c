@@ -1,77 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/dlt-normalize/writer.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/jobwriter.h"
 #include "common/mem.h"
+#include "tools/dlt-normalize/format_row.h"
+#include "tools/dlt-normalize/writer_private.h"
 
 /* A little less than a power of two, so that a buffer need not double. */
-#define FRAME_SIZE      (((size_t)1 << 20) - 256)
-#define STREAM_JOBS_MAX ((size_t)12 << 20) /* of open jobs in memory */
-#define SPARE_BUFFERS   4
-#define COPY_BLOCK      ((size_t)256 << 10)
-
-/* What a table has under way. */
-struct track {
-	struct table *table;
-	struct rotation rotation;
-	struct buf frame; /* rows not yet handed to the pool */
-	uint64_t frame_rows;
-	bool any; /* a file of this table was begun */
-	bool whole; /* a file was taken as it is */
-	uint64_t rows;
-	/* of the assembler, behind the frames */
-	struct job_out *job;
-	uint64_t job_rows;
-};
-
-struct frame {
-	struct task task; /* first: a task is a frame */
-	struct writer *writer;
-	struct track *track;
-	struct buf raw, packed;
-	uint64_t rows;
-	bool ends_file;
-	bool failed;
-	struct error err;
-	struct frame *next;
-};
-
-/* Large buffers that are used again: to give them back to the system and to
- * get them anew would cost more than what is done with them. */
-struct spares {
-	struct buf items[SPARE_BUFFERS];
-	size_t count;
-};
-
-struct writer {
-	struct writer_config cfg;
-	struct track **tracks;
-	size_t track_count, track_cap;
-	struct compressor **compressors; /* one a worker */
-	struct frame *head, **tail;      /* under way, in order */
-	size_t in_flight;
-	size_t pending;      /* bytes in frames of tracks */
-	size_t stream_bytes; /* bytes in open jobs of a stream */
-	struct spares raw, packed;
-};
+#define FRAME_SIZE (((size_t)1 << 20) - 256)
 
 struct writer *
 writer_new(const struct writer_config *cfg)
 {
 	struct writer *w = xcalloc(1, sizeof(*w));
-	unsigned i;
+	unsigned i, workers = pool_size(cfg->pool);
 
 	w->cfg = *cfg;
 	w->tail = &w->head;
-	w->compressors = xcalloc(pool_size(cfg->pool),
-	    sizeof(struct compressor *));
-	for (i = 0; i < pool_size(cfg->pool); i++)
+	w->made = xcalloc(workers, sizeof(*w->made));
+	w->compressors = xcalloc(workers + 1, sizeof(struct compressor *));
+	for (i = 0; i <= workers; i++)
 		w->compressors[i] = compressor_new(cfg->codec);
 	return w;
 }
@@ -101,8 +49,8 @@ spares_release(struct spares *s)
 		buf_release(&s->items[--s->count]);
 }
 
-static struct track *
-track_of(struct writer *w, struct table *t)
+struct track *
+writer_track(struct writer *w, struct table *t)
 {
 	struct track *tr;
 	size_t i;
@@ -112,6 +60,8 @@ track_of(struct writer *w, struct table *t)
 			return w->tracks[i];
 	tr = xcalloc(1, sizeof(*tr));
 	tr->table = t;
+	tr->format = format_choose(w->cfg.format, w->cfg.target, w->cfg.schema,
+	    t);
 	rotation_init(&tr->rotation, &w->cfg.rotation);
 	w->tracks = xgrow(w->tracks, &w->track_cap, w->track_count + 1,
 	    sizeof(*w->tracks));
@@ -119,93 +69,27 @@ track_of(struct writer *w, struct table *t)
 	return tr;
 }
 
+/* Rows to their format, and compressed; a worker does it. */
 static void
-compress_frame(struct task *task, unsigned worker)
+make_frame(struct task *task, unsigned worker)
 {
 	struct frame *f = (struct frame *)task;
+	const struct format *format = f->track->format;
+	struct buf *made = &f->writer->made[worker];
+	const struct buf *rows = &f->raw;
 
-	if (!f->raw.len && !f->ends_file)
+	if (format->file || (!f->raw.len && !f->ends_file))
 		return;
-	if (compressor_frame(f->writer->compressors[worker],
-	        f->raw.data ? f->raw.data : "", f->raw.len, &f->packed,
-	        &f->err))
-		f->failed = true;
-}
-
-/* ---- assembling ---- */
-
-static int
-close_job(struct writer *w, struct track *t, struct error *err)
-{
-	struct job_out *job = t->job;
-
-	if (!job)
-		return 0;
-	if (package_out_is_stream(w->cfg.out)) {
-		if (w->cfg.before_job(w->cfg.arg, err))
-			return -1;
-		w->stream_bytes -= job_out_size(job);
+	if (format->rows && f->raw.len) {
+		buf_reset(made);
+		f->failed = format->rows(f->plan, f->raw.data, f->raw.len, made,
+		                &f->err) != 0;
+		rows = made;
 	}
-	t->job = NULL;
-	return job_out_close(job, t->job_rows, NULL, err);
-}
-
-/* In a stream, open jobs are in memory: no more than a bounded sum. */
-static int
-bound_stream(struct writer *w, struct error *err)
-{
-	while (w->stream_bytes > STREAM_JOBS_MAX) {
-		struct track *most = NULL;
-		size_t i;
-
-		for (i = 0; i < w->track_count; i++) {
-			struct track *t = w->tracks[i];
-
-			if (t->job &&
-			    (!most ||
-			        job_out_size(t->job) > job_out_size(most->job)))
-				most = t;
-		}
-		if (close_job(w, most, err))
-			return -1;
-	}
-	return 0;
-}
-
-static int
-assemble(struct writer *w, struct frame *f, struct error *err)
-{
-	struct track *t = f->track;
-	bool stream = package_out_is_stream(w->cfg.out);
-
-	if (f->failed) {
-		*err = f->err;
-		return -1;
-	}
-	if (stream && t->job && f->packed.len &&
-	    job_out_size(t->job) + f->packed.len > PACKAGE_STREAM_JOB &&
-	    close_job(w, t, err))
-		return -1;
-	/* an end without rows closes what is open; alone it is an empty file */
-	if (f->rows || !t->job) {
-		if (!f->rows && t->rows)
-			return 0;
-		if (!t->job) {
-			t->job = job_out_open(w->cfg.out, t->table->name,
-			    w->cfg.format, w->cfg.codec, err);
-			t->job_rows = 0;
-			if (!t->job)
-				return -1;
-		}
-		if (job_out_write(t->job, f->packed.data, f->packed.len, err))
-			return -1;
-		if (stream)
-			w->stream_bytes += f->packed.len;
-		t->job_rows += f->rows;
-	}
-	if (f->ends_file && close_job(w, t, err))
-		return -1;
-	return bound_stream(w, err);
+	if (f->failed || !rows->len)
+		return;
+	f->failed = compressor_frame(f->writer->compressors[worker], rows->data,
+	                rows->len, &f->packed, &f->err) != 0;
 }
 
 /* Join finished frames until at most `most` are under way. */
@@ -226,6 +110,7 @@ drain(struct writer *w, size_t most, struct error *err)
 		rc = assemble(w, f, err);
 		spare_put(&w->raw, &f->raw);
 		spare_put(&w->packed, &f->packed);
+		format_plan_unref(f->plan);
 		free(f);
 		if (rc)
 			return -1;
@@ -235,19 +120,63 @@ drain(struct writer *w, size_t most, struct error *err)
 
 /* ---- cutting ---- */
 
+/* What the rows are made with: the columns of the file, once it is begun; of
+ * a format that takes new columns in its stride, those that are there. */
+static struct format_plan *
+plan_of(struct writer *w, struct track *t)
+{
+	if (!t->format->columns)
+		return NULL;
+	if (t->format->change == CHANGE_NOTHING && t->plan &&
+	    t->plan->count != t->columns) {
+		format_plan_unref(t->plan);
+		t->plan = NULL;
+	}
+	if (!t->plan)
+		t->plan = format_plan_new(t->format, w->cfg.target, w->cfg.csv,
+		    t->table, t->columns);
+	return t->plan;
+}
+
+/* Bytes of the file count as they are written (contract.md 4.2): made twice,
+ * where there is a limit at all. */
+static int
+count_bytes(struct writer *w, struct track *t, struct error *err)
+{
+	struct buf made = { 0 };
+	int rc;
+
+	if (!t->rotation.file_max_bytes || !t->format->rows ||
+	    t->frame_sized == t->frame.len)
+		return 0;
+	rc = t->format->rows(plan_of(w, t), t->frame.data + t->frame_sized,
+	    t->frame.len - t->frame_sized, &made, err);
+	if (rc)
+		return error_prefix(err, "table %s: ", t->table->name);
+	t->sized += made.len;
+	t->frame_sized = t->frame.len;
+	buf_release(&made);
+	return 0;
+}
+
 static int
 cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 {
-	struct frame *f = xcalloc(1, sizeof(*f));
+	struct frame *f;
 
-	f->task.run = compress_frame;
+	if (count_bytes(w, t, err))
+		return -1;
+	f = xcalloc(1, sizeof(*f));
+	f->task.run = make_frame;
 	f->writer = w;
 	f->track = t;
+	f->plan = format_plan_ref(plan_of(w, t));
 	f->raw = t->frame;
 	f->rows = t->frame_rows;
 	f->ends_file = ends_file;
 	w->pending -= t->frame.len;
 	t->frame = (struct buf){ 0 };
+	t->frame_sized = 0;
 	if (f->raw.len >= FRAME_SIZE / 2) {
 		/* the table is large: its next frame will be, too */
 		f->packed = spare_take(&w->packed);
@@ -255,6 +184,11 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 		buf_reserve(&t->frame, FRAME_SIZE);
 	}
 	t->frame_rows = 0;
+	if (ends_file) {
+		format_plan_unref(t->plan);
+		t->plan = NULL;
+		t->sized = 0;
+	}
 	*w->tail = f;
 	w->tail = &f->next;
 	w->in_flight++;
@@ -279,17 +213,20 @@ bound_pending(struct writer *w, struct error *err)
 	return 0;
 }
 
-/* Append rows to the frame; frames end at a row's end. */
+/* Append rows to the frame; frames end at a row's end. While the columns of the
+ * file are not known, before it is flushed to, rows wait. */
 static int
 append(struct writer *w, struct track *t, const char *data, size_t begin,
     const uint32_t *ends, size_t rows, struct error *err)
 {
+	bool waits = t->format->columns && !t->plan;
+	size_t size = waits ? w->cfg.max_memory / 8 : FRAME_SIZE;
 	size_t i = 0, n, len;
 
+	if (size < FRAME_SIZE)
+		size = FRAME_SIZE;
 	while (i < rows) {
-		size_t room = t->frame.len < FRAME_SIZE
-		    ? FRAME_SIZE - t->frame.len
-		    : 0;
+		size_t room = t->frame.len < size ? size - t->frame.len : 0;
 
 		for (n = 0; i + n < rows && ends[i + n] - begin <= room; n++)
 			;
@@ -309,27 +246,105 @@ append(struct writer *w, struct track *t, const char *data, size_t begin,
 	return 0;
 }
 
-int
-writer_rows(struct writer *w, struct table *table, const char *data,
-    const uint32_t *ends, size_t rows, struct error *err)
+/* Values in rows of jsonl: what csv counts. */
+static uint64_t
+count_cells(const char *data, size_t len)
 {
-	struct track *t = track_of(w, table);
-	size_t i = 0, begin = 0;
+	const char *end = data + len;
+	uint64_t n = 0;
+
+	while (data < end) {
+		data++;
+		while (*data == '"') {
+			data = token_end(token_end(data) + 1);
+			n++;
+			if (*data == ',')
+				data++;
+		}
+		data += 2;
+	}
+	return n;
+}
+
+/* Rows that end no buffer, but for the last. */
+static int
+add_rows(struct writer *w, struct track *t, const struct segment *s,
+    size_t begin, size_t i, size_t n, struct error *err)
+{
+	size_t len = s->ends[i + n - 1] - begin;
+	enum rotation_action action;
+	uint64_t more = 0;
+
+	if (append(w, t, s->data, begin, s->ends + i, n, err))
+		return -1;
+	t->rows += n;
+	if (t->format->cells)
+		rotation_count_more(&t->rotation,
+		    count_cells(s->data + begin, len) - n);
+	if (t->rotation.file_max_bytes && t->format->rows &&
+	    t->rotation.buffered + n >= t->rotation.buffer_max) {
+		struct buf header = { 0 };
+
+		if (count_bytes(w, t, err))
+			return -1;
+		if (!t->rotation.open && t->format->header)
+			t->format->header(plan_of(w, t), &header);
+		more = t->sized + header.len;
+		t->sized = 0;
+		buf_release(&header);
+	}
+	action = rotation_add(&t->rotation, n, t->format->rows ? 0 : len, more);
+	if (action == ROTATE_FILE)
+		return cut_frame(w, t, true, err);
+	if (action == ROTATE_FLUSH)
+		plan_of(w, t);
+	return 0;
+}
+
+/* Rows with these columns come now (contract.md 4.2, step 2). */
+static int
+change_columns(struct writer *w, struct track *t, size_t columns,
+    struct error *err)
+{
+	bool changed = t->columns && t->columns != columns, ends = false;
+
+	if (changed && t->format->change == CHANGE_ANY)
+		ends = rotation_end(&t->rotation);
+	else if (changed && t->format->change == CHANGE_WRITTEN)
+		ends = t->rotation.open || t->plan;
+	if (ends) {
+		if (cut_frame(w, t, true, err))
+			return -1;
+		rotation_end_file(&t->rotation);
+	}
+	t->columns = columns;
+	return 0;
+}
+
+int
+writer_rows(struct writer *w, const struct segment *s, struct error *err)
+{
+	struct track *t = writer_track(w, s->table);
+	size_t i = 0, begin = 0, change = 0;
 
 	t->any = true;
-	while (i < rows) {
+	if (!s->change_count &&
+	    change_columns(w, t, format_column_count(s->table), err))
+		return -1;
+	while (i < s->rows) {
 		uint64_t room = t->rotation.buffer_max - t->rotation.buffered;
-		size_t n = rows - i < room ? rows - i : (size_t)room;
-		size_t len = ends[i + n - 1] - begin;
+		size_t stop = s->rows, n;
 
-		if (append(w, t, data, begin, ends + i, n, err))
+		if (change < s->change_count && s->changes[change].row == i &&
+		    change_columns(w, t, s->changes[change++].columns, err))
 			return -1;
-		t->rows += n;
-		if (rotation_add(&t->rotation, n, len, 0) == ROTATE_FILE &&
-		    cut_frame(w, t, true, err))
+		if (change < s->change_count)
+			stop = s->changes[change].row;
+		n = stop - i < room ? stop - i : (size_t)room;
+		if (add_rows(w, t, s, begin, i, n, err))
 			return -1;
 		i += n;
-		begin += len;
+		begin = s->ends[i - 1];
 	}
 	return bound_pending(w, err);
 }
@@ -337,51 +352,13 @@ writer_rows(struct writer *w, struct table *table, const char *data,
 int
 writer_empty(struct writer *w, struct table *table, struct error *err)
 {
-	struct track *t = track_of(w, table);
+	struct track *t = writer_track(w, table);
 
 	if (t->any)
 		return 0;
 	t->any = true;
+	t->columns = format_column_count(table);
 	return 0;
-}
-
-static int
-copy_file(int fd, const char *path, struct job_out *job, struct error *err)
-{
-	char *block = xmalloc(COPY_BLOCK);
-	ssize_t n;
-	int rc = 0;
-
-	while (!rc && (n = read(fd, block, COPY_BLOCK)) != 0) {
-		if (n > 0)
-			rc = job_out_write(job, block, (size_t)n, err);
-		else if (errno != EINTR)
-			rc = error_errno(err, "%s", path);
-	}
-	free(block);
-	return rc;
-}
-
-int
-writer_file(struct writer *w, struct table *table, const char *format,
-    const char *path, uint64_t rows, struct error *err)
-{
-	struct track *t = track_of(w, table);
-	struct job_out *job;
-	int fd, rc;
-
-	t->any = t->whole = true;
-	t->rows += rows;
-	if (package_out_is_stream(w->cfg.out) &&
-	    w->cfg.before_job(w->cfg.arg, err))
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, "%s", path);
-	job = job_out_open(w->cfg.out, table->name, format, CODEC_NONE, err);
-	rc = job ? copy_file(fd, path, job, err) : -1;
-	close(fd);
-	return rc ? -1 : job_out_close(job, rows, NULL, err);
 }
 
 int
@@ -430,16 +407,18 @@ writer_free(struct writer *w)
 		w->head = f->next;
 		buf_release(&f->raw);
 		buf_release(&f->packed);
+		format_plan_unref(f->plan);
 		free(f);
 	}
 	spares_release(&w->raw);
 	spares_release(&w->packed);
-	for (i = 0; i < pool_size(w->cfg.pool); i++)
+	for (i = 0; i <= pool_size(w->cfg.pool); i++)
 		compressor_free(w->compressors[i]);
-	for (k = 0; k < w->track_count; k++) {
-		buf_release(&w->tracks[k]->frame);
-		free(w->tracks[k]);
-	}
+	for (i = 0; i < pool_size(w->cfg.pool); i++)
+		buf_release(&w->made[i]);
+	for (k = 0; k < w->track_count; k++)
+		track_release(w->tracks[k]);
+	free(w->made);
 	free(w->tracks);
 	free(w->compressors);
 	free(w);

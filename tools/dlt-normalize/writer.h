@@ -3,8 +3,10 @@
  * writer: rows of tables, in order, into rotated and compressed job files.
  *
  * Shape:  rows are appended to a frame per table; a full frame (1 MiB, cut at
- *         a row's end) is compressed by the pool; finished frames are joined to
- *         job files in the order in which they were cut. What is cut where
+ *         a row's end) is brought to the table's format and compressed by the
+ *         pool; finished frames are joined to job files in the order in which
+ *         they were cut. What stands between them (a header, a separator) is a
+ *         frame of its own. What is cut where
  *         depends on the bytes alone, never on timing or the number of workers.
  * Errors: ERR_IO of the package's output.
  */
@@ -14,7 +16,10 @@
 #include "common/config.h"
 #include "common/package.h"
 #include "common/schema.h"
+#include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/pool.h"
+#include "tools/dlt-normalize/target.h"
+#include "tools/dlt-normalize/walk.h"
 
 struct writer;
 
@@ -23,7 +28,9 @@ struct writer_config {
 	struct package_out *out;
 	struct schema *schema;
 	enum codec codec;
-	const char *format; /* "jsonl" */
+	const struct format *format; /* NULL: by table, see format_choose() */
+	const struct target *target;
+	const struct csv_settings *csv;
 	struct writer_settings rotation;
 	size_t max_memory;
 	/* in a stream, before a job file is sent: send the schema if need be */
@@ -32,9 +39,8 @@ struct writer_config {
 };
 
 struct writer *writer_new(const struct writer_config *cfg);
-/* Rows of a table: data up to ends[rows - 1], ends counted from data. */
-int writer_rows(struct writer *w, struct table *t, const char *data,
-    const uint32_t *ends, size_t rows, struct error *err);
+/* Rows of a table. */
+int writer_rows(struct writer *w, const struct segment *s, struct error *err);
 /* A job file without rows, if the table has none yet. */
 int writer_empty(struct writer *w, struct table *t, struct error *err);
 /* A whole file as a job file of its own, without compression. */
