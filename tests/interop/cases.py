@@ -19,7 +19,7 @@ NAME = "interop"  # of the pipeline and its schema
 class Case:
     """What a way needs: source(step) for Python, and flags(), inputs(step, folder) for dlt-extract."""
 
-    ways, env, naming = "abcde", {}, None
+    ways, env = "abcdem", {}
     ordered = True  # columns: several files of one table come to Python in any order
     hashed = ()  # root tables whose row ids come from their content
     merges = False  # needs more of a destination than append and replace
@@ -200,8 +200,8 @@ class Typed(Json):
         return self.r.choice(self.VALUES[kind]) if kind in self.VALUES else super().value(kind, depth)
 
 
-# what Python dlt alone refuses: 2^64 and more in SQLite; a NUL in DuckDB
-REFUSED = ["numbers", "strings"]
+# what Python dlt alone refuses: integers beyond 2^63 in SQLite, a NUL in DuckDB, the only step of fuzz_01
+REFUSED = ["numbers", "strings", "fuzz_01"]
 
 
 def golden():
