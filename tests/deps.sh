@@ -12,6 +12,31 @@ TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zst
 SERVER_PACKAGES=(postgresql postgresql-client)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 
+# libduckdb DIR: the path of DuckDB's library: that of DLT_LIBDUCKDB, or one that
+# npm brings into DIR, once. Fails where there is none.
+libduckdb() {
+  local dir=$1/libduckdb package=@duckdb/node-bindings-linux
+  if [ -n "${DLT_LIBDUCKDB:-}" ]; then
+    [ -e "$DLT_LIBDUCKDB" ] && echo "$DLT_LIBDUCKDB"
+    return
+  fi
+  case $(uname -m) in
+    x86_64) package+=-x64 ;;
+    aarch64) package+=-arm64 ;;
+  esac
+  # two tests may want it at the same time; a failure is not tried again
+  (
+    mkdir -p "$dir" && cd "$dir" && flock 9 || exit
+    [ ! -e libduckdb.so ] && [ ! -e none ] || exit 0
+    command -v npm >/dev/null &&
+      HOME=$PWD npm pack --silent "$package@1.5.6-r.1" &&
+      tar -xzf ./*.tgz --strip-components 1 package/libduckdb.so
+    [ -e libduckdb.so ] || : >none
+    rm -rf ./*.tgz .npm
+  ) 9>"$1/.libduckdb.lock" >/dev/null 2>&1
+  [ -e "$dir/libduckdb.so" ] && echo "$dir/libduckdb.so"
+}
+
 # install_missing PACKAGE...: says what is missing and installs it; does nothing
 # as root when all is there.
 install_missing() {
