@@ -42,8 +42,7 @@ rotation_add(struct rotation *r, uint64_t items, uint64_t bytes,
 	 * ended at once, so there is nothing to ask between flushes. */
 	if (r->buffered < r->buffer_max)
 		return ROTATE_NOTHING;
-	r->file_items = sum(r->file_items,
-	    sum(r->buffered, r->buffered_more));
+	r->file_items = sum(r->file_items, sum(r->buffered, r->buffered_more));
 	r->file_bytes = sum(r->file_bytes,
 	    sum(r->buffered_bytes, flush_overhead));
 	r->buffered = 0;

@@ -92,8 +92,10 @@ check_format(struct wiring *w, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "--format: no format \"%s\"; there are %s", cfg.format,
 		    format_names());
-	/* literals for a database that has no loader for such files */
+	/* jsonl is what rows are at first; and there are literals for a
+	 * database whose own loader does not take such files */
 	if (!cfg.target || target_takes(w->set.target, cfg.format) ||
+	    w->set.format == &format_jsonl ||
 	    (w->set.format == &format_insert_values && w->set.target->dialect))
 		return 0;
 	target_formats(w->set.target, &takes);
