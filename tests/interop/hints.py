@@ -34,6 +34,8 @@ HINTS = [
     {"schema_contract": "evolve"}, {"schema_contract": {"columns": "discard_row", "tables": "evolve"}},
     {"schema_contract": {"columns": "freeze", "data_type": "discard_value"}},
 ]
+LONG = "a_name_that_is_longer_than_the_names_of_postgres_may_be_" * 2
+LONG_HINTS = {"write_disposition": "merge", "primary_key": LONG + "key", "columns": {LONG + "column": {"data_type": "text"}}}
 OF_SOURCE = [{"max_table_nesting": 0}, {"max_table_nesting": 2}]
 bad = 0
 
@@ -52,7 +54,7 @@ def compare(n, what, want, have):
         print("case %s: %s is\n  %s, should be\n  %s" % (n, what, have, want))
 
 
-def one(n, work, hints, source, where):
+def one(n, work, hints, source, where, name="t"):
     shutil.rmtree(work, ignore_errors=True)
     folders = [os.path.join(work, x) for x in ("python", "ours")]
     make = lambda f: dlt.pipeline(cases.NAME, pipelines_dir=f, destination=where, dataset_name="d")
@@ -61,14 +63,14 @@ def one(n, work, hints, source, where):
 
     @dlt.source(name=cases.NAME, **source)
     def rows():
-        return dlt.resource([ROW], name="t", **{k: json.loads(json.dumps(v)) for k, v in hints.items()})
+        return dlt.resource([ROW], name=name, **{k: json.loads(json.dumps(v)) for k, v in hints.items()})
     p.extract(rows())
     p.deactivate()
     with open(work + "/t.jsonl", "w") as f:
         f.write(json.dumps(ROW))
     columns = [("", k, c) for k, c in hints.get("columns", {}).items()]
     r = subprocess.run(["dlt-extract", "-q", "-p", "%s/%s/" % (folders[1], cases.NAME), "--schema-name", cases.NAME] +
-                       cases.flags_of(hints, source, columns) + ["t=" + work + "/t.jsonl"], capture_output=True, text=True)
+                       cases.flags_of(hints, source, columns) + ["-n", name, work + "/t.jsonl"], capture_output=True, text=True)
     if r.returncode or r.stderr:
         return compare(n, "stderr", "", r.stderr)
     a, b = map(schema_of, folders)
@@ -90,5 +92,6 @@ for n, (hints, source) in enumerate([(h, {}) for h in HINTS] + [({}, s) for s in
         if "sqlalchemy" in where.destination_type and isinstance(strategy, dict) and strategy["strategy"] in ("upsert", "insert-only"):
             continue  # Python dlt has neither in SQLite
         one("%d %s %s" % (n, where.destination_name, hints or source), os.path.abspath(sys.argv[1]) + "/w", hints, source, where)
+one("long names", os.path.abspath(sys.argv[1]) + "/w", LONG_HINTS, {}, dlt.destinations.postgres("postgresql://nobody@nowhere/x"), LONG)
 print("%d differences" % bad)
 sys.exit(1 if bad else 0)

@@ -409,6 +409,7 @@ prepare(struct run *r, struct error *err)
 {
 	struct extract_options *o = r->o;
 	struct target *t = &r->target;
+	const char *destination;
 
 	if (settings_parse(&r->settings, o, err) < 0 ||
 	    hints_parse(&o->hints, err) < 0)
@@ -424,8 +425,9 @@ prepare(struct run *r, struct error *err)
 		return -1;
 	r->pipeline = xstrdup(t->pipeline != NULL ? t->pipeline
 	                                          : r->settings.schema_name);
-	o->hints.strategies =
-	    hints_strategies(o->sync != NULL ? o->sync : t->destination);
+	destination = o->sync != NULL ? o->sync : t->destination;
+	o->hints.strategies = hints_strategies(destination);
+	o->hints.max_identifier = hints_max_identifier(destination);
 	if (r->settings.codec_is_default && t->python_made &&
 	    r->settings.codec == CODEC_ZSTD)
 		r->settings.codec = CODEC_GZIP;

@@ -117,6 +117,7 @@ hints_apply_schema(const struct table_hints *h, struct schema *s)
 	const struct json *module;
 	struct error ignored;
 
+	s->naming.max_length = h->max_identifier;
 	if (h->nesting < 0 || text == NULL ||
 	    json_parse(&doc, text, strlen(text), &ignored) < 0)
 		goto out;
@@ -447,39 +448,71 @@ hints_add_state_table(struct schema *s, struct error *err)
 	set_string(t, "write_disposition", "append");
 	set_string(t, "file_format", "preferred");
 	set_string(t, "resource", "_dlt_pipeline_state");
+	none.max_identifier = s->naming.max_length;
 	none.strategies = hints_strategies(NULL);
 	rc = merge_table(&none, s, t, err);
 	table_free(t);
 	return rc;
 }
 
-const char *const *
-hints_strategies(const char *destination)
+/* Contract.md 5.4, 9.2; as tools/dlt-normalize/target.c has it. */
+struct known {
+	const char *name;
+	size_t max_identifier; /* 0: unlimited */
+	const char *const *strategies;
+};
+
+static const char *const none[] = { NULL };
+static const char *const all[] = { "delete-insert", "upsert", "scd2",
+	"insert-only", NULL };
+static const char *const basic[] = { "delete-insert", "scd2", NULL };
+
+static const struct known destinations[] = {
+	{ "sqlite", 9999, basic },
+	{ "sqlalchemy", 9999, basic },
+	{ "clickhouse", 255, basic },
+	{ "duckdb", 65536, all },
+	{ "motherduck", 65536, all },
+	{ "postgres", 63, all },
+	{ "postgresql", 63, all },
+	{ "redshift", 127, basic },
+	{ "snowflake", 255, all },
+	{ "bigquery", 300, all },
+	{ "mssql", 128, all },
+	{ "synapse", 128, basic },
+	{ "databricks", 255, all },
+};
+
+static const struct known *
+find_destination(const char *destination)
 {
-	static const char *const none[] = { NULL };
-	static const char *const all[] = { "delete-insert", "upsert", "scd2",
-		"insert-only", NULL };
-	static const char *const basic[] = { "delete-insert", "scd2", NULL };
-	static const struct {
-		const char *name;
-		const char *const *strategies;
-	} known[] = { { "sqlite", basic }, { "sqlalchemy", basic },
-		{ "clickhouse", basic }, { "duckdb", all }, { "postgres", all },
-		{ "postgresql", all } };
+	static const struct known unknown = { "", 0, none };
 	const char *dot;
 	size_t len;
 
 	if (destination == NULL)
-		return none;
+		return &unknown;
 	len = strcspn(destination, ":");
 	dot = memrchr(destination, '.', len);
 	if (dot != NULL) {
 		len -= (size_t)(dot + 1 - destination);
 		destination = dot + 1;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strlen(known[i].name) == len &&
-		    memcmp(known[i].name, destination, len) == 0)
-			return known[i].strategies;
-	return none;
+	for (size_t i = 0; i < ARRAY_LEN(destinations); i++)
+		if (strlen(destinations[i].name) == len &&
+		    memcmp(destinations[i].name, destination, len) == 0)
+			return &destinations[i];
+	return &unknown;
+}
+
+const char *const *
+hints_strategies(const char *destination)
+{
+	return find_destination(destination)->strategies;
+}
+
+size_t
+hints_max_identifier(const char *destination)
+{
+	return find_destination(destination)->max_identifier;
 }

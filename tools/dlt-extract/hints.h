@@ -25,6 +25,7 @@ struct table_hints {
 	struct opt_list columns; /* [TABLE.]COLUMN:TYPE[,HINT...] */
 	/* merge strategies of the destination, first = default, NULL ends */
 	const char *const *strategies;
+	size_t max_identifier; /* of the destination; 0: unlimited */
 	/* parsed */
 	struct disposition disposition;
 	struct buf contract; /* JSON text, or empty */
@@ -35,7 +36,8 @@ struct table_hints {
 int hints_parse(struct table_hints *h, struct error *err);
 void table_hints_release(struct table_hints *h);
 
-/* What holds for the whole schema: the nesting limit. */
+/* What holds for the whole schema: the nesting limit, and how long the
+ * destination's identifiers may be. */
 void hints_apply_schema(const struct table_hints *h, struct schema *s);
 
 /* Declare the root table of a resource (and nested ones that --column names).
@@ -49,5 +51,7 @@ int hints_add_state_table(struct schema *s, struct error *err);
 /* The merge strategies of a destination: a URL, dlt's name of its type
  * ("dlt.destinations.duckdb"), or NULL: none. */
 const char *const *hints_strategies(const char *destination);
+/* The characters that its identifiers may have; 0: any number. */
+size_t hints_max_identifier(const char *destination);
 
 #endif
