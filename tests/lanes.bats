@@ -52,3 +52,19 @@ lanes_agree() {
   run -0 bash -c "dlt-package cat t out | tail -n 1 | jq -c 'del(._dlt_id, ._dlt_load_id)'"
   assert_output '{"id":"8","ts":"2025-11-24T16:00:08+00:00","day":"2024-01-08","amount":"8.50","n":8,"flag":true,"local":"2024-01-01T10:00:08","naive":"2024-01-01T10:00:08+00:00","half":8}'
 }
+
+@test "a contract that discards slows down only the rows that it is about" {
+  echo '{"id":1}' >rows.jsonl
+  dlt-extract -q -o one t=rows.jsonl
+  dlt-normalize -q -o known one
+  jq -c '.settings.schema_contract = {"columns": "discard_value"}' known/schema.json >my.schema.json
+  for i in 1 2 3 4 5 6 7 8 9; do
+    if [ $i = 3 ] || [ $i = 7 ]; then echo "{\"id\":$i,\"extra\":$i}"; else echo "{\"id\":$i}"; fi
+  done >rows.jsonl
+  dlt-extract -q -o in t=rows.jsonl
+  run -0 dlt-normalize --json -o out --schema my.schema.json in
+  assert_output --regexp '"rows":10,"slow_rows":[2-6],'
+  run -0 dlt-package cat t out
+  [ "${#lines[@]}" -eq 9 ]
+  refute_output --partial extra
+}

@@ -272,7 +272,8 @@ walk_null(struct walker *w, struct ctx *c, struct key *k, const char *p)
 	if (strncmp(p, "null", 4) != 0 || k->null_slow)
 		return NULL;
 	if (!k->slot && !key_resolve(c, k)) {
-		if (k->slow || k->slot)
+		/* a contract may discard the row for its key */
+		if (k->slow || k->slot || w->evolve->filter_count)
 			return NULL;
 		w->res->depends = true;
 	} else if (!k->nullable || k->slot->shared) {
@@ -493,7 +494,7 @@ fast_row(struct walker *w, struct node *n, const char *p)
 	const char *begin = p;
 
 	if (*p != '{' || w->cfg->lane == LANE_SLOW || w->force_slow ||
-	    w->evolve->filter_count || !node_ready(n))
+	    !node_ready(n))
 		return NULL;
 	row_begin(w);
 	root_row_id(w, begin, w->root_id);
