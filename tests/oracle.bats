@@ -37,13 +37,24 @@ as_python_dlt() {
   as_python_dlt 1-24 30 36 64 75 78 90 103 110 142 275 287 325 340 355 403 436 587
 }
 
-@test "the same, 200 data sets" {
+@test "naming, default hints, contracts, filters, short names: 30 data sets" {
+  need_dlt
+  as_python_dlt 10000-10029
+}
+
+@test "the same, 200 data sets each" {
   need_level full
   need_dlt
-  as_python_dlt 501-700
+  as_python_dlt 501-700 10100-10299
 }
 
 @test "values that stop Python dlt are all loaded, others as by Python dlt" {
   need_dlt
   "$DLT_PYTHON" "$ORACLE/refused.py" 100-160
+}
+
+@test "job files of all formats: as by Python dlt" {
+  need_dlt
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/formats/live.py" "$TEST_DATA/packages" \
+    evolution github_events mild_01 strings numbers nested variants
 }

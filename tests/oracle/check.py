@@ -68,7 +68,7 @@ def one(d, case, tmp):
     src, name = src[0], "/".join(d.split("/")[-2:])
     hashed = [r["name"] for r in case["resources"] if isinstance(r.get("write_disposition"), dict)
               and r["write_disposition"]["strategy"] in ("upsert", "insert-only", "scd2")] if case["for"] != "filesystem" else []
-    common = ["-q", "--compression", "none", "--for", case["for"]]
+    common = ["-q", "--compression", "none", "--format", "jsonl", "--for", case["for"]]
     outs = {}
     for lane, args, env in (("random", ["-j", "1"], {}), ("fast", ["--deterministic", "-j", "1"], {}), ("slow", ["--deterministic", "-j", "1"], {"DLT_TEST_LANE": "slow"}),
                             ("many", ["--deterministic", "-j", "3"], {"DLT_TEST_BLOCK": "300"})):
@@ -102,7 +102,7 @@ def one(d, case, tmp):
     work = os.path.join(tmp, "data")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(d + "/pipelines", work + "/pipelines")
-    r = normalize(["-q", "-p", "oracle", "--compression", "none", "--for", case["for"]], DLT_DATA_DIR=work)
+    r = normalize(["-q", "-p", "oracle", "--compression", "none", "--format", "jsonl", "--for", case["for"]], DLT_DATA_DIR=work)
     done = glob.glob(work + "/pipelines/oracle/load/normalized/*")
     if r.returncode or len(done) != 1:
         return complain(name, "-p: status %d, %s" % (r.returncode, r.stderr))
