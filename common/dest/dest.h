@@ -42,6 +42,7 @@ struct dest_settings {
 	bool read_only; /* for --sync: nothing is created or changed */
 	const char *dataset;  /* where the tables go; NULL: its default */
 	const char *password; /* beats that of the URL; NULL: none given */
+	bool no_indexes;      /* none for columns that are unique */
 };
 
 /* ---- rows, as decoded from job files ---- */

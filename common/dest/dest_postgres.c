@@ -463,6 +463,7 @@ postgres_open(const char *rest, const struct dest_settings *set,
 	p->dataset = xstrdup(set->dataset ? set->dataset : DEFAULT_DATASET);
 	p->wait_s = set->wait_s;
 	p->read_only = set->read_only;
+	p->no_indexes = set->no_indexes;
 	if (parse_url(p, rest, err) == 0) {
 		if (set->password)
 			set_option(p, "password", set->password);

@@ -60,6 +60,7 @@ struct postgres_dest {
 	char *dataset;
 	double wait_s; /* for locks; negative: as long as it takes */
 	bool read_only;
+	bool no_indexes;
 	bool locked;     /* the dataset, until the transaction ends */
 	bool jobs_table; /* is known to be there */
 	bool schema;     /* is known to be there */

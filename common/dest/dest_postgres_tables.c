@@ -83,7 +83,7 @@ static const struct ddl_dialect dialect = {
 };
 
 /* Staged rows may have what is unique twice: the merge sorts it out. */
-static const struct ddl_dialect staging_dialect = {
+static const struct ddl_dialect plain_dialect = {
 	types,
 	ARRAY_LEN(types),
 	integers,
@@ -95,9 +95,10 @@ static const struct ddl_dialect staging_dialect = {
 };
 
 static const struct ddl_dialect *
-dialect_of(enum dest_place place)
+dialect_of(const struct postgres_dest *p, enum dest_place place)
 {
-	return place == DEST_STAGING ? &staging_dialect : &dialect;
+	return place == DEST_STAGING || p->no_indexes ? &plain_dialect
+	                                              : &dialect;
 }
 
 /* ---- the dataset ---- */
@@ -265,7 +266,7 @@ create_table(struct postgres_dest *p, enum dest_place place,
 	int rc;
 
 	pg_name(p, place, t->name, &name);
-	rc = ddl_create(dialect_of(place), name.data, t, &sql, err);
+	rc = ddl_create(dialect_of(p, place), name.data, t, &sql, err);
 	if (place == DEST_STAGING)
 		buf_adds(&sql, " ON COMMIT DROP");
 	if (rc == 0 && !dest_planned(&p->base, sql.data))
@@ -304,7 +305,7 @@ add_columns(struct postgres_dest *p, enum dest_place place,
 		if (have[i] || t->columns[i]->type == TYPE_NONE)
 			continue;
 		buf_reset(&sql);
-		rc = ddl_add_column(dialect_of(place), name.data, t,
+		rc = ddl_add_column(dialect_of(p, place), name.data, t,
 		    t->columns[i], !rows, &sql, err);
 		if (rc == 0 && !dest_planned(&p->base, sql.data))
 			rc = pg_run(p, sql.data, NULL, 0, err);

@@ -40,6 +40,8 @@ static const struct opt options[] = {
 	    "give up for now after N tries", NULL },
 	{ 0, "load.parallelism_strategy", "WORD", OPT_KEY, NULL,
 	    "parallel, table-sequential or sequential", NULL },
+	{ 0, "destination.create_indexes", "BOOL", OPT_KEY, NULL,
+	    "an index for each unique column (PostgreSQL)", NULL },
 	{ 0, "load.delete_completed_jobs", "BOOL", OPT_KEY, NULL,
 	    "remove the jobs of loaded packages", NULL },
 	{ 0, "load.raise_on_failed_jobs", "BOOL", OPT_KEY, NULL,

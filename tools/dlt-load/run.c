@@ -397,6 +397,24 @@ connect_again(void *arg, struct error *err)
 	return dest_open(r->url, &r->settings, err);
 }
 
+/* Before there is a destination to ask for its name: that is its scheme. */
+static int
+read_indexes(struct run *r, struct error *err)
+{
+	char *scheme = xstrndup(r->url, strcspn(r->url, ":"));
+	struct config_context ctx = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL,
+		.path = { "destination", r->name ? r->name : scheme },
+		.count = 2
+	};
+	bool indexes = true;
+	int rc = config_bool(r->config, &ctx, "create_indexes", &indexes, err);
+
+	r->settings.no_indexes = !indexes;
+	free(scheme);
+	return rc;
+}
+
 static int
 open_destination(struct run *r, struct error *err)
 {
@@ -404,6 +422,8 @@ open_destination(struct run *r, struct error *err)
 		.dataset = r->dataset,
 		.password = r->password,
 		.read_only = r->o->plan };
+	if (read_indexes(r, err) < 0)
+		return -1;
 	if (r->o->common.wait)
 		r->settings.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9
 		                                                   : r->wait;
