@@ -40,6 +40,14 @@ unit_has(const struct dir_load *d, size_t i, size_t k)
 	        unit_root(d, i) == unit_root(d, k));
 }
 
+/* Where to stop looking for the jobs of a unit that begins with i: a package
+ * may have very many that stand alone. */
+static size_t
+unit_end(const struct dir_load *d, size_t i)
+{
+	return is_chain(d, i) ? d->jobs.count : i + 1;
+}
+
 static int
 insert_job(struct dir_load *d, size_t i, struct error *err)
 {
@@ -115,7 +123,7 @@ insert_jobs(struct dir_load *d, size_t i, size_t *bad, struct error *err)
 	if (d->how[i] == LOAD_EMPTIED &&
 	    load_empty(d->l, d->tables[i], err) < 0)
 		return -1;
-	for (size_t k = i; k < d->jobs.count; k++) {
+	for (size_t k = i; k < unit_end(d, i); k++) {
 		if (!unit_has(d, i, k) || d->done[k])
 			continue;
 		if (d->how[k] == LOAD_STAGED &&
@@ -153,7 +161,7 @@ static int
 move_unit(struct dir_load *d, size_t i, enum job_folder from,
     enum job_folder to, bool retry, struct error *err)
 {
-	for (size_t k = i; d->pipeline && k < d->jobs.count; k++) {
+	for (size_t k = i; d->pipeline && k < unit_end(d, i); k++) {
 		struct job *job = &d->jobs.items[k];
 
 		if (!unit_has(d, i, k) || d->done[k] || job->folder != from)
@@ -172,7 +180,7 @@ fail_rest(struct dir_load *d, size_t i, size_t bad, struct error *err)
 	    d->jobs.items[bad].id);
 	int rc = 0;
 
-	for (size_t k = i; k < d->jobs.count && rc == 0; k++) {
+	for (size_t k = i; k < unit_end(d, i) && rc == 0; k++) {
 		if (!unit_has(d, i, k) || d->done[k])
 			continue;
 		rc = job_fail(&d->jobs, &d->jobs.items[k], why, err);
@@ -217,7 +225,7 @@ fail_unit(struct dir_load *d, size_t i, size_t bad, struct error *err)
 static int
 complete_unit(struct dir_load *d, size_t i, struct error *err)
 {
-	for (size_t k = i; k < d->jobs.count; k++) {
+	for (size_t k = i; k < unit_end(d, i); k++) {
 		if (!unit_has(d, i, k) || d->done[k])
 			continue;
 		if (d->pipeline &&
@@ -316,7 +324,7 @@ run_unit(struct dir_load *d, size_t i, struct error *err)
 int
 unit_run(struct dir_load *d, size_t i, struct error *err)
 {
-	for (size_t k = i; k < d->jobs.count; k++) {
+	for (size_t k = i; k < unit_end(d, i); k++) {
 		if (!unit_has(d, i, k) || unit_is_followup(d, k))
 			continue;
 		while (!d->done[k])
