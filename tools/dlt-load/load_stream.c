@@ -12,25 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Jobs of a package that is in the destination already: only to compare. */
-struct seen_job {
-	char *id;
-	char checksum[65];
-};
+#define SUM_LEN 32 /* of a checksum, in bytes */
 
 struct streaming {
 	struct loader *l;
 	struct package_in *in;
 	bool open; /* a package has begun and is not complete */
-	struct seen_job *seen;
+	/* Jobs of a package that is in the destination already, only to
+	 * compare; there may be very many: a checksum and behind it the id. */
+	char **seen;
 	size_t seen_count, seen_cap;
+	struct arena strings;
 };
 
 static void
 forget_seen(struct streaming *s)
 {
-	for (size_t i = 0; i < s->seen_count; i++)
-		free(s->seen[i].id);
+	arena_reset(&s->strings);
 	s->seen_count = 0;
 }
 
@@ -62,17 +60,26 @@ take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 }
 
 static int
+digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+static int
 note_seen(struct streaming *s, const char *id, struct error *err)
 {
-	struct seen_job *j;
+	size_t len = strlen(id) + 1;
+	char sum[2 * SUM_LEN + 1], *job;
 
+	if (load_checksum(package_in_read, s->in, sum, err) < 0)
+		return -1;
+	job = arena_alloc(&s->strings, SUM_LEN + len);
+	for (size_t i = 0; i < SUM_LEN; i++)
+		job[i] = (char)(digit(sum[2 * i]) << 4 | digit(sum[2 * i + 1]));
+	memcpy(job + SUM_LEN, id, len);
 	s->seen = xgrow(s->seen, &s->seen_cap, s->seen_count + 1,
 	    sizeof(*s->seen));
-	j = &s->seen[s->seen_count];
-	if (load_checksum(package_in_read, s->in, j->checksum, err) < 0)
-		return -1;
-	j->id = xstrdup(id);
-	s->seen_count++;
+	s->seen[s->seen_count++] = job;
 	return 0;
 }
 
@@ -126,8 +133,26 @@ take_job(struct streaming *s, const struct package_entry *e, struct error *err)
 static int
 compare_seen(const void *a, const void *b)
 {
-	return strcmp(((const struct seen_job *)a)->id,
-	    ((const struct seen_job *)b)->id);
+	return strcmp(*(char *const *)a + SUM_LEN, *(char *const *)b + SUM_LEN);
+}
+
+/* "ID CHECKSUM\n", the checksum in hex. */
+static void
+hash_seen(struct hash *h, const char *job)
+{
+	static const char hex[] = "0123456789abcdef";
+	char sum[2 * SUM_LEN + 1];
+
+	for (size_t i = 0; i < SUM_LEN; i++) {
+		unsigned char c = (unsigned char)job[i];
+
+		sum[2 * i] = hex[c >> 4];
+		sum[2 * i + 1] = hex[c & 15];
+	}
+	sum[2 * SUM_LEN] = '\n';
+	hash_update(h, job + SUM_LEN, strlen(job + SUM_LEN));
+	hash_update(h, " ", 1);
+	hash_update(h, sum, sizeof(sum));
 }
 
 static int
@@ -138,12 +163,8 @@ compare_done(struct streaming *s, struct error *err)
 
 	if (s->seen_count)
 		qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
-	for (size_t i = 0; i < s->seen_count; i++) {
-		hash_update(h, s->seen[i].id, strlen(s->seen[i].id));
-		hash_update(h, " ", 1);
-		hash_update(h, s->seen[i].checksum, 64);
-		hash_update(h, "\n", 1);
-	}
+	for (size_t i = 0; i < s->seen_count; i++)
+		hash_seen(h, s->seen[i]);
 	hash_final_hex(h, fingerprint);
 	return load_same(s->l, fingerprint, err);
 }
@@ -231,7 +252,7 @@ out:
 		error_prefix(err, "%s: ", l->load_id);
 	l->dest->ops->rollback(l->dest);
 	package_in_free(s.in);
-	forget_seen(&s);
+	arena_release(&s.strings);
 	free(s.seen);
 	return rc;
 }
