@@ -240,6 +240,56 @@ T
   quiet dlt-load "$URL" m
 }
 
+# A trigger on table D.t that fails with SQLSTATE $2, the first $3 times.
+failing() {
+  sql "create sequence $1.tries;
+    create function $1.fail() returns trigger language plpgsql as \$\$
+      begin
+        if nextval('$1.tries') <= $3 then
+          raise exception 'as if' using errcode = '$2';
+        end if;
+        return new;
+      end \$\$;
+    create trigger fail before insert on $1.t for each row execute function $1.fail()"
+}
+
+@test "what fails for now is tried again; a full disk, and what is final" {
+  echo '{"id":1}' | package n
+  echo '{"id":2}' | package m
+  quiet dlt-load "$URL" n --dataset again
+  failing again 40001 2
+  quiet dlt-load "$URL" m --dataset again
+  run sql 'select count(*) from again.t'
+  assert_output 2
+  quiet dlt-load "$URL" n --dataset fully
+  failing fully 53100 1000
+  fails 75 dlt-load "$URL" m --dataset fully -c load.raise_on_max_retries=2
+  assert_output --partial 'SQLSTATE 53100'
+  run sql "select last_value from fully.tries"
+  assert_output 2
+  quiet dlt-load "$URL" n --dataset final
+  failing final 42501 1000
+  fails 1 dlt-load "$URL" m --dataset final
+  run sql 'select last_value, (select count(*) from final.t) from final.tries'
+  assert_output '1|1'
+}
+
+@test "a password does not show in ps" {
+  mkfifo in
+  dlt-load "postgresql://admin:hush@/$DB?host=$PGHOST" - <in &
+  local pid=$!
+  exec 9>in
+  connected() {
+    [ "$(sql "select count(*) from pg_stat_activity where application_name = 'dlt-load' and datname = '$DB'")" = 1 ]
+  }
+  until_true connected
+  run tr '\0' ' ' <"/proc/$pid/cmdline"
+  assert_output --partial dlt-load
+  refute_output --partial hush
+  exec 9>&-
+  wait $pid || true
+}
+
 @test "a connection that is cut in the middle of a COPY" {
   seq 1 60000 | sed 's/.*/{"id":&,"t":"text &"}/' >t.jsonl
   dlt-extract -q t=t.jsonl --compression none |
