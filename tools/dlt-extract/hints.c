@@ -448,7 +448,6 @@ hints_add_state_table(struct schema *s, struct error *err)
 	set_string(t, "write_disposition", "append");
 	set_string(t, "file_format", "preferred");
 	set_string(t, "resource", "_dlt_pipeline_state");
-	none.max_identifier = s->naming.max_length;
 	none.strategies = hints_strategies(NULL);
 	rc = merge_table(&none, s, t, err);
 	table_free(t);
