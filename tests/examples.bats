@@ -86,7 +86,7 @@ page() {
 }
 
 @test "examples of dlt-package(1)" {
-  page dlt-package.1 6
+  page dlt-package.1 7
 }
 
 @test "examples of dlt(7)" {
