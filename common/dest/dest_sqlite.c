@@ -288,6 +288,7 @@ static const struct merge_dialect merging = {
 	.temp_create = "CREATE TABLE ",
 	.temp_suffix = "",
 	.temp_staged = true,
+	.temp_sorted = true,
 	.empty_open = "DELETE FROM ",
 	.empty_close = "",
 };

@@ -45,6 +45,8 @@ struct merge_dialect {
 	 * staging place, or have no place. */
 	const char *temp_create, *temp_suffix;
 	bool temp_staged;
+	/* Filled in order, they are looked up in less time. */
+	bool temp_sorted;
 	const char *empty_open, *empty_close; /* around a table's name */
 	/* Staging may hold nested rows twice (loaded again after a crash). */
 	bool dedup_nested;

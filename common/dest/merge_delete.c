@@ -28,6 +28,14 @@ create_temp(const struct merge *m, const char *name, struct buf *out)
 }
 
 static void
+end_temp(const struct merge *m, struct buf *out)
+{
+	if (m->dialect->temp_sorted)
+		buf_adds(out, " ORDER BY \"id\"");
+	merge_end_statement(out);
+}
+
+static void
 drop_temp(const struct merge *m, const char *name, struct buf *out)
 {
 	buf_adds(out, "DROP TABLE ");
@@ -139,7 +147,7 @@ delete_matching(const struct merge *m, struct buf *out)
 	}
 	if (!asked)
 		return;
-	merge_end_statement(out);
+	end_temp(m, out);
 	for (size_t i = 1; i < m->count; i++)
 		delete_by_ids(m, m->chain[i], merge_root_key(m, m->chain[i]),
 		    out);
@@ -168,7 +176,7 @@ choose_rows(const struct merge *m, struct buf *out)
 	}
 	merge_add_condition(m, "", false, out);
 	buf_adds(out, ")) AS \"_dlt_chosen\"");
-	merge_end_statement(out);
+	end_temp(m, out);
 }
 
 static void

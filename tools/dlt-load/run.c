@@ -352,6 +352,8 @@ read_strategy(struct run *r, struct error *err)
 	const char *want = config_get(r->config, &ctx, "replace_strategy",
 	    NULL);
 
+	/* Not needed, but no mistake either. */
+	(void)config_get(r->config, &ctx, "staging_dataset_name_layout", NULL);
 	r->loader.replace_strategy = want ? want : known[0];
 	for (size_t i = 0; want && known[i]; i++)
 		if (!strcmp(known[i], want))
