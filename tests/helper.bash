@@ -62,3 +62,16 @@ only() {
 sqlite_dump() {
   "${PYTHON:-python3}" "$SOURCE_DIR/tests/dump.py" "$@"
 }
+
+# For setup_file: DLT_PYTHON names an interpreter with Python dlt; where it
+# cannot be installed, the tests that need it skip. One file at a time installs.
+python_dlt() {
+  [ "${DLT_TEST_LEVEL:-base}" != base ] && [ -z "${DLT_PYTHON:-}" ] || return 0
+  export DLT_PYTHON=$BUILD_DIR/dlt-python/bin/python
+  (
+    flock 9
+    "$DLT_PYTHON" -c 'import dlt, duckdb, sqlalchemy' 2>/dev/null && exit
+    python3 -m venv "$BUILD_DIR/dlt-python" &&
+      "$DLT_PYTHON" -m pip install -q 'dlt[duckdb,filesystem,sqlalchemy]==1.26.0'
+  ) 9>"$BUILD_DIR/dlt-python.lock" >"$BATS_FILE_TMPDIR/log" 2>&1 || true
+}

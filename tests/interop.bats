@@ -7,16 +7,9 @@
 load helper
 
 INTEROP=$SOURCE_DIR/tests/interop
-WITH_DLT=('dlt[duckdb,filesystem]==1.26.0' sqlalchemy)
 
 setup_file() {
-  [ "${DLT_TEST_LEVEL:-base}" != base ] || return 0
-  [ -z "${DLT_PYTHON:-}" ] || return 0
-  export DLT_PYTHON=$BUILD_DIR/dlt-python/bin/python
-  "$DLT_PYTHON" -c 'import dlt, duckdb, sqlalchemy' 2>/dev/null && return 0
-  python3 -m venv "$BUILD_DIR/dlt-python" >"$BATS_FILE_TMPDIR/log" 2>&1 &&
-    "$DLT_PYTHON" -m pip install -q "${WITH_DLT[@]}" >>"$BATS_FILE_TMPDIR/log" 2>&1 ||
-    echo "Python dlt cannot be installed" >&2
+  python_dlt
 }
 
 need_dlt() {

@@ -6,16 +6,9 @@
 load helper
 
 ORACLE=$SOURCE_DIR/tests/oracle
-WITH_DLT='dlt[duckdb,filesystem,sqlalchemy]==1.26.0'
 
 setup_file() {
-  [ "${DLT_TEST_LEVEL:-base}" != base ] || return 0
-  [ -z "${DLT_PYTHON:-}" ] || return 0
-  export DLT_PYTHON=$BUILD_DIR/dlt-python/bin/python
-  "$DLT_PYTHON" -c 'import dlt, duckdb, sqlalchemy' 2>/dev/null && return 0
-  python3 -m venv "$BUILD_DIR/dlt-python" >"$BATS_FILE_TMPDIR/log" 2>&1 &&
-    "$DLT_PYTHON" -m pip install -q "$WITH_DLT" >>"$BATS_FILE_TMPDIR/log" 2>&1 ||
-    rm -rf "$BUILD_DIR/dlt-python"
+  python_dlt
 }
 
 need_dlt() {
