@@ -126,6 +126,36 @@ PY
   assert_output "x'\\|\\N|\\.|"
 }
 
+# Unique indexes of the dataset.
+indexes() {
+  sql "select string_agg(tablename, ' ' order by 1) from pg_indexes where schemaname = '$1' and tablename !~ '^_dlt' and indexdef ~ 'UNIQUE.*_dlt_id'"
+}
+
+@test "row ids get an index when the rows are in, whatever comes between" {
+  printf '{"id":%d,"l":[1]}\n' 1 2 3 | package n
+  quiet dlt-load "$URL" n --dataset a
+  run indexes a
+  assert_output 't t__l'
+  printf '{"id":%d,"l":[1]}\n' 1 2 3 >t.jsonl
+  dlt-extract -q t=t.jsonl | dlt-normalize -q | quiet dlt-load "$URL" --dataset b
+  run indexes b
+  assert_output 't t__l'
+  quiet dlt-load "$URL" n --dataset c -c destination.create_indexes=false
+  run indexes c
+  assert_output ''
+  hooks
+  run -137 env DLT_TEST_FAIL=load_committed:1 dlt-load "$URL" n --dataset d
+  run indexes d
+  assert_output ''
+  echo '{"id":4}' | package m
+  quiet dlt-load "$URL" m --dataset d
+  run indexes d
+  assert_output 't t__l'
+  quiet dlt-load "$URL" n --dataset d
+  run sql "select (select count(*) from d.t), (select count(*) from d.t__l), (select count(*) from d._dlt_jobs where load_id = '_dlt_index')"
+  assert_output '4|3|0'
+}
+
 @test "columns are added; one of another type is refused" {
   echo '{"id":1}' | package a
   echo '{"id":2,"s":"x","l":[1]}' | package b

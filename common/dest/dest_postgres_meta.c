@@ -261,6 +261,33 @@ pg_need_jobs_table(struct postgres_dest *p, struct error *err)
 }
 
 int
+pg_note_index(struct postgres_dest *p, const char *table, const char *column,
+    struct error *err)
+{
+	const char *texts[] = { PG_INDEX_MARK, table, column };
+
+	return insert(p,
+	    "INSERT INTO %s (load_id, job_id, checksum, \"rows\", inserted_at) "
+	    "VALUES ($1, $2, $3, 0, clock_timestamp()) "
+	    "ON CONFLICT DO NOTHING",
+	    "_dlt_jobs", texts, 3, err);
+}
+
+PGresult *
+pg_noted_indexes(struct postgres_dest *p, struct error *err)
+{
+	const char *texts[] = { PG_INDEX_MARK };
+	char *sql = statement(p,
+	    "SELECT job_id, checksum FROM %s WHERE load_id = $1 "
+	    "ORDER BY job_id",
+	    "_dlt_jobs");
+	PGresult *res = pg_query(p, sql, texts, 1, err);
+
+	free(sql);
+	return res;
+}
+
+int
 pg_marked(struct dest *d, const char *load_id, const char *job_id,
     struct buf *checksum, uint64_t *rows, struct error *err)
 {
@@ -282,7 +309,8 @@ pg_marked(struct dest *d, const char *load_id, const char *job_id,
 	return 0;
 }
 
-/* Whoever has the mark already has the rows in, too: another run that loads
+/* That of a package comes last: then all rows are in.
+ * Whoever has the mark already has the rows in, too: another run that loads
  * the same package at the same time. */
 int
 pg_mark(struct dest *d, const struct dest_mark *m, struct error *err)
@@ -294,7 +322,8 @@ pg_mark(struct dest *d, const struct dest_mark *m, struct error *err)
 	int rc = 0;
 
 	snprintf(rows, sizeof(rows), "%llu", (unsigned long long)m->rows);
-	if (pg_copy_end(p, err) < 0 || pg_need_jobs_table(p, err) < 0)
+	if (pg_copy_end(p, err) < 0 || pg_need_jobs_table(p, err) < 0 ||
+	    (!*m->job_id && pg_make_indexes(p, err) < 0))
 		return -1;
 	sql = statement(p,
 	    "INSERT INTO %s (load_id, job_id, checksum, \"rows\", inserted_at) "

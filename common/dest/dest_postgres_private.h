@@ -92,6 +92,13 @@ void
 pg_name(void *d, enum dest_place place, const char *table, struct buf *out);
 
 /* dest_postgres_meta.c */
+/* Indexes to be made at the end of a load stand in _dlt_jobs, too, so that a
+ * later load makes them when this one does not get there. */
+#define PG_INDEX_MARK "_dlt_index"
+int pg_note_index(struct postgres_dest *p, const char *table,
+    const char *column, struct error *err);
+/* Rows of table and column. */
+PGresult *pg_noted_indexes(struct postgres_dest *p, struct error *err);
 int pg_need_jobs_table(struct postgres_dest *p, struct error *err);
 int pg_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
     bool *found, struct error *err);
@@ -122,6 +129,7 @@ int pg_has_table(struct postgres_dest *p, const char *name, bool *found,
     struct error *err);
 int pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
     struct buf *added, struct error *err);
+int pg_make_indexes(struct postgres_dest *p, struct error *err);
 int pg_empty(struct dest *d, enum dest_place place, const struct table *t,
     struct error *err);
 
