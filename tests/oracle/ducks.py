@@ -153,6 +153,8 @@ def run(number, name, case, steps, base):
         extracted = alone.pipe.working_dir + "/normalize/extracted"
         packages = []
         for p in sorted(os.listdir(extracted)):
+            if not os.listdir("%s/%s/new_jobs" % (extracted, p)):
+                continue  # Python dlt drops a package without jobs
             packages.append("%s/packages/%s" % (d, p))
             shutil.copytree(extracted + "/" + p, packages[-1])
         try:
