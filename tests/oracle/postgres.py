@@ -5,8 +5,8 @@
 postgres.py DIR golden[:NAME]... merge:SEED...     (needs Python dlt 1.26.0 with psycopg2; SEED may be FIRST-LAST; libpq's variables
                                                     name the server; $GOLDEN is the directory of golden packages)
 
-Each case is loaded into three datasets of the database: by Python dlt alone; by dlt-normalize and dlt-load alone; and by both in turn, the
-first step of every second case by Python. After each step tables, columns, types, nullability and rows must be equal: row ids, which are
+Each case is loaded into four datasets of the database: by Python dlt alone; by dlt-normalize and dlt-load alone; by both in turn, the
+first step of every second case by Python; and by dlt-load from what Python has normalized (insert_values). After each step tables, columns, types, nullability and rows must be equal: row ids, which are
 random, by what they lead to. Prints what differs; exit 1.
 """
 import json, os, random, shutil, subprocess, sys, warnings
@@ -148,7 +148,7 @@ def run(number, name, case, steps, base, con):
     if case.get("replace_strategy"):
         os.environ["DESTINATION__REPLACE_STRATEGY"] = case["replace_strategy"]
     os.environ.update(case.get("config", {}))
-    sets = {who: "%s_%s" % (name, who) for who in ("py", "c", "mix")}
+    sets = {who: "%s_%s" % (name, who) for who in ("py", "c", "mix", "fin")}
     alone = Python(name, d, sets["py"])
     mixed = Python(name, d, sets["mix"])
     for step, rows in enumerate(steps, 1):
@@ -164,6 +164,9 @@ def run(number, name, case, steps, base, con):
             shutil.copytree(extracted + "/" + p, packages[-1])
         try:
             alone.pipe.normalize()
+            pending = alone.pipe.working_dir + "/load/normalized"
+            for p in os.listdir(pending):
+                shutil.copytree(pending + "/" + p, "%s/pending-%s" % (d, p))
             alone.pipe.load()
         except Exception as e:
             print("%s step %d: Python dlt fails: %s" % (name, step, str(e).splitlines()[-1][:200]))
@@ -174,13 +177,17 @@ def run(number, name, case, steps, base, con):
             why = tool(d, p, n, sets["c"], case.get("config", {}))
             if not why and (step + number) % 2:
                 why = tool(d, p, n, sets["mix"], case.get("config", {}))
+            if not why:
+                r = subprocess.run(["dlt-load", URL, "--dataset", sets["fin"], "%s/pending-%s" % (d, os.path.basename(p))], capture_output=True, text=True)
+                why = "of Python's: status %d: %s" % (r.returncode, r.stderr) if r.returncode or r.stderr else None
             if why:
                 print("%s step %d %s: %s" % (name, step, case.get("hints"), why))
                 return "bad"
         if (step + number) % 2 == 0:
             mixed.load(packages)
         want = dump(con, sets["py"])
-        if not compare(name, step, "ours", want, dump(con, sets["c"])) or not compare(name, step, "in turn", want, dump(con, sets["mix"])):
+        if not compare(name, step, "ours", want, dump(con, sets["c"])) or not compare(name, step, "in turn", want, dump(con, sets["mix"])) \
+                or not compare(name, step, "finished by us", want, dump(con, sets["fin"])):
             print("  ", case.get("hints"))
             return "bad"
     for key in case.get("config", {}):
@@ -206,7 +213,7 @@ def main():
             print("%s: %s: %s" % (name, type(e).__name__, str(e)[:600]))
             how = "bad"
         counts[how] = counts.get(how, 0) + 1
-        for who in ("py", "c", "mix"):
+        for who in ("py", "c", "mix", "fin"):
             for tail in ("", "_staging"):
                 con.cursor().execute('drop schema if exists "%s_%s%s" cascade' % (name, who, tail))
     print(counts)

@@ -6,12 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum decode_format
+decode_format(const char *name)
+{
+	return !strcmp(name, "jsonl")        ? DECODE_JSONL
+	    : !strcmp(name, "typed-jsonl")   ? DECODE_TYPED
+	    : !strcmp(name, "insert_values") ? DECODE_INSERTS
+	                                     : DECODE_NONE;
+}
+
 void
 decoder_init(struct decoder *d, const struct table *t,
-    const struct dest_values *values, bool typed)
+    const struct dest_values *values, enum decode_format format)
 {
 	*d = (struct decoder){
-		.table = t, .values = *values, .typed = typed, .line = 1
+		.table = t, .values = *values, .format = format, .line = 1
 	};
 	d->follow = xcalloc(t->column_count + 1, sizeof(*d->follow));
 	for (size_t i = 0; i <= t->column_count; i++)
@@ -24,10 +33,11 @@ decoder_release(struct decoder *d)
 	free(d->follow);
 	json_release(&d->doc);
 	buf_release(&d->scratch);
+	free(d->listed);
 }
 
-static struct cell *
-add_cell(struct batch *b)
+struct cell *
+decode_add_cell(struct batch *b)
 {
 	struct rows *r = &b->rows;
 
@@ -37,8 +47,8 @@ add_cell(struct batch *b)
 	return &r->cells[r->cell_count++];
 }
 
-static void
-end_row(struct decoder *d, struct batch *b)
+void
+decode_end_row(struct decoder *d, struct batch *b)
 {
 	struct rows *r = &b->rows;
 
@@ -102,7 +112,7 @@ decode_member(struct decoder *d, struct batch *b, const char **p,
 	if (decode_value(d, b, c, p, end, &cell, err) < 0)
 		return error_prefix(err, "column \"%s\": ", c->name);
 	cell.column = (uint32_t)c->index & 0xffffff;
-	*add_cell(b) = cell;
+	*decode_add_cell(b) = cell;
 	*p = scan_space(*p, end);
 	return 0;
 }
@@ -133,7 +143,7 @@ decode_object(struct decoder *d, struct batch *b, const char *p,
 	if (scan_space(p, end) != end)
 		return error_set(err, ERR_DATA,
 		    "something follows the row on its line");
-	end_row(d, b);
+	decode_end_row(d, b);
 	return 0;
 }
 
@@ -181,9 +191,9 @@ decode_tree(struct decoder *d, struct batch *b, const char *text, size_t len,
 		if (decode_node(d, b, c, m, &cell, err) < 0)
 			return error_prefix(err, "column \"%s\": ", c->name);
 		cell.column = (uint32_t)c->index & 0xffffff;
-		*add_cell(b) = cell;
+		*decode_add_cell(b) = cell;
 	}
-	end_row(d, b);
+	decode_end_row(d, b);
 	return 0;
 }
 
@@ -272,6 +282,12 @@ decode_batch(struct decoder *d, struct batch *b, bool final, size_t *used,
 {
 	b->rows.table = d->table;
 	d->at = (uint32_t)d->table->column_count;
-	return d->typed ? decode_arrays(d, b, final, used, err)
-	                : decode_lines(d, b, final, used, err);
+	switch (d->format) {
+	case DECODE_TYPED:
+		return decode_arrays(d, b, final, used, err);
+	case DECODE_INSERTS:
+		return decode_inserts(d, b, final, used, err);
+	default:
+		return decode_lines(d, b, final, used, err);
+	}
 }

@@ -3,6 +3,7 @@
 
 #include "common/decimal.h"
 #include "common/hash.h"
+#include "common/jsonw.h"
 #include "common/scan.h"
 #include "common/timestamp.h"
 #include "common/utf8.h"
@@ -648,5 +649,126 @@ decode_node(struct decoder *d, struct batch *b, const struct column *c,
 		    type_name(c->type), type_name(v.type));
 	default:
 		return -1;
+	}
+}
+
+/* ---- literals ---- */
+
+static bool
+is_word(const struct literal *v, const char *word)
+{
+	return v->kind == LITERAL_WORD && v->len == strlen(word) &&
+	    !memcmp(v->text, word, v->len);
+}
+
+/* A value in a json column that is no JSON is a string. */
+static void
+literal_json(struct decoder *d, struct batch *b, const struct literal *v,
+    struct cell *out)
+{
+	struct buf quoted = { 0 };
+	struct scan s;
+	char *text;
+
+	/* readable behind its end, as scan_value() wants it */
+	text = arena_alloc(&b->arena, v->len + SCAN_SLACK);
+	memcpy(text, v->text, v->len);
+	memset(text + v->len, 0, SCAN_SLACK);
+	if (scan_value(text, text + v->len, true, &s) == SCAN_OK &&
+	    scan_space(s.next, text + v->len) == text + v->len) {
+		set_json(d, b, text, v->len, out);
+		return;
+	}
+	jsonw_quote(&quoted, v->text, v->len);
+	set_json(d, b, arena_strndup(&b->arena, quoted.data, quoted.len),
+	    quoted.len, out);
+	buf_release(&quoted);
+}
+
+static int
+literal_blob(struct batch *b, const struct column *c, const struct literal *v,
+    struct cell *out, struct error *err)
+{
+	char *data = arena_alloc(&b->arena, v->len + 1);
+	size_t n = 0;
+	long len;
+
+	out->kind = CELL_BLOB;
+	if (v->kind == LITERAL_BASE64) {
+		len = hash_base64_decode(v->text, v->len, data);
+		if (len < 0)
+			return bad_text(c, v->text, v->len, err);
+		n = (size_t)len;
+	} else {
+		if (v->len < 2 || v->len % 2 || memcmp(v->text, "\\x", 2) != 0)
+			return bad_text(c, v->text, v->len, err);
+		for (size_t i = 2; i < v->len; i += 2) {
+			int high = nibble(v->text[i]);
+			int low = nibble(v->text[i + 1]);
+
+			if (high < 0 || low < 0)
+				return bad_text(c, v->text, v->len, err);
+			data[n++] = (char)(high << 4 | low);
+		}
+	}
+	set_text(out, data, n);
+	out->kind = CELL_BLOB;
+	return 0;
+}
+
+static int
+literal_word(struct decoder *d, struct batch *b, const struct column *c,
+    const struct literal *v, struct cell *out, struct error *err)
+{
+	bool integer = false;
+	const char *stop = number_end(v->text, v->text + v->len, &integer);
+
+	if (c->type == TYPE_BOOL &&
+	    (is_word(v, "True") || is_word(v, "False"))) {
+		out->kind = CELL_INTEGER;
+		out->integer = *v->text == 'T';
+		return 0;
+	}
+	if (c->type == TYPE_DECIMAL || c->type == TYPE_WEI)
+		return text_to_number(d, b, c, v->text, v->len, out, err);
+	if (c->type == TYPE_DOUBLE &&
+	    text_to_float(v->text, v->len, &out->number)) {
+		out->kind = CELL_DOUBLE;
+		return 0;
+	}
+	if (stop != v->text + v->len)
+		return error_set(err, ERR_DATA, "\"%.*s\" is no value",
+		    (int)(v->len > 80 ? 80 : v->len), v->text);
+	return set_number(d, c, v->text, v->len, integer, out, err);
+}
+
+int
+decode_literal(struct decoder *d, struct batch *b, const struct column *c,
+    const struct literal *v, struct cell *out, struct error *err)
+{
+	if (is_word(v, "NULL"))
+		return 0;
+	switch (c->type) {
+	case TYPE_BINARY:
+		return literal_blob(b, c, v, out, err);
+	case TYPE_JSON:
+		literal_json(d, b, v, out);
+		return 0;
+	default:
+		break;
+	}
+	if (v->kind == LITERAL_WORD)
+		return literal_word(d, b, c, v, out, err);
+	switch (c->type) {
+	case TYPE_TEXT:
+		set_text(out, v->text, v->len);
+		return 0;
+	case TYPE_TIMESTAMP:
+	case TYPE_DATE:
+	case TYPE_TIME:
+		return text_to_time(d, b, c, v->text, v->len, out, err);
+	default:
+		return error_set(err, ERR_DATA, "%s cannot hold a text",
+		    type_name(c->type));
 	}
 }

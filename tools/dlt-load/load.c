@@ -114,8 +114,7 @@ load_table(struct loader *l, const struct job_name *job, enum load_how *how,
 		    t->name);
 		return NULL;
 	}
-	if (strcmp(job->format, "jsonl") &&
-	    strcmp(job->format, "typed-jsonl")) {
+	if (decode_format(job->format) == DECODE_NONE) {
 		error_set(err, ERR_DATA,
 		    "table \"%s\": jobs of format %s cannot be loaded into "
 		    "%s; normalize with --format jsonl",
@@ -201,7 +200,7 @@ load_job(struct loader *l, const struct load_job *job, struct error *err)
 {
 	struct dest_mark mark = { l->load_id, job->id, NULL, 0 };
 	struct rowpipe *p = rowpipe_start(job->source, job->arg, job->table,
-	    &l->dest->ops->values, job->typed);
+	    &l->dest->ops->values, decode_format(job->format));
 	int rc = -1;
 
 	if (insert_all(l, p, job, &mark.rows, err) < 0)
@@ -228,7 +227,7 @@ out:
 int
 load_checksum(zin_source source, void *arg, char out[65], struct error *err)
 {
-	struct rowpipe *p = rowpipe_start(source, arg, NULL, NULL, false);
+	struct rowpipe *p = rowpipe_start(source, arg, NULL, NULL, DECODE_NONE);
 	struct batch *b;
 	int rc = rowpipe_next(p, &b, err);
 

@@ -103,7 +103,7 @@ struct load_job {
 	const char *name, *id, *expect;
 	const struct table *table;
 	enum dest_place place;
-	bool typed;
+	const char *format;
 	zin_source source;
 	void *arg;
 };

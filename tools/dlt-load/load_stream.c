@@ -104,7 +104,7 @@ load_entry(struct streaming *s, const struct package_entry *e, const char *id,
 		load_plan_job(l, job.table);
 		return 0;
 	}
-	job.typed = !strcmp(e->job.format, "typed-jsonl");
+	job.format = e->job.format;
 	if (how == LOAD_SKIP)
 		job.table = NULL;
 	else if (load_migrate(l, job.table, NULL, err) < 0)

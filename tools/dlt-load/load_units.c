@@ -59,7 +59,7 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 		.expect = *job->sha256 ? job->sha256 : NULL,
 		.table = d->how[i] == LOAD_SKIP ? NULL : d->tables[i],
 		.place = d->how[i] == LOAD_STAGED ? DEST_STAGING : DEST_DATASET,
-		.typed = !strcmp(job->name.format, "typed-jsonl"),
+		.format = job->name.format,
 		.source = job_read_fd,
 		.arg = &fd };
 	int rc;

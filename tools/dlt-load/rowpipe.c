@@ -162,7 +162,7 @@ run(void *arg)
 
 struct rowpipe *
 rowpipe_start(zin_source source, void *arg, const struct table *table,
-    const struct dest_values *values, bool typed)
+    const struct dest_values *values, enum decode_format format)
 {
 	struct rowpipe *p = xcalloc(1, sizeof(*p));
 
@@ -171,7 +171,7 @@ rowpipe_start(zin_source source, void *arg, const struct table *table,
 	p->table = table;
 	p->hash = hash_sha256_new();
 	if (table)
-		decoder_init(&p->decoder, table, values, typed);
+		decoder_init(&p->decoder, table, values, format);
 	for (size_t i = 0; i < ROWPIPE_BATCHES; i++)
 		p->unused[p->unused_count++] = &p->batches[i];
 	pthread_mutex_init(&p->lock, NULL);

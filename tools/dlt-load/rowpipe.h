@@ -21,8 +21,9 @@
 struct rowpipe;
 
 /* table NULL: only hash the bytes; there are no batches. */
-struct rowpipe *rowpipe_start(zin_source source, void *arg,
-    const struct table *table, const struct dest_values *values, bool typed);
+struct rowpipe *
+rowpipe_start(zin_source source, void *arg, const struct table *table,
+    const struct dest_values *values, enum decode_format format);
 
 /* 1: *b is the next batch; 0: the end; -1. */
 int rowpipe_next(struct rowpipe *p, struct batch **b, struct error *err);
