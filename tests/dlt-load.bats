@@ -459,6 +459,35 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   assert_output --regexp '^dlt-load: error: n: new_jobs/t[^ ]*zst: '
 }
 
+@test "insert_values, as Python dlt writes them" {
+  local file=n/new_jobs/t.0000000001.0.insert_values header
+  package n 'id:bigint,d:double,b:bool,ts:timestamp,de:decimal,bi:binary,j:json,t:text'
+  header='INSERT INTO {}("id","d","b","ts","de","bi","j","t")'
+  cat >rows <<'J'
+(1,1.5,True,'2024-01-02T03:04:05+00:00',1.10,'\x6162',E'{"a":[1]}',E'a''b\\c\n'),
+(-5,nan,False,NULL,1E+3,from_base64('YWI='),E'[]',E'"),('),
+(NULL,-inf,NULL,NULL,NULL,NULL,NULL,NULL);
+J
+  { printf '%s\nVALUES\n' "$header"; head -c -1 rows; } >$file
+  quiet dlt-load sqlite:d.db n
+  run sql d.db 'select id, d, b, ts, de, bi, j, t from t order by rowid'
+  assert_line --index 0 "1|1.5|1|2024-01-02 03:04:05.000000|1.1|b'ab'|{\"a\": [1]}|a'b\\c"
+  assert_line --index 1 "-5||0||1000|b'ab'|[]|\"),("
+  assert_line --index 2 '|-inf||||||'
+  local bad
+  for bad in "(1);" "(1,2,True,NULL,NULL,NULL,NULL,NULL)" "(1,2,True,NULL,NULL,NULL,NULL,E'x);" \
+    "(x,NULL,NULL,NULL,NULL,NULL,NULL,NULL);" "(1,NULL,NULL,NULL,NULL,NULL,NULL,E'')); DROP TABLE t;" \
+    "(1,NULL,NULL,now(),NULL,NULL,NULL,NULL);" "(1,NULL,NULL,NULL,NULL,'xx',NULL,NULL);"; do
+    printf '%s\nVALUES\n%s' "$header" "$bad" >$file
+    fails 1 dlt-load sqlite:bad.db n
+    assert_output --partial "t.0000000001.0.insert_values:3: "
+  done
+  printf 'INSERT INTO x VALUES (1)' >$file
+  fails 1 dlt-load sqlite:bad.db n
+  printf '%s\nVALUES\n' "$header" >$file
+  quiet dlt-load sqlite:bad.db n
+}
+
 @test "a password in a URL is not printed" {
   package n
   fails 2 dlt-load oracle://u:hush@h/db n
