@@ -479,6 +479,24 @@ kills() {
   assert_output '2000|2000|1|2000'
 }
 
+@test "two that replace the rows of one table at the same time" {
+  local i pids=()
+  seq 1 20000 | sed 's/.*/{"id":&,"l":[&]}/' >t.jsonl
+  for i in 1 2; do
+    dlt-extract -q t=t.jsonl --write-disposition replace |
+      dlt-normalize -q -o "p$i" --file-max-items 3000
+  done
+  for i in 1 2; do
+    dlt-load "$URL" "p$i" --dataset d &
+    pids+=($!)
+  done
+  for i in "${pids[@]}"; do
+    wait "$i"
+  done
+  run sql 'select count(*), (select count(*) from d.t__l) from d.t'
+  assert_output '20000|20000'
+}
+
 @test "state and schema come back with --sync" {
   printf '{"id":1,"at":1}\n{"id":2,"at":2}\n' >t.jsonl
   dlt-extract -q t=t.jsonl | dlt-normalize -q | quiet dlt-load "$URL"

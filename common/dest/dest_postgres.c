@@ -344,6 +344,8 @@ begin_session(struct postgres_dest *p, struct error *err)
 	    "SET DateStyle = 'ISO'; SET standard_conforming_strings = on; "
 	    "SET bytea_output = 'hex'; SET extra_float_digits = 3; "
 	    "SET client_min_messages = error; SET temp_buffers = '64MB'; "
+	    "SET default_transaction_isolation = 'read committed'; "
+	    "SET idle_in_transaction_session_timeout = 0; "
 	    "SET statement_timeout = 0");
 	if (p->wait_s >= 0)
 		buf_addf(&sql, "; SET lock_timeout = %.0f",

@@ -434,6 +434,8 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 	return rc;
 }
 
+/* Readers see the old rows until the commit and never wait; who writes does:
+ * of two loads that replace the rows, the second one must see the first's. */
 int
 pg_empty(struct dest *d, enum dest_place place, const struct table *t,
     struct error *err)
@@ -444,6 +446,11 @@ pg_empty(struct dest *d, enum dest_place place, const struct table *t,
 	int rc = res ? 0 : -1;
 
 	if (res && PQntuples(res)) {
+		if (place == DEST_DATASET) {
+			buf_adds(&sql, "LOCK TABLE ");
+			pg_name(p, place, t->name, &sql);
+			buf_adds(&sql, " IN SHARE ROW EXCLUSIVE MODE; ");
+		}
 		buf_adds(&sql, "DELETE FROM ");
 		pg_name(p, place, t->name, &sql);
 		rc = pg_run(p, sql.data, NULL, 0, err);
