@@ -393,9 +393,9 @@ kills() {
   kills 5
 }
 
-@test "killed at 100 random moments" {
+@test "killed at 200 random moments" {
   need_level full
-  kills 100
+  kills 200
 }
 
 @test "the server is killed at some moments" {
