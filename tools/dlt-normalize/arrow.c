@@ -155,3 +155,27 @@ arrow_take(const struct arrow *a, const struct job *job, const char *path,
 	parquet_free(p);
 	return rc ? error_prefix(err, "%s: ", job->name) : 0;
 }
+
+int
+imported_take(const struct arrow *a, const struct job *job, const char *path,
+    struct error *err)
+{
+	struct table *t = schema_table(a->schema, job->table);
+	struct buf takes = { 0 };
+
+	if (!t)
+		return error_set(err, ERR_DATA,
+		    "%s: the schema has no table \"%s\"", job->name,
+		    job->table);
+	if (target_takes(a->set->target, job->format))
+		return a->writer ? writer_file(a->writer, t, job->format, path,
+		                       UINT64_MAX, err)
+		                 : 0;
+	target_formats(a->set->target, &takes);
+	error_set(err, ERR_DATA,
+	    "%s: an imported file goes on as it is, and %s does not take %s, "
+	    "but %s; choose another destination with --for",
+	    job->name, a->set->target->name, job->format, buf_str(&takes));
+	buf_release(&takes);
+	return -1;
+}

@@ -33,5 +33,9 @@ struct arrow {
 /* *changed: columns came into the schema. */
 int arrow_take(const struct arrow *a, const struct job *job, const char *path,
     bool *changed, struct error *err);
+/* A file of another format goes on as it is (contract.md 4.3, point 1), if the
+ * target takes the format; its columns are those that were declared. */
+int imported_take(const struct arrow *a, const struct job *job,
+    const char *path, struct error *err);
 
 #endif

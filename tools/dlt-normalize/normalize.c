@@ -43,8 +43,9 @@ struct run {
 	struct buf package_state;       /* load_package_state.json, as it was */
 	struct walk_task *head, **tail; /* under way, in order */
 	size_t in_flight;
-	bool taught;  /* the first block has been done */
-	uint64_t job; /* number of the one counted below */
+	bool has_updates; /* schema_updates.json: it is normalized already */
+	bool taught;      /* the first block has been done */
+	uint64_t job;     /* number of the one counted below */
 	uint64_t job_rows;
 };
 
@@ -300,6 +301,8 @@ take_file(struct run *r, const struct item *it, struct error *err)
 			return -1;
 		return merge_schema(r, it->data, it->len, err);
 	}
+	if (strcmp(it->name, "schema_updates.json") == 0)
+		r->has_updates = true;
 	if (strcmp(it->name, "load_package_state.json") == 0) {
 		buf_reset(&r->package_state);
 		buf_add(&r->package_state, it->data, it->len);
@@ -420,7 +423,7 @@ end_package(struct run *r, bool failed)
 	r->schema = NULL;
 	r->load_id = NULL;
 	r->job = 0;
-	r->taught = false;
+	r->taught = r->has_updates = false;
 	r->schema_sent = 0;
 }
 
@@ -466,12 +469,12 @@ finish_package(struct run *r, struct error *err)
 	return 0;
 }
 
-/* A Parquet file: nothing of it is walked. */
+/* A Parquet file, or one of a user's: nothing of it is walked. */
 static int
 take_whole(struct run *r, const struct item *it, struct error *err)
 {
 	const struct arrow a = { r->set, r->schema, r->writer, r->load_id };
-	bool changed;
+	bool changed = false;
 	int rc;
 
 	if (!r->schema)
@@ -480,7 +483,15 @@ take_whole(struct run *r, const struct item *it, struct error *err)
 	if (drain(r, 0, err))
 		return -1;
 	pthread_rwlock_wrlock(&r->lock);
-	rc = arrow_take(&a, it->job, it->name, &changed, err);
+	if (strcmp(it->job->format, "parquet") == 0)
+		rc = arrow_take(&a, it->job, it->name, &changed, err);
+	else if (r->has_updates)
+		rc = error_set(err, ERR_DATA,
+		    "%s: is %s, no typed-jsonl: has the package been "
+		    "normalized already?",
+		    it->job->name, it->job->format);
+	else
+		rc = imported_take(&a, it->job, it->name, err);
 	if (changed)
 		r->evolve.version++;
 	pthread_rwlock_unlock(&r->lock);

@@ -370,7 +370,11 @@ read_job(struct reader *r, const struct package_entry *e, struct error *err)
 	job->file_id = xstrdup(e->job.file_id);
 	job->format = xstrdup(e->job.format);
 	job->origins = e->origins ? xstrdup(e->origins) : NULL;
-	if (!strcmp(job->format, "parquet")) {
+	/* Parquet, and in a directory of Python's any file of a user: they go
+	 * on as they are */
+	if (strcmp(job->format, "parquet") == 0 ||
+	    (strcmp(job->format, "typed-jsonl") != 0 &&
+	        !package_in_is_stream(r->in))) {
 		rc = read_whole(r, job, err);
 		goto out;
 	}

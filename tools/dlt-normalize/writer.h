@@ -43,7 +43,8 @@ struct writer *writer_new(const struct writer_config *cfg);
 int writer_rows(struct writer *w, const struct segment *s, struct error *err);
 /* A job file without rows, if the table has none yet. */
 int writer_empty(struct writer *w, struct table *t, struct error *err);
-/* A whole file as a job file of its own, without compression. */
+/* A whole file as a job file of its own, compressed as it is; rows UINT64_MAX:
+ * not known. */
 int writer_file(struct writer *w, struct table *t, const char *format,
     const char *path, uint64_t rows, struct error *err);
 /* Write out everything; after it the package can be finished. */

@@ -56,6 +56,20 @@ copy_file(int fd, const char *path, struct job_out *job, struct error *err)
 	return rc;
 }
 
+/* How the file is compressed, by its content. */
+static enum codec
+codec_of(int fd)
+{
+	unsigned char magic[4] = { 0 };
+	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+
+	if (n >= 2 && magic[0] == 0x1f && magic[1] == 0x8b)
+		return CODEC_GZIP;
+	if (n == 4 && memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0)
+		return CODEC_ZSTD;
+	return CODEC_NONE;
+}
+
 /* A job file that is there already. */
 static int
 write_whole(struct writer *w, const struct table *table, const char *format,
@@ -70,7 +84,7 @@ write_whole(struct writer *w, const struct table *table, const char *format,
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, "%s", path);
-	job = job_out_open(w->cfg.out, table->name, format, CODEC_NONE, err);
+	job = job_out_open(w->cfg.out, table->name, format, codec_of(fd), err);
 	rc = job ? copy_file(fd, path, job, err) : -1;
 	close(fd);
 	return rc ? -1 : job_out_close(job, rows, NULL, err);
@@ -83,7 +97,8 @@ writer_file(struct writer *w, struct table *table, const char *format,
 	struct track *t = writer_track(w, table);
 
 	t->any = t->whole = true;
-	t->rows += rows;
+	if (rows != UINT64_MAX)
+		t->rows += rows;
 	return write_whole(w, table, format, path, rows, err);
 }
 
