@@ -35,10 +35,12 @@ struct parquet_in;
  * naming, columns without a type dropped, the table's order, columns that are
  * missing as null, the time zone. */
 struct parquet_in *parquet_open(const char *path, const struct schema *s,
-    struct table *t, struct error *err);
+    const struct table *t, struct error *err);
 /* No: as it is it has all that the table has, in its order. */
 bool parquet_must_rewrite(const struct parquet_in *p);
 uint64_t parquet_row_count(const struct parquet_in *p);
+/* A column of the file that the table has not, or NULL. */
+const char *parquet_stranger(const struct parquet_in *p);
 /* A file with the table's names and order; what is not in the table stays
  * behind its columns. id_salt: unless NULL, the table's column _dlt_id is
  * made of it and the row's number. */

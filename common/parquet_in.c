@@ -199,7 +199,7 @@ compare_with_table(struct parquet_in *p)
 }
 
 struct parquet_in *
-parquet_open(const char *path, const struct schema *s, struct table *t,
+parquet_open(const char *path, const struct schema *s, const struct table *t,
     struct error *err)
 {
 	const struct duck_settings one = { .threads = 1 };
@@ -248,6 +248,15 @@ uint64_t
 parquet_row_count(const struct parquet_in *p)
 {
 	return p->rows;
+}
+
+const char *
+parquet_stranger(const struct parquet_in *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (!p->fields[i].taken && !p->fields[i].empty)
+			return p->fields[i].name;
+	return NULL;
 }
 
 /* ---- a file again ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/dlt-load/decode.h"
+#include "tools/dlt-load/decode_private.h"
 
 #include "common/scan.h"
 
@@ -9,18 +9,26 @@
 enum decode_format
 decode_format(const char *name)
 {
-	return !strcmp(name, "jsonl")        ? DECODE_JSONL
-	    : !strcmp(name, "typed-jsonl")   ? DECODE_TYPED
-	    : !strcmp(name, "insert_values") ? DECODE_INSERTS
-	                                     : DECODE_NONE;
+	static const char *const names[] = {
+		[DECODE_JSONL] = "jsonl",
+		[DECODE_TYPED] = "typed-jsonl",
+		[DECODE_INSERTS] = "insert_values",
+		[DECODE_CSV] = "csv",
+		[DECODE_PARQUET] = "parquet",
+	};
+
+	for (size_t i = DECODE_JSONL; i < ARRAY_LEN(names); i++)
+		if (!strcmp(name, names[i]))
+			return (enum decode_format)i;
+	return DECODE_NONE;
 }
 
 void
 decoder_init(struct decoder *d, const struct table *t,
-    const struct dest_values *values, enum decode_format format)
+    const struct dest_values *values, const struct decode_settings *set)
 {
 	*d = (struct decoder){
-		.table = t, .values = *values, .format = format, .line = 1
+		.table = t, .values = *values, .set = *set, .line = 1
 	};
 	d->follow = xcalloc(t->column_count + 1, sizeof(*d->follow));
 	for (size_t i = 0; i <= t->column_count; i++)
@@ -36,15 +44,17 @@ decoder_release(struct decoder *d)
 	free(d->listed);
 }
 
-struct cell *
-decode_add_cell(struct batch *b)
+void
+decode_add_cell(struct batch *b, const struct column *c,
+    const struct cell *cell)
 {
 	struct rows *r = &b->rows;
 
 	if (r->cell_count == b->cell_cap)
 		r->cells = xgrow(r->cells, &b->cell_cap, r->cell_count + 1,
 		    sizeof(*r->cells));
-	return &r->cells[r->cell_count++];
+	r->cells[r->cell_count] = *cell;
+	r->cells[r->cell_count++].column = (uint32_t)c->index & 0xffffff;
 }
 
 void
@@ -58,6 +68,7 @@ decode_end_row(struct decoder *d, struct batch *b)
 	r->rows[r->row_count].end = (uint32_t)r->cell_count;
 	r->rows[r->row_count++].line = d->line;
 	d->at = (uint32_t)d->table->column_count;
+	d->rows++;
 }
 
 static const struct column *
@@ -111,8 +122,7 @@ decode_member(struct decoder *d, struct batch *b, const char **p,
 	cell.len = 0;
 	if (decode_value(d, b, c, p, end, &cell, err) < 0)
 		return error_prefix(err, "column \"%s\": ", c->name);
-	cell.column = (uint32_t)c->index & 0xffffff;
-	*decode_add_cell(b) = cell;
+	decode_add_cell(b, c, &cell);
 	*p = scan_space(*p, end);
 	return 0;
 }
@@ -190,8 +200,7 @@ decode_tree(struct decoder *d, struct batch *b, const char *text, size_t len,
 			return -1;
 		if (decode_node(d, b, c, m, &cell, err) < 0)
 			return error_prefix(err, "column \"%s\": ", c->name);
-		cell.column = (uint32_t)c->index & 0xffffff;
-		*decode_add_cell(b) = cell;
+		decode_add_cell(b, c, &cell);
 	}
 	decode_end_row(d, b);
 	return 0;
@@ -276,17 +285,80 @@ decode_arrays(struct decoder *d, struct batch *b, bool final, size_t *used,
 	return 0;
 }
 
+/* ---- formats that say their columns once ---- */
+
+int
+decode_list(struct decoder *d, const char *name, size_t len, struct error *err)
+{
+	const struct column *c = table_column_n(d->table, name, len);
+	int shown = (int)(len > 200 ? 200 : len);
+
+	if (!c || c->type == TYPE_NONE)
+		return error_set(err, ERR_DATA,
+		    "\"%.*s\" is no column of table \"%s\"", shown, name,
+		    d->table->name);
+	/* each once, so there are not more than the table has */
+	if (d->follow[c->index] == UINT32_MAX)
+		return error_set(err, ERR_DATA, "column \"%.*s\" stands twice",
+		    shown, name);
+	d->follow[c->index] = UINT32_MAX;
+	d->listed[d->listed_count++] = c;
+	return 0;
+}
+
+static uint64_t
+count_lines(const char *p, const char *end)
+{
+	uint64_t n = 0;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
+int
+decode_pieces(struct decoder *d, struct batch *b,
+    enum piece (*take)(struct decoder *d, struct batch *b, const char **p,
+        const char *end, struct error *err),
+    size_t *used, struct error *err)
+{
+	const char *p = b->text.data, *end = p + b->text.len, *done = p;
+
+	while (p < end) {
+		size_t cells = b->rows.cell_count;
+		enum piece got = take(d, b, &p, end, err);
+
+		if (got == PIECE_CUT) {
+			b->rows.cell_count = cells;
+			break;
+		}
+		d->line += count_lines(done, p);
+		if (got == PIECE_BAD)
+			return error_prefix(err,
+			    "%llu: ", (unsigned long long)d->line);
+		done = p;
+	}
+	*used = (size_t)(done - b->text.data);
+	return 0;
+}
+
+/* ---- */
+
 int
 decode_batch(struct decoder *d, struct batch *b, bool final, size_t *used,
     struct error *err)
 {
 	b->rows.table = d->table;
 	d->at = (uint32_t)d->table->column_count;
-	switch (d->format) {
+	switch (d->set.format) {
 	case DECODE_TYPED:
 		return decode_arrays(d, b, final, used, err);
 	case DECODE_INSERTS:
 		return decode_inserts(d, b, final, used, err);
+	case DECODE_CSV:
+		return decode_csv(d, b, final, used, err);
 	default:
 		return decode_lines(d, b, final, used, err);
 	}

@@ -2,22 +2,17 @@
 /*
  * insert_values: the statement that Python dlt would execute is read, not
  * executed: INSERT INTO {}("a","b") VALUES (1,E'x'),(2,NULL); in the spelling
- * for PostgreSQL and DuckDB.
+ * of any destination. What is between '..' without a letter before it has
+ * escapes by backslash but where the settings say that it has not (Snowflake):
+ * nothing in the file tells that.
  */
-#include "tools/dlt-load/decode.h"
+#include "tools/dlt-load/decode_private.h"
 
-#include "common/hash.h"
 #include "common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What a piece of a file can be. */
-enum piece {
-	PIECE_BAD = -1,
-	PIECE_CUT, /* it goes on behind the end */
-	PIECE_OK,
-};
+#include <strings.h>
 
 static enum piece
 bad(struct error *err, const char *what)
@@ -31,28 +26,41 @@ take_char(const char **p, const char *end, char want, struct error *err)
 {
 	if (*p == end)
 		return PIECE_CUT;
-	if (**p != want)
-		return error_set(err, ERR_DATA, "expected '%c'", want);
+	if (**p != want) {
+		error_set(err, ERR_DATA, "expected '%c'", want);
+		return PIECE_BAD;
+	}
 	++*p;
 	return PIECE_OK;
 }
 
+/* Letters may be small or big. */
 static enum piece
 take_text(const char **p, const char *end, const char *want, struct error *err)
 {
 	size_t len = strlen(want), have = (size_t)(end - *p);
 
-	if (memcmp(*p, want, have < len ? have : len) != 0)
-		return error_set(err, ERR_DATA, "expected \"%.*s\"",
-		    (int)strcspn(want, "\n"), want);
+	if (strncasecmp(*p, want, have < len ? have : len) != 0) {
+		error_set(err, ERR_DATA, "expected \"%.*s\"",
+		    (int)strcspn(want + (*want == '\n'), "\n"),
+		    want + (*want == '\n'));
+		return PIECE_BAD;
+	}
 	if (have < len)
 		return PIECE_CUT;
 	*p += len;
 	return PIECE_OK;
 }
 
-/* To the quote that ends what begins at p, behind its own: those within are
- * doubled, and so are backslashes where they escape. */
+/* ---- what is quoted ---- */
+
+enum quoting {
+	QUOTING_PLAIN,   /* only quotes are doubled */
+	QUOTING_SLASHES, /* and backslashes escape */
+	QUOTING_NAME,    /* backslashes escape themselves and quotes */
+};
+
+/* To the quote that ends what begins at p, behind its own. */
 static enum piece
 find_end(const char *p, const char *end, char quote, bool slashes,
     const char **stop, bool *plain)
@@ -77,172 +85,342 @@ find_end(const char *p, const char *end, char quote, bool slashes,
 	return PIECE_CUT;
 }
 
-static char
-unescape(char c)
+/* What stands for "\c", or -1. */
+static int
+unescape(char c, enum quoting how)
 {
-	return c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
+	static const char from[] = "nrtbfva0", to[] = "\n\r\t\b\f\v\a";
+	const char *at;
+
+	if (c == '\\' || c == '\'' || c == '"' || c == '`')
+		return c;
+	at = how == QUOTING_NAME || !c ? NULL : strchr(from, c);
+	return at ? to[at - from] : -1;
 }
 
-/* The text between quotes. name: a doubled backslash is one, and nothing else
- * is escaped. */
+/* [start, stop) without its escapes, into the arena: never longer. */
 static enum piece
-take_quoted(struct batch *b, const char **p, const char *end, bool slashes,
-    struct literal *out, struct error *err)
+undo_escapes(struct batch *b, const char *start, const char *stop, char quote,
+    enum quoting how, struct literal *out, struct error *err)
 {
-	char quote = **p;
-	const char *start = *p + 1, *stop = NULL;
-	bool plain = true;
-	enum piece got = find_end(start, end, quote, slashes, &stop, &plain);
-	char *text;
+	char *text = arena_alloc(&b->arena, (size_t)(stop - start) + 1);
 	size_t n = 0;
 
-	if (got != PIECE_OK)
-		return got;
-	*p = stop + 1;
-	out->text = start;
-	out->len = (size_t)(stop - start);
-	if (!plain) {
-		text = arena_alloc(&b->arena, out->len + 1);
-		for (const char *s = start; s < stop; s++) {
-			if (*s == '\\' && slashes)
-				text[n++] = unescape(*++s);
-			else if (*s == quote)
-				text[n++] = *s++;
-			else
-				text[n++] = *s;
+	for (const char *s = start; s < stop; s++) {
+		int c = (unsigned char)*s;
+
+		if (*s == '\\' && how != QUOTING_PLAIN) {
+			c = unescape(*++s, how);
+			if (c < 0)
+				return bad(err,
+				    "bad escape (see load.data_writer."
+				    "backslashes)");
+		} else if (*s == quote) {
+			s++;
 		}
-		out->text = text;
-		out->len = n;
+		text[n++] = (char)c;
 	}
-	if (!utf8_is_valid(out->text, out->len))
-		return bad(err, "text is not UTF-8");
+	out->text = text;
+	out->len = n;
 	return PIECE_OK;
 }
 
-/* NULL, True, nan, 1.5, -inf, ...: to what ends a value. */
+/* The text between quotes. */
 static enum piece
-take_word(const char **p, const char *end, struct literal *out)
+take_quoted(struct batch *b, const char **p, const char *end, enum quoting how,
+    struct literal *out, struct error *err)
+{
+	const char *start = *p + 1, *stop = NULL;
+	char quote = **p;
+	bool plain = true;
+	enum piece got = find_end(start, end, quote, how != QUOTING_PLAIN,
+	    &stop, &plain);
+
+	if (got != PIECE_OK)
+		return got;
+	out->kind = LITERAL_TEXT;
+	out->text = start;
+	out->len = (size_t)(stop - start);
+	if (!plain)
+		got = undo_escapes(b, start, stop, quote, how, out, err);
+	if (got != PIECE_OK)
+		return got;
+	if (!utf8_is_valid(out->text, out->len))
+		return bad(err, "text is not UTF-8");
+	*p = stop + 1;
+	return PIECE_OK;
+}
+
+/* ---- literals ---- */
+
+/* N'a' + CHAR(10) + N'b': control characters stand between texts. */
+static enum piece
+take_national(struct decoder *d, struct batch *b, const char **p,
+    const char *end, struct literal *out, struct error *err)
+{
+	enum piece got = take_text(p, end, "N", err);
+	unsigned code;
+
+	buf_reset(&d->scratch);
+	for (;;) {
+		if (got == PIECE_OK && *p == end)
+			return PIECE_CUT;
+		if (got == PIECE_OK && **p != '\'')
+			return bad(err, "expected a quote");
+		if (got == PIECE_OK)
+			got = take_quoted(b, p, end, QUOTING_PLAIN, out, err);
+		if (got != PIECE_OK)
+			return got;
+		buf_add(&d->scratch, out->text, out->len);
+		if (*p == end)
+			return PIECE_CUT;
+		if (**p != ' ' || (end - *p > 1 && (*p)[1] != '+'))
+			break;
+		got = take_text(p, end, " + CHAR(", err);
+		for (code = 0; got == PIECE_OK && *p < end && **p >= '0' &&
+		     **p <= '9' && code < 128;
+		     ++*p)
+			code = code * 10 + (unsigned)(**p - '0');
+		if (code > 127)
+			return bad(err, "CHAR() of no ASCII character");
+		if (got == PIECE_OK)
+			got = take_text(p, end, ") + N", err);
+		if (got == PIECE_OK)
+			buf_addc(&d->scratch, (char)code);
+	}
+	out->text = arena_strndup(&b->arena, buf_str(&d->scratch),
+	    d->scratch.len);
+	out->len = d->scratch.len;
+	return PIECE_OK;
+}
+
+/* NULL, True, nan, 1.5, -inf, ... */
+static enum piece
+take_word(const char **p, const char *end, struct literal *out,
+    struct error *err)
 {
 	const char *start = *p;
 
-	while (*p < end && **p != ',' && **p != ')')
+	while (*p < end &&
+	    ((**p >= '0' && **p <= '9') || (**p >= 'a' && **p <= 'z') ||
+	        (**p >= 'A' && **p <= 'Z') || **p == '.' || **p == '+' ||
+	        **p == '-'))
 		++*p;
 	out->text = start;
 	out->len = (size_t)(*p - start);
 	out->kind = LITERAL_WORD;
-	return *p == end ? PIECE_CUT : PIECE_OK;
-}
-
-static enum piece
-take_literal(struct batch *b, const char **p, const char *end,
-    struct literal *out, struct error *err)
-{
-	static const char base64[] = "from_base64('";
-	enum piece got;
-
 	if (*p == end)
 		return PIECE_CUT;
-	out->kind = LITERAL_TEXT;
-	if (**p == '\'')
-		return take_quoted(b, p, end, false, out, err);
-	if (**p == 'E') {
-		if (++*p == end)
+	return out->len ? PIECE_OK : bad(err, "expected a value");
+}
+
+/* CONVERT(VARBINARY(n), '..', 2), behind the first bracket. */
+static enum piece
+take_convert(struct batch *b, const char **p, const char *end,
+    struct literal *out, struct error *err)
+{
+	enum piece got = take_text(p, end, "VARBINARY(", err);
+	struct literal size;
+
+	if (got == PIECE_OK)
+		got = take_word(p, end, &size, err);
+	if (got == PIECE_OK)
+		got = take_text(p, end, "), '", err);
+	if (got == PIECE_OK) {
+		--*p;
+		got = take_quoted(b, p, end, QUOTING_PLAIN, out, err);
+	}
+	if (got == PIECE_OK)
+		got = take_text(p, end, ", 2)", err);
+	out->kind = LITERAL_HEX;
+	return got;
+}
+
+/* name('..'): the bracket is at *p. */
+static enum piece
+take_call(struct decoder *d, struct batch *b, const struct literal *name,
+    const char **p, const char *end, struct literal *out, struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum literal_kind kind;
+	} calls[] = { { "from_base64", LITERAL_BASE64 },
+		{ "from_hex", LITERAL_HEX }, { "json_parse", LITERAL_TEXT } };
+	enum quoting how = d->set.no_backslashes ? QUOTING_PLAIN
+	                                         : QUOTING_SLASHES;
+	enum piece got;
+
+	++*p;
+	if (name->len == 7 && !strncasecmp(name->text, "convert", 7))
+		return take_convert(b, p, end, out, err);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		if (name->len != strlen(calls[i].name) ||
+		    strncasecmp(name->text, calls[i].name, name->len) != 0)
+			continue;
+		if (*p == end)
 			return PIECE_CUT;
 		if (**p != '\'')
 			return bad(err, "expected a quote");
-		return take_quoted(b, p, end, true, out, err);
+		got = take_quoted(b, p, end, how, out, err);
+		out->kind = calls[i].kind;
+		return got == PIECE_OK ? take_char(p, end, ')', err) : got;
 	}
-	if (**p != 'f')
-		return take_word(p, end, out);
-	got = take_text(p, end, base64, err);
-	if (got != PIECE_OK)
-		return got;
-	--*p;
-	got = take_quoted(b, p, end, false, out, err);
-	out->kind = LITERAL_BASE64;
-	return got == PIECE_OK ? take_char(p, end, ')', err) : got;
+	error_set(err, ERR_DATA, "\"%.*s\" is no function that is known",
+	    (int)(name->len > 80 ? 80 : name->len), name->text);
+	return PIECE_BAD;
 }
 
-/* ---- the two first lines ---- */
-
-static int
-note_column(struct decoder *d, const struct literal *name, struct error *err)
-{
-	const struct column *c = table_column_n(d->table, name->text,
-	    name->len);
-
-	if (!c || c->type == TYPE_NONE)
-		return error_set(err, ERR_DATA,
-		    "\"%.*s\" is no column of table \"%s\"",
-		    (int)(name->len > 200 ? 200 : name->len), name->text,
-		    d->table->name);
-	if (d->listed_count > d->table->column_count)
-		return error_set(err, ERR_DATA, "too many columns");
-	d->listed[d->listed_count++] = c;
-	return 0;
-}
-
-/* Backslashes of names are doubled like quotes; the first of a pair escapes. */
+/* A word, or what begins with a name: E'..', X'..', name(..). */
 static enum piece
-take_header(struct decoder *d, struct batch *b, const char **p, const char *end,
+take_named(struct decoder *d, struct batch *b, const char **p, const char *end,
+    struct literal *out, struct error *err)
+{
+	struct literal name = { .text = *p };
+
+	while (*p < end &&
+	    ((**p >= 'a' && **p <= 'z') || (**p >= 'A' && **p <= 'Z') ||
+	        **p == '_' || (**p >= '0' && **p <= '9')))
+		++*p;
+	name.len = (size_t)(*p - name.text);
+	if (*p == end)
+		return PIECE_CUT;
+	if (**p == '(' && name.len)
+		return take_call(d, b, &name, p, end, out, err);
+	if (**p == '\'' && name.len == 1) {
+		enum piece got;
+
+		switch (*name.text) {
+		case 'E':
+			return take_quoted(b, p, end, QUOTING_SLASHES, out,
+			    err);
+		case 'N':
+			--*p;
+			return take_national(d, b, p, end, out, err);
+		case 'X':
+			got = take_quoted(b, p, end, QUOTING_PLAIN, out, err);
+			out->kind = LITERAL_HEX;
+			return got;
+		default:
+			return bad(err, "unknown kind of literal");
+		}
+	}
+	*p = name.text;
+	return take_word(p, end, out, err);
+}
+
+static enum piece
+take_literal(struct decoder *d, struct batch *b, const struct column *c,
+    const char **p, const char *end, struct literal *out, struct error *err)
+{
+	if (*p == end)
+		return PIECE_CUT;
+	if (**p == '-' || (**p >= '0' && **p <= '9'))
+		return take_word(p, end, out, err);
+	if (**p != '\'')
+		return take_named(d, b, p, end, out, err);
+	/* bytes are '\x0123' or '0123' */
+	return take_quoted(b, p, end,
+	    c->type == TYPE_BINARY || d->set.no_backslashes ? QUOTING_PLAIN
+	                                                    : QUOTING_SLASHES,
+	    out, err);
+}
+
+/* ---- the first lines ---- */
+
+static enum piece
+take_names(struct decoder *d, struct batch *b, const char **p, const char *end,
     struct error *err)
 {
 	enum piece got = take_text(p, end, "INSERT INTO {}(", err);
 
-	d->listed_count = 0;
 	while (got == PIECE_OK) {
 		struct literal name;
 
 		if (*p == end)
 			return PIECE_CUT;
-		if (**p != '"')
+		if (**p != '"' && **p != '`')
 			return bad(err, "expected a name in quotes");
-		got = take_quoted(b, p, end, true, &name, err);
+		got = take_quoted(b, p, end, QUOTING_NAME, &name, err);
 		if (got != PIECE_OK)
 			return got;
-		if (note_column(d, &name, err) < 0)
+		if (decode_list(d, name.text, name.len, err) < 0)
 			return PIECE_BAD;
 		if (*p < end && **p == ')')
-			break;
+			return take_text(p, end, ")\n", err);
 		got = take_char(p, end, ',', err);
 	}
-	return got == PIECE_OK ? take_text(p, end, ")\nVALUES\n", err) : got;
+	return got;
+}
+
+/* A SELECT may begin the next line, or the file may end there. */
+static enum piece
+take_header(struct decoder *d, struct batch *b, const char **p, const char *end,
+    struct error *err)
+{
+	enum piece got;
+
+	d->listed = xcalloc(d->table->column_count + 1, sizeof(*d->listed));
+	got = take_names(d, b, p, end, err);
+	if (got != PIECE_OK) {
+		for (size_t i = 0; i < d->listed_count; i++)
+			d->follow[d->listed[i]->index] = 0;
+		free(d->listed);
+		d->listed = NULL;
+		d->listed_count = 0;
+	}
+	return got;
 }
 
 /* ---- rows ---- */
 
 static enum piece
-take_row(struct decoder *d, struct batch *b, const char **p, const char *end,
+take_values(struct decoder *d, struct batch *b, const char **p, const char *end,
     struct error *err)
 {
-	enum piece got = take_char(p, end, '(', err);
-
-	for (size_t i = 0; i < d->listed_count && got == PIECE_OK; i++) {
+	for (size_t i = 0; i < d->listed_count; i++) {
 		const struct column *c = d->listed[i];
 		struct cell cell = { .kind = CELL_NULL };
 		struct literal v;
+		enum piece got = i ? take_char(p, end, ',', err) : PIECE_OK;
 
-		got = take_literal(b, p, end, &v, err);
 		if (got == PIECE_OK)
-			got = take_char(p, end,
-			    i + 1 < d->listed_count ? ',' : ')', err);
+			got = take_literal(d, b, c, p, end, &v, err);
+		if (got == PIECE_OK &&
+		    decode_literal(d, b, c, &v, &cell, err) < 0)
+			got = PIECE_BAD;
+		if (got == PIECE_BAD)
+			error_prefix(err, "column \"%s\": ", c->name);
 		if (got != PIECE_OK)
 			return got;
-		if (decode_literal(d, b, c, &v, &cell, err) < 0)
-			return error_prefix(err, "column \"%s\": ", c->name);
-		if (cell.kind == CELL_NULL)
-			continue;
-		cell.column = (uint32_t)c->index & 0xffffff;
-		*decode_add_cell(b) = cell;
+		if (cell.kind != CELL_NULL)
+			decode_add_cell(b, c, &cell);
 	}
-	if (got != PIECE_OK || *p == end)
-		return got == PIECE_OK ? PIECE_CUT : got;
-	if (**p == ';') {
-		d->ended = true;
+	return PIECE_OK;
+}
+
+static enum piece
+take_row(struct decoder *d, struct batch *b, const char **p, const char *end,
+    struct error *err)
+{
+	bool select = d->select_union;
+	enum piece got = take_text(p, end, select ? "SELECT " : "(", err);
+
+	if (got == PIECE_OK)
+		got = take_values(d, b, p, end, err);
+	if (got == PIECE_OK && !select)
+		got = take_char(p, end, ')', err);
+	if (got != PIECE_OK)
+		return got;
+	if (*p == end)
+		return PIECE_CUT;
+	d->ended = **p == ';';
+	if (d->ended)
 		++*p;
-		return PIECE_OK;
-	}
-	return take_text(p, end, ",\n", err);
+	else
+		got = take_text(p, end, select ? " UNION ALL\n" : ",\n", err);
+	if (got == PIECE_OK)
+		decode_end_row(d, b);
+	return got;
 }
 
 static enum piece
@@ -257,23 +435,15 @@ take_piece(struct decoder *d, struct batch *b, const char **p, const char *end,
 		++*p;
 		return PIECE_OK;
 	}
-	if (d->listed)
-		got = take_row(d, b, p, end, err);
-	else {
-		d->listed = xcalloc(d->table->column_count + 1,
-		    sizeof(*d->listed));
-		got = take_header(d, b, p, end, err);
-		if (got != PIECE_OK) {
-			free(d->listed);
-			d->listed = NULL;
-		}
-		d->line += got == PIECE_OK ? 2 : 0;
-		return got;
-	}
-	if (got == PIECE_OK) {
-		decode_end_row(d, b);
-		d->line++;
-	}
+	if (!d->listed)
+		return take_header(d, b, p, end, err);
+	if (d->in_array || d->select_union)
+		return take_row(d, b, p, end, err);
+	d->select_union = **p == 'S';
+	if (d->select_union)
+		return take_row(d, b, p, end, err);
+	got = take_text(p, end, "VALUES\n", err);
+	d->in_array = got == PIECE_OK;
 	return got;
 }
 
@@ -281,25 +451,16 @@ int
 decode_inserts(struct decoder *d, struct batch *b, bool final, size_t *used,
     struct error *err)
 {
-	const char *p = b->text.data, *end = p + b->text.len;
-	const char *done = p;
-
-	while (p < end) {
-		size_t cells = b->rows.cell_count;
-		enum piece got = take_piece(d, b, &p, end, err);
-
-		if (got == PIECE_CUT) {
-			b->rows.cell_count = cells;
-			break;
-		}
-		if (got == PIECE_BAD)
-			return error_prefix(err,
-			    "%llu: ", (unsigned long long)d->line);
-		done = p;
-	}
-	*used = (size_t)(done - b->text.data);
-	/* A file without rows has only the first two lines. */
-	if (final && (done < end || (!d->ended && d->line > 3)))
+	if (decode_pieces(d, b, take_piece, used, err) < 0)
+		return -1;
+	if (!final)
+		return 0;
+	if (!d->listed)
+		return error_set(err, ERR_DATA,
+		    "%llu: the file ends in the names of its columns",
+		    (unsigned long long)d->line);
+	/* A file without rows has only the first lines. */
+	if (*used < b->text.len || (d->rows && !d->ended))
 		return error_set(err, ERR_DATA, "%llu: the file ends in a row",
 		    (unsigned long long)d->line);
 	return 0;

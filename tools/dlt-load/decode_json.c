@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/dlt-load/decode.h"
+#include "tools/dlt-load/decode_private.h"
 
 #include "common/decimal.h"
 #include "common/utf8.h"

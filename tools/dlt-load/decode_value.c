@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/dlt-load/decode.h"
+#include "tools/dlt-load/decode_private.h"
 
 #include "common/decimal.h"
 #include "common/hash.h"
-#include "common/jsonw.h"
 #include "common/scan.h"
 #include "common/timestamp.h"
 #include "common/utf8.h"
@@ -179,9 +178,8 @@ decode_string(struct batch *b, const char **p, const char *end,
 
 /* ---- numbers ---- */
 
-/* The end of the number token, or NULL. */
-static const char *
-number_end(const char *p, const char *end, bool *integer)
+const char *
+number_token(const char *p, const char *end, bool *integer)
 {
 	const char *digits;
 
@@ -266,17 +264,17 @@ set_integer(const char *p, size_t len, struct cell *out, struct error *err)
 	return 0;
 }
 
-static void
-set_text(struct cell *out, const char *text, size_t len)
+void
+cell_text(struct cell *out, const char *text, size_t len)
 {
 	out->kind = CELL_TEXT;
 	out->text = text;
 	out->len = (uint32_t)len;
 }
 
-static int
-set_number(struct decoder *d, const struct column *c, const char *p, size_t len,
-    bool integer, struct cell *out, struct error *err)
+int
+cell_number(struct decoder *d, const struct column *c, const char *p,
+    size_t len, bool integer, struct cell *out, struct error *err)
 {
 	switch (c->type) {
 	case TYPE_BIGINT:
@@ -286,7 +284,7 @@ set_number(struct decoder *d, const struct column *c, const char *p, size_t len,
 	case TYPE_DECIMAL:
 	case TYPE_WEI:
 		if (!d->values.double_number) {
-			set_text(out, p, len);
+			cell_text(out, p, len);
 			return 0;
 		}
 		/* fall through */
@@ -307,7 +305,7 @@ set_number(struct decoder *d, const struct column *c, const char *p, size_t len,
 static void
 set_buffer(struct batch *b, const struct buf *text, struct cell *out)
 {
-	set_text(out, arena_strndup(&b->arena, buf_str(text), text->len),
+	cell_text(out, arena_strndup(&b->arena, buf_str(text), text->len),
 	    text->len);
 }
 
@@ -320,7 +318,7 @@ iso_to_sql(struct batch *b, const char *iso, struct cell *out)
 	memcpy(text, iso, 19);
 	text[10] = ' ';
 	memcpy(text + 19, iso[19] == '.' ? iso + 19 : ".000000", 7);
-	set_text(out, text, 26);
+	cell_text(out, text, 26);
 }
 
 static void
@@ -331,7 +329,7 @@ set_time(struct batch *b, int64_t us, struct cell *out)
 
 	snprintf(text, sizeof(text), "%02d:%02d:%02d.%06d", s / 3600,
 	    s / 60 % 60, s % 60, (int)(us % 1000000));
-	set_text(out, arena_strdup(&b->arena, text), strlen(text));
+	cell_text(out, arena_strdup(&b->arena, text), strlen(text));
 }
 
 #define US_PER_DAY INT64_C(86400000000)
@@ -372,15 +370,15 @@ set_timestamp(struct decoder *d, struct batch *b, enum data_type type,
 	return 0;
 }
 
-static int
-bad_text(const struct column *c, const char *s, size_t len, struct error *err)
+int
+cell_bad(const struct column *c, const char *s, size_t len, struct error *err)
 {
 	return error_set(err, ERR_DATA, "\"%.*s\" is no %s",
 	    (int)(len > 80 ? 80 : len), s, type_name(c->type));
 }
 
-static int
-text_to_time(struct decoder *d, struct batch *b, const struct column *c,
+int
+cell_time(struct decoder *d, struct batch *b, const struct column *c,
     const char *s, size_t len, struct cell *out, struct error *err)
 {
 	static const enum iso_kind wanted[] = {
@@ -404,7 +402,7 @@ text_to_time(struct decoder *d, struct batch *b, const struct column *c,
 	}
 	iso_parse(s, len, &iso);
 	if (iso.kind != wanted[c->type])
-		return bad_text(c, s, len, err);
+		return cell_bad(c, s, len, err);
 	return set_timestamp(d, b, c->type, &iso.ts, out, err);
 }
 
@@ -433,7 +431,7 @@ hex_to_blob(struct batch *b, const char *s, size_t len, struct cell *out)
 			return false;
 		data[i / 2 - 1] = (char)(high << 4 | low);
 	}
-	set_text(out, data, len / 2 - 1);
+	cell_text(out, data, len / 2 - 1);
 	out->kind = CELL_BLOB;
 	return true;
 }
@@ -450,19 +448,19 @@ text_to_blob(struct batch *b, const struct column *c, const char *s, size_t len,
 	data = arena_alloc(&b->arena, len / 4 * 3 + 1);
 	n = hash_base64_decode(s, len, data);
 	if (n < 0)
-		return bad_text(c, s, len, err);
-	set_text(out, data, (size_t)n);
+		return cell_bad(c, s, len, err);
+	cell_text(out, data, (size_t)n);
 	out->kind = CELL_BLOB;
 	return 0;
 }
 
-static int
-text_to_number(struct decoder *d, struct batch *b, const struct column *c,
+int
+cell_number_text(struct decoder *d, struct batch *b, const struct column *c,
     const char *s, size_t len, struct cell *out, struct error *err)
 {
 	buf_reset(&d->scratch);
 	if (!text_to_decimal(s, len, &d->scratch))
-		return bad_text(c, s, len, err);
+		return cell_bad(c, s, len, err);
 	if (!d->values.double_number) {
 		set_buffer(b, &d->scratch, out);
 		return 0;
@@ -473,12 +471,12 @@ text_to_number(struct decoder *d, struct batch *b, const struct column *c,
 	return 0;
 }
 
-static void
-set_json(struct decoder *d, struct batch *b, const char *text, size_t len,
+void
+cell_json(struct decoder *d, struct batch *b, const char *text, size_t len,
     struct cell *out)
 {
 	if (!d->values.spaced_json) {
-		set_text(out, text, len);
+		cell_text(out, text, len);
 		return;
 	}
 	buf_reset(&d->scratch);
@@ -497,19 +495,19 @@ text_value(struct decoder *d, struct batch *b, const struct column *c,
 		return -1;
 	switch (c->type) {
 	case TYPE_TEXT:
-		set_text(out, text, len);
+		cell_text(out, text, len);
 		return 0;
 	case TYPE_TIMESTAMP:
 	case TYPE_DATE:
 	case TYPE_TIME:
-		return text_to_time(d, b, c, text, len, out, err);
+		return cell_time(d, b, c, text, len, out, err);
 	case TYPE_BINARY:
 		return text_to_blob(b, c, text, len, out, err);
 	case TYPE_DECIMAL:
 	case TYPE_WEI:
-		return text_to_number(d, b, c, text, len, out, err);
+		return cell_number_text(d, b, c, text, len, out, err);
 	case TYPE_JSON:
-		set_json(d, b, start, (size_t)(*p - start), out);
+		cell_json(d, b, start, (size_t)(*p - start), out);
 		return 0;
 	default:
 		return error_set(err, ERR_DATA, "%s cannot hold a text",
@@ -527,7 +525,7 @@ json_value(struct decoder *d, struct batch *b, const char **p, const char *end,
 
 	switch (scan_value(*p, end, true, &s)) {
 	case SCAN_OK:
-		set_json(d, b, *p, (size_t)(s.next - *p), out);
+		cell_json(d, b, *p, (size_t)(s.next - *p), out);
 		*p = s.next;
 		return 0;
 	case SCAN_MORE:
@@ -571,14 +569,14 @@ decode_value(struct decoder *d, struct batch *b, const struct column *c,
 		    : error_set(err, ERR_DATA, "%s cannot hold a bool",
 		          type_name(c->type));
 	}
-	stop = number_end(start, end, &integer);
+	stop = number_token(start, end, &integer);
 	if (!stop)
 		return error_set(err, ERR_DATA, "%s",
 		    start < end && (*start == '{' || *start == '[')
 		        ? "holds a nested value, which is not normalized"
 		        : "expected a value");
 	*p = stop;
-	return set_number(d, c, start, (size_t)(stop - start), integer, out,
+	return cell_number(d, c, start, (size_t)(stop - start), integer, out,
 	    err);
 }
 
@@ -588,11 +586,11 @@ set_value(struct decoder *d, struct batch *b, const struct column *c,
 {
 	switch (c->type) {
 	case TYPE_TEXT:
-		set_text(out, arena_strndup(&b->arena, v->text, v->len),
+		cell_text(out, arena_strndup(&b->arena, v->text, v->len),
 		    v->len);
 		return 0;
 	case TYPE_BINARY:
-		set_text(out, arena_strndup(&b->arena, v->text, v->len),
+		cell_text(out, arena_strndup(&b->arena, v->text, v->len),
 		    v->len);
 		out->kind = CELL_BLOB;
 		return 0;
@@ -607,14 +605,14 @@ set_value(struct decoder *d, struct batch *b, const struct column *c,
 	case TYPE_BIGINT:
 		return set_integer(v->text, v->len, out, err);
 	case TYPE_JSON:
-		set_json(d, b, arena_strndup(&b->arena, v->text, v->len),
+		cell_json(d, b, arena_strndup(&b->arena, v->text, v->len),
 		    v->len, out);
 		return 0;
 	default:
 		if (v->text && c->type != TYPE_DOUBLE &&
 		    !d->values.double_number) {
-			set_text(out, arena_strndup(&b->arena, v->text, v->len),
-			    v->len);
+			cell_text(out,
+			    arena_strndup(&b->arena, v->text, v->len), v->len);
 		} else if (v->text) {
 			set_double(v->text, v->len, out);
 		} else {
@@ -649,126 +647,5 @@ decode_node(struct decoder *d, struct batch *b, const struct column *c,
 		    type_name(c->type), type_name(v.type));
 	default:
 		return -1;
-	}
-}
-
-/* ---- literals ---- */
-
-static bool
-is_word(const struct literal *v, const char *word)
-{
-	return v->kind == LITERAL_WORD && v->len == strlen(word) &&
-	    !memcmp(v->text, word, v->len);
-}
-
-/* A value in a json column that is no JSON is a string. */
-static void
-literal_json(struct decoder *d, struct batch *b, const struct literal *v,
-    struct cell *out)
-{
-	struct buf quoted = { 0 };
-	struct scan s;
-	char *text;
-
-	/* readable behind its end, as scan_value() wants it */
-	text = arena_alloc(&b->arena, v->len + SCAN_SLACK);
-	memcpy(text, v->text, v->len);
-	memset(text + v->len, 0, SCAN_SLACK);
-	if (scan_value(text, text + v->len, true, &s) == SCAN_OK &&
-	    scan_space(s.next, text + v->len) == text + v->len) {
-		set_json(d, b, text, v->len, out);
-		return;
-	}
-	jsonw_quote(&quoted, v->text, v->len);
-	set_json(d, b, arena_strndup(&b->arena, quoted.data, quoted.len),
-	    quoted.len, out);
-	buf_release(&quoted);
-}
-
-static int
-literal_blob(struct batch *b, const struct column *c, const struct literal *v,
-    struct cell *out, struct error *err)
-{
-	char *data = arena_alloc(&b->arena, v->len + 1);
-	size_t n = 0;
-	long len;
-
-	out->kind = CELL_BLOB;
-	if (v->kind == LITERAL_BASE64) {
-		len = hash_base64_decode(v->text, v->len, data);
-		if (len < 0)
-			return bad_text(c, v->text, v->len, err);
-		n = (size_t)len;
-	} else {
-		if (v->len < 2 || v->len % 2 || memcmp(v->text, "\\x", 2) != 0)
-			return bad_text(c, v->text, v->len, err);
-		for (size_t i = 2; i < v->len; i += 2) {
-			int high = nibble(v->text[i]);
-			int low = nibble(v->text[i + 1]);
-
-			if (high < 0 || low < 0)
-				return bad_text(c, v->text, v->len, err);
-			data[n++] = (char)(high << 4 | low);
-		}
-	}
-	set_text(out, data, n);
-	out->kind = CELL_BLOB;
-	return 0;
-}
-
-static int
-literal_word(struct decoder *d, struct batch *b, const struct column *c,
-    const struct literal *v, struct cell *out, struct error *err)
-{
-	bool integer = false;
-	const char *stop = number_end(v->text, v->text + v->len, &integer);
-
-	if (c->type == TYPE_BOOL &&
-	    (is_word(v, "True") || is_word(v, "False"))) {
-		out->kind = CELL_INTEGER;
-		out->integer = *v->text == 'T';
-		return 0;
-	}
-	if (c->type == TYPE_DECIMAL || c->type == TYPE_WEI)
-		return text_to_number(d, b, c, v->text, v->len, out, err);
-	if (c->type == TYPE_DOUBLE &&
-	    text_to_float(v->text, v->len, &out->number)) {
-		out->kind = CELL_DOUBLE;
-		return 0;
-	}
-	if (stop != v->text + v->len)
-		return error_set(err, ERR_DATA, "\"%.*s\" is no value",
-		    (int)(v->len > 80 ? 80 : v->len), v->text);
-	return set_number(d, c, v->text, v->len, integer, out, err);
-}
-
-int
-decode_literal(struct decoder *d, struct batch *b, const struct column *c,
-    const struct literal *v, struct cell *out, struct error *err)
-{
-	if (is_word(v, "NULL"))
-		return 0;
-	switch (c->type) {
-	case TYPE_BINARY:
-		return literal_blob(b, c, v, out, err);
-	case TYPE_JSON:
-		literal_json(d, b, v, out);
-		return 0;
-	default:
-		break;
-	}
-	if (v->kind == LITERAL_WORD)
-		return literal_word(d, b, c, v, out, err);
-	switch (c->type) {
-	case TYPE_TEXT:
-		set_text(out, v->text, v->len);
-		return 0;
-	case TYPE_TIMESTAMP:
-	case TYPE_DATE:
-	case TYPE_TIME:
-		return text_to_time(d, b, c, v->text, v->len, out, err);
-	default:
-		return error_set(err, ERR_DATA, "%s cannot hold a text",
-		    type_name(c->type));
 	}
 }

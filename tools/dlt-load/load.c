@@ -199,10 +199,17 @@ int
 load_job(struct loader *l, const struct load_job *job, struct error *err)
 {
 	struct dest_mark mark = { l->load_id, job->id, NULL, 0 };
-	struct rowpipe *p = rowpipe_start(job->source, job->arg, job->table,
-	    &l->dest->ops->values, decode_format(job->format));
+	struct rowpipe_job from = { .source = job->source,
+		.arg = job->arg,
+		.table = job->table,
+		.schema = l->schema,
+		.values = &l->dest->ops->values,
+		.set = l->files };
+	struct rowpipe *p;
 	int rc = -1;
 
+	from.set.format = decode_format(job->format);
+	p = rowpipe_start(&from);
 	if (insert_all(l, p, job, &mark.rows, err) < 0)
 		goto out;
 	mark.checksum = rowpipe_checksum(p);
@@ -227,7 +234,8 @@ out:
 int
 load_checksum(zin_source source, void *arg, char out[65], struct error *err)
 {
-	struct rowpipe *p = rowpipe_start(source, arg, NULL, NULL, DECODE_NONE);
+	const struct rowpipe_job all = { .source = source, .arg = arg };
+	struct rowpipe *p = rowpipe_start(&all);
 	struct batch *b;
 	int rc = rowpipe_next(p, &b, err);
 

@@ -14,6 +14,7 @@
 #include "common/jsonw.h"
 #include "common/package.h"
 #include "common/workdir.h"
+#include "tools/dlt-load/decode.h"
 
 enum load_status {
 	LOAD_NEW,
@@ -68,6 +69,7 @@ struct loader {
 	bool delete_completed;
 	bool raise_on_failed;
 	bool truncate_staging;
+	struct decode_settings files; /* but for the format */
 	const char *replace_strategy; /* one of the destination's */
 	bool print, zero;             /* paths of loaded packages on stdout */
 	struct jsonw *report;         /* an open array of packages, or NULL */

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-load/rowpipe.h"
 
+#include "common/parquet.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BLOCK ((size_t)256 << 10)
 
 struct rowpipe {
-	zin_source source;
-	void *arg;
+	struct rowpipe_job job;
 	struct hash *hash;
 	char checksum[HASH_HEX_LEN + 1];
-	const struct table *table;
 	struct decoder decoder;
 	struct buf carry; /* the begin of a row that goes on */
 
@@ -32,7 +35,7 @@ static long
 read_hashed(void *arg, void *data, size_t len, struct error *err)
 {
 	struct rowpipe *p = arg;
-	long n = p->source(p->arg, data, len, err);
+	long n = p->job.source(p->job.arg, data, len, err);
 
 	if (n > 0)
 		hash_update(p->hash, data, (size_t)n);
@@ -70,11 +73,12 @@ hand_over(struct rowpipe *p, struct batch *b)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Fill up with a block; returns 1 when more may follow, 0 at the end, -1. */
+/* Fill up with a block, or as much as is there: what is cut at the end is then
+ * looked at but a few times. Returns 1 when more may follow, 0 at the end, -1. */
 static int
 fill(struct batch *b, struct zin *in, struct error *err)
 {
-	size_t want = b->text.len + BLOCK;
+	size_t want = b->text.len + (b->text.len > BLOCK ? b->text.len : BLOCK);
 
 	while (b->text.len < want) {
 		long n;
@@ -117,6 +121,104 @@ make_batch(struct rowpipe *p, struct batch *b, struct zin *in,
 	return more;
 }
 
+/* ---- parquet ---- */
+
+static int
+spool_all(int fd, struct zin *in, struct error *err)
+{
+	char *block = xmalloc(BLOCK);
+	long n, at = 0;
+
+	while ((n = zin_read(in, block, BLOCK, err)) > 0) {
+		for (at = 0; at < n;) {
+			ssize_t put = write(fd, block + at, (size_t)(n - at));
+
+			if (put < 0 && errno != EINTR)
+				break;
+			at += put > 0 ? put : 0;
+		}
+		if (at < n)
+			break;
+	}
+	free(block);
+	if (n > 0)
+		return error_errno(err, "a temporary file");
+	return n < 0 ? -1 : 0;
+}
+
+/* The rows of the file as batches of jsonl. */
+static int
+run_rows(struct rowpipe *p, struct parquet_in *in, struct error *err)
+{
+	struct parquet_rows rows = { 0 };
+	struct batch *b;
+	size_t used;
+	int rc;
+
+	while ((rc = parquet_next(in, &rows, err)) > 0) {
+		b = take_unused(p);
+		if (!b)
+			break;
+		buf_add(&b->text, rows.data.data, rows.data.len);
+		buf_reserve(&b->text, SCAN_SLACK);
+		memset(b->text.data + b->text.len, 0, SCAN_SLACK);
+		rc = decode_batch(&p->decoder, b, true, &used, err);
+		hand_over(p, b);
+		if (rc < 0)
+			break;
+	}
+	parquet_rows_release(&rows);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+check_columns(const struct rowpipe *p, const struct parquet_in *in,
+    struct error *err)
+{
+	const char *name = parquet_stranger(in);
+
+	if (!name)
+		return 0;
+	return error_set(err, ERR_DATA, "\"%s\" is no column of table \"%s\"",
+	    name, p->job.table->name);
+}
+
+/* DuckDB reads files, and parquet from its end: all of it goes into one that
+ * is gone when it is closed. */
+static int
+run_parquet(struct rowpipe *p, struct zin *bytes, struct error *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path = xasprintf("%s/dlt-load.XXXXXX",
+	    dir && *dir ? dir : "/tmp");
+	struct parquet_in *in = NULL;
+	int rc = -1, fd = -1;
+
+	if (parquet_check(err) < 0)
+		goto out;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0) {
+		error_errno(err, "%s", path);
+		goto out;
+	}
+	unlink(path);
+	free(path);
+	path = xasprintf("/proc/self/fd/%d", fd);
+	if (spool_all(fd, bytes, err) < 0)
+		goto out;
+	in = parquet_open(path, p->job.schema, p->job.table, err);
+	if (in && check_columns(p, in, err) == 0)
+		rc = run_rows(p, in, err);
+out:
+	parquet_free(in);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return rc;
+}
+
+/* ---- the thread ---- */
+
 static int
 run_job(struct rowpipe *p, struct error *err)
 {
@@ -124,6 +226,8 @@ run_job(struct rowpipe *p, struct error *err)
 	struct batch *b;
 	int more = 1;
 
+	if (p->job.set.format == DECODE_PARQUET)
+		more = run_parquet(p, in, err);
 	while (more > 0 && (b = take_unused(p))) {
 		more = make_batch(p, b, in, err);
 		hand_over(p, b);
@@ -149,7 +253,7 @@ static void *
 run(void *arg)
 {
 	struct rowpipe *p = arg;
-	int rc = p->table ? run_job(p, &p->err) : run_hash(p, &p->err);
+	int rc = p->job.table ? run_job(p, &p->err) : run_hash(p, &p->err);
 
 	hash_final_hex(p->hash, p->checksum);
 	pthread_mutex_lock(&p->lock);
@@ -161,17 +265,14 @@ run(void *arg)
 }
 
 struct rowpipe *
-rowpipe_start(zin_source source, void *arg, const struct table *table,
-    const struct dest_values *values, enum decode_format format)
+rowpipe_start(const struct rowpipe_job *job)
 {
 	struct rowpipe *p = xcalloc(1, sizeof(*p));
 
-	p->source = source;
-	p->arg = arg;
-	p->table = table;
+	p->job = *job;
 	p->hash = hash_sha256_new();
-	if (table)
-		decoder_init(&p->decoder, table, values, format);
+	if (job->table)
+		decoder_init(&p->decoder, job->table, job->values, &job->set);
 	for (size_t i = 0; i < ROWPIPE_BATCHES; i++)
 		p->unused[p->unused_count++] = &p->batches[i];
 	pthread_mutex_init(&p->lock, NULL);
@@ -242,7 +343,7 @@ rowpipe_free(struct rowpipe *p)
 		buf_release(&p->batches[i].text);
 		arena_release(&p->batches[i].arena);
 	}
-	if (p->table)
+	if (p->job.table)
 		decoder_release(&p->decoder);
 	buf_release(&p->carry);
 	pthread_mutex_destroy(&p->lock);

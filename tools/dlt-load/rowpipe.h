@@ -4,7 +4,8 @@
  * while the caller writes the batches before it.
  *
  * Shape:  at most ROWPIPE_BATCHES batches are on their way; a slow writer makes
- *         the reader wait.
+ *         the reader wait. Parquet needs its end to be read: it is written to
+ *         an unnamed file in $TMPDIR first.
  * Errors: of reading and decoding, from rowpipe_next().
  * Owner:  rowpipe_start() -> rowpipe_free(); a batch is the caller's until
  *         rowpipe_done().
@@ -20,10 +21,16 @@
 
 struct rowpipe;
 
-/* table NULL: only hash the bytes; there are no batches. */
-struct rowpipe *
-rowpipe_start(zin_source source, void *arg, const struct table *table,
-    const struct dest_values *values, enum decode_format format);
+struct rowpipe_job {
+	zin_source source;
+	void *arg;
+	const struct table *table; /* NULL: only hash the bytes; no batches */
+	const struct schema *schema;
+	const struct dest_values *values;
+	struct decode_settings set;
+};
+
+struct rowpipe *rowpipe_start(const struct rowpipe_job *job);
 
 /* 1: *b is the next batch; 0: the end; -1. */
 int rowpipe_next(struct rowpipe *p, struct batch **b, struct error *err);

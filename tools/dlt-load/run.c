@@ -322,6 +322,42 @@ read_settings(struct run *r, struct error *err)
 	return 0;
 }
 
+/* What job files do not say themselves; as they were written by default. */
+static int
+read_files(struct run *r, struct error *err)
+{
+	static const char *const stages[] = { "normalize", "load" };
+	struct decode_settings *files = &r->loader.files;
+	bool header = true, backslashes = true;
+	const char *delimiter = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+		const struct config_context from = {
+			.pipeline = r->has_workdir ? r->workdir.name : NULL,
+			.path = { stages[i] },
+			.count = 1,
+			.section = "data_writer"
+		};
+
+		if (config_string(r->config, &from, "delimiter", &delimiter,
+		        err) < 0 ||
+		    config_bool(r->config, &from, "include_header", &header,
+		        err) < 0 ||
+		    config_bool(r->config, &from, "backslashes", &backslashes,
+		        err) < 0)
+			return -1;
+	}
+	if (strlen(delimiter) > 1 ||
+	    (*delimiter && strchr("\"\r\n", *delimiter)))
+		return error_set(err, ERR_USAGE,
+		    "data_writer.delimiter is \"%s\", not one character",
+		    delimiter);
+	files->delimiter = *delimiter;
+	files->no_header = !header;
+	files->no_backslashes = !backslashes;
+	return 0;
+}
+
 static int
 open_pipeline(struct run *r, struct error *err)
 {
@@ -518,7 +554,8 @@ run_all(struct run *r, struct error *err)
 		r->wait = WAIT_FOREVER;
 	if (!await_list(r->o))
 		return 0;
-	if (open_pipeline(r, err) < 0 || read_settings(r, err) < 0)
+	if (open_pipeline(r, err) < 0 || read_settings(r, err) < 0 ||
+	    read_files(r, err) < 0)
 		return -1;
 	if (c->show_config) {
 		struct error ignored;
