@@ -70,8 +70,8 @@ base64_cell(struct batch *b, const char *s, size_t len, struct cell *out)
 	return true;
 }
 
-static bool
-json_cell(struct decoder *d, struct batch *b, const char *s, size_t len,
+bool
+cell_json_text(struct decoder *d, struct batch *b, const char *s, size_t len,
     struct cell *out)
 {
 	/* readable behind its end, as scan_value() wants it */
@@ -173,7 +173,7 @@ literal_json(struct decoder *d, struct batch *b, const struct column *c,
 		s = "true";
 	else if (v->kind == LITERAL_WORD && is_word(s, len, "false"))
 		s = "false";
-	if (json_cell(d, b, s, len, out))
+	if (cell_json_text(d, b, s, len, out))
 		return 0;
 	if (v->kind != LITERAL_TEXT)
 		return cell_bad(c, s, len, err);
@@ -259,8 +259,9 @@ decode_field(struct decoder *d, struct batch *b, const struct column *c,
 		field_blob(b, s, len, out);
 		return 0;
 	case TYPE_JSON:
-		return json_cell(d, b, s, len, out) ? 0
-		                                    : cell_bad(c, s, len, err);
+		return cell_json_text(d, b, s, len, out)
+		    ? 0
+		    : cell_bad(c, s, len, err);
 	default:
 		return word_cell(d, b, c, s, len, out, err);
 	}

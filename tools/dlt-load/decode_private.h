@@ -62,6 +62,10 @@ int decode_literal(struct decoder *d, struct batch *b, const struct column *c,
 int decode_field(struct decoder *d, struct batch *b, const struct column *c,
     const char *text, size_t len, struct cell *out, struct error *err);
 
+/* Any text as JSON; false, and nothing else: it is none. */
+bool cell_json_text(struct decoder *d, struct batch *b, const char *s,
+    size_t len, struct cell *out);
+
 /* ---- decode_value.c ---- */
 
 /* One value of column c at *p (before end); advances *p. */

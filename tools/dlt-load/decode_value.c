@@ -507,7 +507,10 @@ text_value(struct decoder *d, struct batch *b, const struct column *c,
 	case TYPE_WEI:
 		return cell_number_text(d, b, c, text, len, out, err);
 	case TYPE_JSON:
-		cell_json(d, b, start, (size_t)(*p - start), out);
+		/* Parquet holds the text of it */
+		if (d->set.format != DECODE_PARQUET ||
+		    !cell_json_text(d, b, text, len, out))
+			cell_json(d, b, start, (size_t)(*p - start), out);
 		return 0;
 	default:
 		return error_set(err, ERR_DATA, "%s cannot hold a text",
