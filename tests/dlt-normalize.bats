@@ -195,6 +195,9 @@ ids() {
     {"name": "id", "nullable": false, "primary_key": true}}}' <<<'[{"id":1,"v":"x","l":[1]}]'
   dlt-normalize -q --for duckdb: --compression none -o out in
   [ "$(ids out t)" = z5jIxXIbUnmbKw ]
+  # what is asked for holds where the destination is not known, too
+  dlt-normalize -q --compression none -o unknown in
+  [ "$(ids unknown t)" = z5jIxXIbUnmbKw ]
   [ "$(jq -r ._dlt_root_id out/new_jobs/t__l.*.jsonl)" = z5jIxXIbUnmbKw ]
   merge_package in '{"x-merge-strategy": "upsert", "columns": {"id":
     {"name": "id", "nullable": false, "primary_key": true}}}' <<<'[{"v":"x"}]'

@@ -58,6 +58,7 @@ struct evolve {
 	bool propagates;       /* the schema does, as far as was looked */
 	bool late_root_key;    /* by a key in the rows: not in this run */
 	const char *const *strategies; /* merge strategies of the destination */
+	bool any_strategy; /* it is not known: tables say what they want */
 	struct contract *contracts;
 	char **contract_names;
 	size_t contract_count, contract_cap;

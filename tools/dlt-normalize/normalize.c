@@ -267,6 +267,7 @@ begin_schema(struct run *r, const char *text, size_t len, struct error *err)
 	r->schema = s;
 	s->naming.max_length = r->set->target->max_identifier;
 	evolve_init(&r->evolve, s, r->set->target->strategies);
+	r->evolve.any_strategy = !r->set->target_known;
 	for (i = 0; i < s->table_count; i++)
 		schema_propagate_root_key(s, s->tables[i],
 		    r->set->target->strategies);

@@ -90,6 +90,8 @@ has_merge_strategy(const struct walker *w, const char *name)
 {
 	const char *const *s = w->evolve->strategies;
 
+	if (w->evolve->any_strategy)
+		return true;
 	for (; s && *s; s++)
 		if (strcmp(*s, name) == 0)
 			return true;
