@@ -27,7 +27,7 @@ static const struct seed seeds[] = {
 	{ DECODE_INSERTS,
 	    "INSERT INTO {}(`t`,`x`,`j`)\nSELECT N'a' + CHAR(10) + N'b',"
 	    "CONVERT(VARBINARY(2), '01ff', 2),N'1' UNION ALL\n"
-	    "SELECT NULL,FROM_BASE64('YWI='),X'6162' UNION ALL\n"
+	    "SELECT NULL,FROM_BASE64('YWI='),N'[]' UNION ALL\n"
 	    "SELECT 'x\ny',X'6162',True;",
 	    3 },
 	{ DECODE_CSV,

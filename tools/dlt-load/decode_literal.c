@@ -189,13 +189,13 @@ decode_literal(struct decoder *d, struct batch *b, const struct column *c,
 		return 0;
 	if (c->type == TYPE_BINARY)
 		return literal_blob(b, c, v, out, err);
+	if (v->kind != LITERAL_WORD && v->kind != LITERAL_TEXT)
+		return error_set(err, ERR_DATA, "%s cannot hold bytes",
+		    type_name(c->type));
 	if (c->type == TYPE_JSON)
 		return literal_json(d, b, c, v, out, err);
 	if (v->kind == LITERAL_WORD)
 		return word_cell(d, b, c, v->text, v->len, out, err);
-	if (v->kind != LITERAL_TEXT)
-		return error_set(err, ERR_DATA, "%s cannot hold bytes",
-		    type_name(c->type));
 	switch (c->type) {
 	case TYPE_TEXT:
 		cell_text(out, v->text, v->len);
