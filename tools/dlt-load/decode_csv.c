@@ -162,10 +162,13 @@ take_header(struct decoder *d, struct batch *b, const char **p, const char *end,
 	if (!d->set.delimiter)
 		return PIECE_CUT;
 	while (!f.last) {
+		const char *start = *p;
+
 		got = take_field(d, b, p, end, &f, err);
 		if (got != PIECE_OK)
 			return got;
 		if (decode_list(d, f.text, f.len, err) < 0) {
+			*p = start; /* the line that is to be named */
 			error_prefix(err, "the header: ");
 			return PIECE_BAD;
 		}
@@ -237,6 +240,21 @@ add_field(struct decoder *d, struct batch *b, const struct column *c,
 	return 0;
 }
 
+/* Of field i of a row. */
+static int
+check_count(const struct decoder *d, size_t i, bool last, struct error *err)
+{
+	const char *what = i >= d->listed_count ? "more"
+	    : last && i + 1 < d->listed_count   ? "fewer"
+	                                        : NULL;
+
+	if (!what)
+		return 0;
+	return error_set(err, ERR_DATA,
+	    "the row has %s fields than the %zu columns of the file", what,
+	    d->listed_count);
+}
+
 static enum piece
 take_row(struct decoder *d, struct batch *b, const char **p, const char *end,
     struct error *err)
@@ -245,20 +263,16 @@ take_row(struct decoder *d, struct batch *b, const char **p, const char *end,
 	enum piece got;
 
 	for (size_t i = 0; !f.last; i++) {
+		const char *start = *p;
+
 		got = take_field(d, b, p, end, &f, err);
 		if (got != PIECE_OK)
 			return got;
-		if (i == d->listed_count ||
-		    (f.last && i + 1 < d->listed_count)) {
-			error_set(err, ERR_DATA,
-			    "the row has %s fields than the %zu columns of the "
-			    "file",
-			    f.last && i < d->listed_count ? "fewer" : "more",
-			    d->listed_count);
+		if (check_count(d, i, f.last, err) < 0 ||
+		    add_field(d, b, d->listed[i], &f, err) < 0) {
+			*p = start;
 			return PIECE_BAD;
 		}
-		if (add_field(d, b, d->listed[i], &f, err) < 0)
-			return PIECE_BAD;
 	}
 	decode_end_row(d, b);
 	return PIECE_OK;
