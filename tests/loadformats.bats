@@ -2,6 +2,7 @@
 # Job files in all formats that normalize writes, here or in Python dlt, into a
 # destination: what comes in is what comes of jsonl.
 
+# shellcheck disable=SC2030,SC2031
 load helper
 load duckdb
 
