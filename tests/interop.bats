@@ -5,6 +5,7 @@
 # build directory.
 
 load helper
+load duckdb
 
 INTEROP=$SOURCE_DIR/tests/interop
 
@@ -228,6 +229,8 @@ newer() {
 }
 
 as_python() {
+  # without the library, one mixture less
+  DLT_LIBDUCKDB=$(libduckdb "$BUILD_DIR") && export DLT_LIBDUCKDB
   "$DLT_PYTHON" "$INTEROP/matrix.py" work "$@"
 }
 

@@ -8,6 +8,7 @@ a  Python extracts, dlt-normalize, Python loads into duckdb
 b  dlt-extract, Python normalizes and loads
 c  dlt-extract, dlt-normalize, Python loads
 d  Python extracts and normalizes, dlt-load into sqlite
+f  Python extracts and normalizes for duckdb (insert_values), dlt-load into duckdb; only where DLT_LIBDUCKDB names a library
 e  all Python, once into duckdb (E) and once into sqlite (S)
 m  by turns: the extract of each second step and the normalize of each other are ours, so state and schema go to and fro
 
@@ -84,6 +85,8 @@ class Way:
     def load(self):
         if self.letter == "d":
             return self.tool("dlt-load", "sqlite:" + self.file)
+        if self.letter == "f":
+            return self.tool("dlt-load", "duckdb:" + self.file)
         # odd cases: in the process that extracted, which does not know what came between
         if self.letter in "cm" or self.letter == "a" and self.compressed:
             self.attach()
@@ -133,7 +136,7 @@ def one(text, base, compressed):
                 gold[letter].run()
             except Exception as e:
                 return complain("%s: Python dlt refuses it: %s: %s" % (text, type(e).__name__, str(e)[-400:]))
-        for letter in case.ways.replace("e", ""):
+        for letter in case.ways.replace("e", "") + ("f" if "d" in case.ways and os.environ.get("DLT_LIBDUCKDB") else ""):
             if letter == "d" and case.merges and "merge" in LOAD_CANNOT:
                 continue
             name, way, want = "%s %s" % (text, letter), Way(case, letter, work, compressed), gold["S" if letter == "d" else "E"]
