@@ -125,6 +125,13 @@ dataset_credentials(struct config *c, const char *pipeline, const char *name,
 		*url = xstrdup(whole);
 		return 0;
 	}
+	whole = part(c, &destination, "bucket_url");
+	if (whole) {
+		*url = strstr(whole, "://") || !strncmp(whole, "file:", 5)
+		    ? xstrdup(whole)
+		    : xasprintf("file:%s", whole);
+		return 0;
+	}
 	if (!part(c, &parts, "database"))
 		return 0;
 	if (config_secret(c, &parts, "password", &secret, err) < 0)

@@ -18,7 +18,7 @@ int dataset_name(struct config *c, const char *flag, const char *pipeline,
     const struct json *state, char **out, struct error *err);
 
 /* A configured destination: destination.NAME.credentials, a URL or a table of
- * database, username, host and port. *url is malloc'd, or NULL: not
+ * database, username, host and port; or its bucket_url, of files. *url is malloc'd, or NULL: not
  * configured. *password is the credentials' own, malloc'd, or NULL. */
 int dataset_credentials(struct config *c, const char *pipeline,
     const char *name, char **url, char **password, struct error *err);

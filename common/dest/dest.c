@@ -7,10 +7,10 @@
 #include <string.h>
 
 extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres,
-    dest_duckdb;
+    dest_duckdb, dest_file;
 
 static const struct dest_ops *const destinations[] = { &dest_sqlite,
-	&dest_postgresql, &dest_postgres, &dest_duckdb };
+	&dest_postgresql, &dest_postgres, &dest_duckdb, &dest_file };
 
 static const struct dest_ops *
 find_ops(const char *url, const char **rest)
@@ -51,7 +51,7 @@ dest_open(const char *url, const struct dest_settings *settings,
 
 		error_set(err, ERR_USAGE,
 		    "no destination \"%.*s%s\": known are sqlite:FILE, "
-		    "duckdb:FILE and postgresql://HOST/DATABASE",
+		    "duckdb:FILE, postgresql://HOST/DATABASE and file:DIR",
 		    (int)len, url, url[len] ? ":..." : "");
 		return NULL;
 	}

@@ -33,7 +33,9 @@
 #include "common/buf.h"
 #include "common/dest/merge.h"
 #include "common/error.h"
+#include "common/json.h"
 #include "common/schema.h"
+#include "common/zio.h"
 
 struct dest;
 
@@ -43,6 +45,9 @@ struct dest_settings {
 	const char *dataset;  /* where the tables go; NULL: its default */
 	const char *password; /* beats that of the URL; NULL: none given */
 	bool no_indexes;      /* none for columns that are unique */
+	const char *layout;   /* of files; NULL: dlt's default */
+	long state_files;     /* kept for each pipeline; 0: dlt's default,
+	                         < 0: all */
 };
 
 /* ---- rows, as decoded from job files ---- */
@@ -94,6 +99,18 @@ struct dest_values {
 	bool double_number;
 };
 
+/* ---- job files, as they are ---- */
+
+/* What is not decoded but copied. */
+struct dest_file {
+	const char *schema_name, *load_id, *table, *file_id;
+	const char *ext;    /* format and compression, as "jsonl.gz" */
+	int64_t created_us; /* the package, since 1970-01-01 UTC */
+	zin_source source;  /* of its bytes */
+	void *arg;
+	char checksum[65]; /* set by copy(): SHA-256 in hex */
+};
+
 /* ---- what a destination can do ---- */
 
 struct dest_caps {
@@ -109,6 +126,10 @@ struct dest_caps {
 	/* Connections that may load at the same time; 0: one, and what fails
 	 * for now is not tried again in the same run. */
 	size_t connections;
+	/* Without merges: what is to be merged is added, with a warning. */
+	bool append_merges;
+	/* Job files are copied: these formats, ended by NULL. */
+	const char *const *copied;
 };
 
 /* ---- marks of finished work, in the table _dlt_jobs ---- */
@@ -158,6 +179,8 @@ struct dest_ops {
 	/* Insert; on failure *bad is the offending row, or row_count. */
 	int (*insert)(struct dest *d, enum dest_place place,
 	    const struct rows *rows, size_t *bad, struct error *err);
+	/* With caps.copied, instead of insert(). */
+	int (*copy)(struct dest *d, struct dest_file *f, struct error *err);
 	/* The quoted name of a table, with what must stand before it. */
 	void (*name)(void *d, enum dest_place place, const char *table,
 	    struct buf *out);
@@ -179,12 +202,17 @@ struct dest_ops {
 	    const char *schema_name, bool *found, struct error *err);
 	int (*add_load)(struct dest *d, const char *load_id,
 	    const struct schema *s, struct error *err);
+	/* Not NULL: the pipeline's state comes from the package's own state,
+	 * not from jobs of its table; before add_load(). */
+	int (*add_state)(struct dest *d, const char *load_id,
+	    const struct schema *s, const struct json *doc, struct error *err);
 };
 
 /* Embed it first in a destination's own struct. */
 struct dest {
 	const struct dest_ops *ops;
-	char *url; /* for messages: no secrets */
+	char *url;                   /* for messages: no secrets */
+	const struct schema *schema; /* of the package at hand, or NULL */
 	/* Not NULL: migrate() runs nothing that changes something, and appends
 	 * it here instead, each statement ended by a NUL. */
 	struct buf *plan;

@@ -23,11 +23,13 @@ load_reset(struct loader *l)
 	free(l->load_id);
 	l->load_id = NULL;
 	schema_free(l->schema);
-	l->schema = NULL;
+	l->dest->schema = l->schema = NULL;
 	free(l->emptied.items);
 	free(l->staged.items);
-	l->emptied = l->staged = (struct load_tables){ 0 };
+	free(l->fallen.items);
+	l->emptied = l->staged = l->fallen = (struct load_tables){ 0 };
 	buf_release(&l->created);
+	buf_release(&l->state);
 	l->rows = l->jobs = 0;
 	l->aborted = false;
 	buf_release(&l->done);
@@ -77,14 +79,15 @@ load_schema(struct loader *l, struct schema *s, struct error *err)
 		rc = error_set(err, ERR_DATA,
 		    "schema.json: the schema changes its name");
 	else if (carry_over(&l->emptied, s, err) < 0 ||
-	    carry_over(&l->staged, s, err) < 0)
+	    carry_over(&l->staged, s, err) < 0 ||
+	    carry_over(&l->fallen, s, err) < 0)
 		rc = -1;
 	if (rc < 0) {
 		schema_free(s);
 		return -1;
 	}
 	schema_free(l->schema);
-	l->schema = s;
+	l->dest->schema = l->schema = s;
 	memcpy(sorted, s->tables, s->table_count * sizeof(*sorted));
 	qsort(sorted, s->table_count, sizeof(*sorted), compare_tables);
 	for (size_t i = 1; i < s->table_count && !rc; i++)
@@ -94,6 +97,18 @@ load_schema(struct loader *l, struct schema *s, struct error *err)
 			    sorted[i - 1]->name, sorted[i]->name);
 	free(sorted);
 	return rc;
+}
+
+static bool
+can_load(const struct loader *l, const char *format)
+{
+	const char *const *copied = l->dest->ops->caps.copied;
+
+	if (!copied)
+		return decode_format(format) != DECODE_NONE;
+	while (*copied && strcmp(*copied, format) != 0)
+		copied++;
+	return *copied != NULL;
 }
 
 const struct table *
@@ -114,7 +129,7 @@ load_table(struct loader *l, const struct job_name *job, enum load_how *how,
 		    t->name);
 		return NULL;
 	}
-	if (decode_format(job->format) == DECODE_NONE) {
+	if (!can_load(l, job->format)) {
 		error_set(err, ERR_DATA,
 		    "table \"%s\": jobs of format %s cannot be loaded into "
 		    "%s; normalize with --format jsonl",
@@ -130,6 +145,7 @@ load_package_state(struct loader *l, const char *text, size_t len,
 {
 	static const char typed[] = "\xef\x80\xa7"; /* U+F027: a timestamp */
 	struct json_doc doc = { 0 };
+	const struct json *state;
 	const char *created;
 	struct iso iso;
 
@@ -143,6 +159,10 @@ load_package_state(struct loader *l, const char *text, size_t len,
 		buf_reset(&l->created);
 		timestamp_format_sql(&iso.ts, &l->created);
 	}
+	state = json_get(doc.root, "pipeline_state");
+	buf_reset(&l->state);
+	if (state && state->kind == JSON_OBJECT)
+		buf_add(&l->state, state->raw, state->raw_len);
 	json_release(&doc);
 	return 0;
 }
@@ -191,8 +211,73 @@ insert_all(struct loader *l, struct rowpipe *p, const struct load_job *job,
 static void
 tell_job(const struct loader *l, const struct load_job *job, uint64_t rows)
 {
+	if (l->dest->ops->copy) {
+		msg_info("%s: %s: %s", l->load_id, job->id,
+		    job->table ? "copied" : "noted");
+		return;
+	}
 	msg_info("%s: %s: %llu rows", l->load_id, job->id,
 	    (unsigned long long)rows);
+}
+
+static int
+check_expected(const struct load_job *job, const char *sum, struct error *err)
+{
+	if (!job->expect || !strcmp(job->expect, sum))
+		return 0;
+	return error_set(err, ERR_DATA,
+	    "%s: is not what the manifest says; if it was changed on purpose: "
+	    "dlt-package seal",
+	    job->name);
+}
+
+/* Where a layout has the time, it is that of the package. */
+static int64_t
+created_us(struct loader *l)
+{
+	struct buf text = { 0 };
+	struct iso iso;
+
+	if (l->created.len)
+		buf_adds(&text, l->created.data);
+	else
+		load_id_created_at(l->load_id, &text);
+	iso_parse(buf_str(&text), text.len, &iso);
+	if (iso.kind != ISO_DATETIME || !timestamp_to_utc(&iso.ts))
+		iso.ts.us = 0;
+	buf_release(&text);
+	return iso.ts.us;
+}
+
+/* The id is TABLE.FILE_ID.FORMAT[.COMPRESSION]. */
+static int
+copy_job(struct loader *l, const struct load_job *job, struct error *err)
+{
+	char *id = xstrdup(job->id + strlen(job->table->name) + 1);
+	char *dot = strchr(id, '.');
+	struct dest_file f = { .schema_name = l->schema->name,
+		.load_id = l->load_id,
+		.table = job->table->name,
+		.file_id = id,
+		.ext = dot ? dot + 1 : "",
+		.created_us = created_us(l),
+		.source = job->source,
+		.arg = job->arg };
+	struct dest_mark mark = { l->load_id, job->id, f.checksum, 0 };
+	int rc = -1;
+
+	if (dot)
+		*dot = '\0';
+	if (l->dest->ops->copy(l->dest, &f, err) < 0)
+		error_prefix(err, "%s: ", job->name);
+	else if (check_expected(job, f.checksum, err) == 0)
+		rc = l->dest->ops->mark(l->dest, &mark, err);
+	if (rc == 0) {
+		l->jobs++;
+		tell_job(l, job, 0);
+	}
+	free(id);
+	return rc;
 }
 
 int
@@ -208,18 +293,15 @@ load_job(struct loader *l, const struct load_job *job, struct error *err)
 	struct rowpipe *p;
 	int rc = -1;
 
+	if (job->table && l->dest->ops->copy)
+		return copy_job(l, job, err);
 	from.set.format = decode_format(job->format);
 	p = rowpipe_start(&from);
 	if (insert_all(l, p, job, &mark.rows, err) < 0)
 		goto out;
 	mark.checksum = rowpipe_checksum(p);
-	if (job->expect && strcmp(job->expect, mark.checksum) != 0) {
-		error_set(err, ERR_DATA,
-		    "%s: is not what the manifest says; if it was changed on "
-		    "purpose: dlt-package seal",
-		    job->name);
+	if (check_expected(job, mark.checksum, err) < 0)
 		goto out;
-	}
 	if (l->dest->ops->mark(l->dest, &mark, err) < 0)
 		goto out;
 	l->rows += mark.rows;
@@ -280,6 +362,22 @@ load_version(struct loader *l, struct error *err)
 
 /* ---- the end ---- */
 
+static int
+add_state(struct loader *l, struct error *err)
+{
+	struct json_doc doc = { 0 };
+	int rc;
+
+	if (!l->dest->ops->add_state || !l->state.len)
+		return 0;
+	rc = json_parse(&doc, l->state.data, l->state.len, err);
+	if (rc == 0)
+		rc = l->dest->ops->add_state(l->dest, l->load_id, l->schema,
+		    doc.root, err);
+	json_release(&doc);
+	return rc;
+}
+
 static void
 add_mark(const struct dest_mark *m, void *arg)
 {
@@ -303,6 +401,7 @@ load_finish(struct loader *l, bool partial, struct error *err)
 	if (rc < 0 ||
 	    ops->has_load(l->dest, l->load_id, l->schema->name, &found, err) <
 	        0 ||
+	    (!found && add_state(l, err) < 0) ||
 	    (!found && ops->add_load(l->dest, l->load_id, l->schema, err) < 0))
 		return -1;
 	if (partial)
@@ -325,8 +424,12 @@ load_same(struct loader *l, const char *fingerprint, struct error *err)
 void
 load_tell(struct loader *l, const char *path, const char *status)
 {
-	msg_info("%s: %s, %llu rows", l->load_id, status,
-	    (unsigned long long)l->rows);
+	if (l->dest->ops->copy)
+		msg_info("%s: %s, %llu jobs", l->load_id, status,
+		    (unsigned long long)l->jobs);
+	else
+		msg_info("%s: %s, %llu rows", l->load_id, status,
+		    (unsigned long long)l->rows);
 	if (l->print && path) {
 		struct error gone;
 

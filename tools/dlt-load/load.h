@@ -78,8 +78,10 @@ struct loader {
 	char *load_id;
 	struct schema *schema;
 	struct load_tables emptied, staged;
-	struct buf created; /* of the package, as the boundary of scd2 */
-	bool aborted;       /* and put away as such */
+	struct load_tables fallen; /* merges that only append; told about */
+	struct buf state;          /* the package's pipeline_state, or empty */
+	struct buf created;        /* of the package, as the boundary of scd2 */
+	bool aborted;              /* and put away as such */
 	uint64_t rows, jobs;
 	struct buf done; /* what the mark of the package holds */
 };

@@ -7,6 +7,7 @@
 #include "tools/dlt-load/load.h"
 
 #include "common/mem.h"
+#include "common/msg.h"
 #include "common/output.h"
 #include "common/testhook.h"
 #include "common/timestamp.h"
@@ -46,6 +47,17 @@ merge_how(struct loader *l, const struct table *root, struct error *err)
 	return merge_kind_of(root, caps->merge_strategies, &unused, err);
 }
 
+/* As dlt does; once a table. */
+static void
+warn_append(struct loader *l, const struct table *root)
+{
+	if (load_tables_have(&l->fallen, root))
+		return;
+	note_table(&l->fallen, schema_table(l->schema, root->name));
+	msg_warn("table \"%s\": %s cannot merge; rows are appended", root->name,
+	    l->dest->ops->form);
+}
+
 int
 load_how_of(struct loader *l, const struct table *t, enum load_how *how,
     struct error *err)
@@ -55,13 +67,18 @@ load_how_of(struct loader *l, const struct table *t, enum load_how *how,
 	int rc = 0;
 
 	*how = LOAD_APPEND;
-	if (d && !strcmp(d, "skip")) {
+	if (l->dest->ops->add_state && !strcmp(t->name, "_dlt_pipeline_state"))
+		*how = LOAD_SKIP; /* it comes from the package's own state */
+	else if (d && !strcmp(d, "skip")) {
 		*how = LOAD_SKIP;
 	} else if (d && !strcmp(d, "replace")) {
 		*how = l->dest->ops->caps.isolated &&
 		        !strcmp(l->replace_strategy, "truncate-and-insert")
 		    ? LOAD_EMPTIED
 		    : LOAD_STAGED;
+	} else if (d && !strcmp(d, "merge") &&
+	    l->dest->ops->caps.append_merges) {
+		warn_append(l, root);
 	} else if (d && !strcmp(d, "merge")) {
 		*how = LOAD_STAGED;
 		rc = merge_how(l, root, err);

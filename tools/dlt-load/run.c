@@ -374,6 +374,15 @@ open_pipeline(struct run *r, struct error *err)
 	return workdir_lock(&r->workdir, STAGE_LOAD, r->wait, err);
 }
 
+/* Of its settings: its name, else what dlt calls its kind. */
+static const char *
+section_of(const struct run *r, const char *scheme)
+{
+	if (r->name)
+		return r->name;
+	return strcmp(scheme, "file") ? scheme : "filesystem";
+}
+
 /* How whole tables are replaced; the destination's first way by default. */
 static int
 read_strategy(struct run *r, struct error *err)
@@ -382,7 +391,7 @@ read_strategy(struct run *r, struct error *err)
 	const char *const *known = ops->caps.replace_strategies;
 	struct config_context ctx = {
 		.pipeline = r->has_workdir ? r->workdir.name : NULL,
-		.path = { "destination", r->name ? r->name : ops->scheme },
+		.path = { "destination", section_of(r, ops->scheme) },
 		.count = 2
 	};
 	const char *want = config_get(r->config, &ctx, "replace_strategy",
@@ -453,6 +462,26 @@ read_indexes(struct run *r, struct error *err)
 	return rc;
 }
 
+/* Of files. */
+static int
+read_layout(struct run *r, struct error *err)
+{
+	struct config_context ctx = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL,
+		.path = { "destination", section_of(r, "file") },
+		.count = 2
+	};
+	long states = 100;
+
+	if (strncmp(r->url, "file:", 5) != 0)
+		return 0;
+	r->settings.layout = config_get(r->config, &ctx, "layout", NULL);
+	if (config_int(r->config, &ctx, "max_state_files", &states, err) < 0)
+		return -1;
+	r->settings.state_files = states > 0 ? states : -1;
+	return 0;
+}
+
 static int
 open_destination(struct run *r, struct error *err)
 {
@@ -460,7 +489,7 @@ open_destination(struct run *r, struct error *err)
 		.dataset = r->dataset,
 		.password = r->password,
 		.read_only = r->o->plan };
-	if (read_indexes(r, err) < 0)
+	if (read_indexes(r, err) < 0 || read_layout(r, err) < 0)
 		return -1;
 	if (r->o->common.wait)
 		r->settings.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9
