@@ -204,9 +204,9 @@ J
   run sql x.db "select count(*) from sqlite_master where name = 't'"
   assert_output 0
   package three
-  touch three/new_jobs/t.0000000001.0.parquet
+  touch three/new_jobs/t.0000000001.0.model
   fails 1 dlt-load sqlite:x.db three
-  assert_output --partial 'format parquet'
+  assert_output --partial 'format model'
 }
 
 @test "replace: the whole chain, old rows stay when it fails" {

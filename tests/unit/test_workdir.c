@@ -249,7 +249,7 @@ test_packages(void)
 	struct error err = { 0 };
 	struct workdir w = { 0 };
 	struct buf doc = { 0 }, state = { 0 };
-	char **names, *build, *path, *text;
+	char **names, *build, *path, *text, *jobs;
 	size_t count;
 
 	tap_int(workdir_open(&w, "q", true, &err), 0, "open");
@@ -293,6 +293,11 @@ test_packages(void)
 	/* A crash of normalize between its rename and its removal. */
 	path = workdir_package_dir(&w, STAGE_NORMALIZE, "1700000000.5");
 	make_dirs(path, &err);
+	free(path);
+	path = workdir_package_dir(&w, STAGE_EXTRACT, "1700000000.5");
+	jobs = xasprintf("%s/new_jobs", path);
+	make_dirs(jobs, &err);
+	free(jobs);
 	free(path);
 	workdir_pending(&w, STAGE_NORMALIZE, &names, &count, &err);
 	tap_int((long long)count, 0, "what is normalized is not done again");
