@@ -6,6 +6,10 @@
 load helper
 load duckdb
 
+setup_file() {
+  python_dlt
+}
+
 # What csv cannot tell apart is one: empty strings are null.
 empty_is_null() {
   sed -E ":a; s/([[ ])''([],])/\1None\2/; ta" "$1" | sort
@@ -136,6 +140,14 @@ refused() {
   need_level all
   need_duckdb
   for_golden same parquet --
+}
+
+@test "what Python dlt writes, in all formats" {
+  need_level all
+  "$DLT_PYTHON" -c 'import dlt' 2>/dev/null || skip "no Python dlt"
+  unset DLT_DATA_DIR
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/formats/finish.py" "$GOLDEN" values nested \
+    variants evolution strings names fuzz_00 fuzz_01
 }
 
 @test "csv in all modes" {
