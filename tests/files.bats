@@ -128,6 +128,7 @@ EOF
   rows '{"id":1,"l":[1]}' | package merge 1
   run --separate-stderr dlt-load file:out 1
   [ "$status" -eq 0 ]
+  # shellcheck disable=SC2154
   [ "$stderr" = 'dlt-load: warning: table "t": file:DIR cannot merge; rows are appended' ]
 }
 
@@ -140,6 +141,22 @@ EOF
   ls out/t/1.*.csv* out/t/2.*.insert_values*
   fails 1 dlt-load file:out 3
   assert_output --partial 'jobs of format typed-jsonl cannot be loaded into file:DIR'
+}
+
+@test "file: tables of delta are refused" {
+  rows '{"id":1}' | package append 1
+  jq -c '.tables.t.table_format = "delta"' 1/schema.json >s && mv s 1/schema.json
+  rm -f 1/manifest.json
+  fails 1 dlt-load file:out 1
+  assert_output --partial 'table format "delta" is not supported by file:DIR'
+  [ ! -e out/t ]
+}
+
+@test "file: two job files of one name" {
+  seq -f '{"id":%.0f}' 40 | package append 1 -c data_writer.file_max_items=10
+  rows '{"id":1}' | stream append 2 >two
+  DESTINATION__FILESYSTEM__LAYOUT='{table_name}/{load_id}.{ext}' dlt-load file:out <two
+  [ -e out/t/2.jsonl.zst ]
 }
 
 @test "file: layouts" {
@@ -172,8 +189,8 @@ EOF
 }
 
 @test "file: a stream that is cut leaves no file of the package" {
-  rows '{"id":1,"l":[1]}' | stream append 1 >stream
-  head -c $(($(stat -c %s stream) / 2)) stream | fails 1 dlt-load file:out
+  rows '{"id":1,"l":[1]}' | stream append 1 >whole
+  head -c $(($(stat -c %s whole) / 2)) whole | fails 1 dlt-load file:out
   [ -z "$(find out -name '1.*')" ]
   [ ! -e out/_dlt_tmp ]
 }

@@ -58,14 +58,35 @@ warn_append(struct loader *l, const struct table *root)
 	    l->dest->ops->form);
 }
 
+/* Plain files would not be what the schema asks for. */
+static int
+check_table_format(struct loader *l, const struct table *root,
+    struct error *err)
+{
+	char *format = hints_get_str(&root->hints, "table_format");
+	bool plain = !format || !strcmp(format, "native");
+	int rc = 0;
+
+	if (l->dest->ops->copy && !plain)
+		rc = error_set(err, ERR_REMOTE,
+		    "table \"%s\": table format \"%s\" is not supported by "
+		    "%s; nothing was loaded",
+		    root->name, format, l->dest->ops->form);
+	free(format);
+	return rc;
+}
+
 int
 load_how_of(struct loader *l, const struct table *t, enum load_how *how,
     struct error *err)
 {
 	const struct table *root = schema_root(l->schema, t);
-	char *d = hints_get_str(&root->hints, "write_disposition");
+	char *d;
 	int rc = 0;
 
+	if (check_table_format(l, root, err) < 0)
+		return -1;
+	d = hints_get_str(&root->hints, "write_disposition");
 	*how = LOAD_APPEND;
 	if (l->dest->ops->add_state && !strcmp(t->name, "_dlt_pipeline_state"))
 		*how = LOAD_SKIP; /* it comes from the package's own state */
