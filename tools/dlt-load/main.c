@@ -50,6 +50,12 @@ static const struct opt options[] = {
 	    "remove the jobs of loaded packages", NULL },
 	{ 0, "load.raise_on_failed_jobs", "BOOL", OPT_KEY, NULL,
 	    "abort a package when one of its jobs is bad", NULL },
+	{ 0, "load.data_writer.delimiter", "CHAR", OPT_KEY, NULL,
+	    "of csv; else as its header says", NULL },
+	{ 0, "load.data_writer.include_header", "BOOL", OPT_KEY, NULL,
+	    "whether csv has one", NULL },
+	{ 0, "load.data_writer.backslashes", "BOOL", OPT_KEY, NULL,
+	    "whether they escape in '..' of insert_values", NULL },
 };
 /* clang-format on */
 
