@@ -154,8 +154,12 @@ EOF
 
 @test "file: two job files of one name" {
   seq -f '{"id":%.0f}' 40 | package append 1 -c data_writer.file_max_items=10
+  [ "$(find 1/new_jobs -name 't.*' | wc -l)" -gt 1 ]
+  export DESTINATION__FILESYSTEM__LAYOUT='{table_name}/{load_id}.{ext}'
+  fails 2 dlt-load file:out 1
+  assert_output --partial 'needs {file_id}'
   rows '{"id":1}' | stream append 2 >two
-  DESTINATION__FILESYSTEM__LAYOUT='{table_name}/{load_id}.{ext}' dlt-load file:out <two
+  dlt-load file:out <two
   [ -e out/t/2.jsonl.zst ]
 }
 

@@ -75,6 +75,7 @@ files_close(struct dest *d)
 
 	files_forget_marks(s);
 	free(s->marks);
+	free(s->targets);
 	free(s->data.items);
 	free(s->meta.items);
 	free(s->emptied);
@@ -272,6 +273,24 @@ target_of(struct files_dest *s, const struct dest_file *f, char **to,
 	return rc;
 }
 
+/* A layout without {file_id} may make one name of two job files. */
+static int
+check_target(struct files_dest *s, const char *to, struct error *err)
+{
+	if (strstr(s->layout, "{file_id}"))
+		return 0;
+	for (size_t i = 0; i < s->target_count; i++)
+		if (!strcmp(s->targets[i], to))
+			return error_set(err, ERR_USAGE,
+			    "two job files would be \"%s\": the layout \"%s\" "
+			    "needs {file_id}",
+			    to, s->layout);
+	s->targets = xgrow(s->targets, &s->target_cap, s->target_count + 1,
+	    sizeof(*s->targets));
+	s->targets[s->target_count++] = xstrdup(to);
+	return 0;
+}
+
 static int
 files_copy(struct dest *d, struct dest_file *f, struct error *err)
 {
@@ -279,7 +298,8 @@ files_copy(struct dest *d, struct dest_file *f, struct error *err)
 	char *to = NULL, *from = NULL;
 	int fd = -1, rc = -1;
 
-	if (target_of(s, f, &to, err) < 0 || make_temp(s, err) < 0)
+	if (target_of(s, f, &to, err) < 0 || check_target(s, to, err) < 0 ||
+	    make_temp(s, err) < 0)
 		goto out;
 	from = xasprintf("%s/%zu", s->temp, s->data.count);
 	fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -315,24 +335,6 @@ compare_target(const void *path, const void *move)
 	return strcmp(path, ((const struct files_move *)move)->to);
 }
 
-/* A layout without {file_id} may make one name of two job files. */
-static int
-check_targets(const struct files_dest *s, struct error *err)
-{
-	const struct files_move *m = s->data.items;
-
-	if (s->data.count)
-		qsort(s->data.items, s->data.count, sizeof(*s->data.items),
-		    compare_moves);
-	for (size_t i = 1; i < s->data.count; i++)
-		if (!compare_moves(&m[i - 1], &m[i]))
-			return error_set(err, ERR_USAGE,
-			    "two job files would be \"%s\": the layout \"%s\" "
-			    "needs {file_id}",
-			    m[i].to, s->layout);
-	return 0;
-}
-
 /* Sorted by name, so that files of one folder follow each other. */
 static int
 move_data(struct files_dest *s, struct error *err)
@@ -340,6 +342,9 @@ move_data(struct files_dest *s, struct error *err)
 	char *last = NULL;
 	int rc = 0;
 
+	if (s->data.count)
+		qsort(s->data.items, s->data.count, sizeof(*s->data.items),
+		    compare_moves);
 	for (size_t i = 0; i < s->data.count && rc == 0; i++) {
 		struct files_move *m = &s->data.items[i];
 		char *dir = xstrndup(m->to,
@@ -425,8 +430,8 @@ static int
 files_commit(struct dest *d, struct error *err)
 {
 	struct files_dest *s = (struct files_dest *)d;
-	int rc = check_targets(s, err) < 0 || move_data(s, err) < 0 ||
-	        delete_data(s, err) < 0 || write_meta(s, err) < 0
+	int rc = move_data(s, err) < 0 || delete_data(s, err) < 0 ||
+	        write_meta(s, err) < 0
 	    ? -1
 	    : 0;
 

@@ -447,6 +447,8 @@ files_forget_marks(struct files_dest *s)
 {
 	while (s->mark_count)
 		release_mark(&s->marks[--s->mark_count]);
+	while (s->target_count)
+		free(s->targets[--s->target_count]);
 }
 
 static int

@@ -46,6 +46,9 @@ struct files_dest {
 	char **emptied; /* what paths of replaced tables begin with */
 	size_t emptied_count, emptied_cap;
 
+	char **targets; /* of a load, where the layout has no {file_id} */
+	size_t target_count, target_cap;
+
 	/* of jobs, in memory: their names make a repeat harmless */
 	struct files_mark *marks;
 	size_t mark_count, mark_cap;
