@@ -23,7 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK ((size_t)256 << 10)
+#define BLOCK      ((size_t)256 << 10)
+#define TEMP_TRIES 10
 
 /* ---- the folder ---- */
 
@@ -192,11 +193,17 @@ make_temp(struct files_dest *s, struct error *err)
 		return 0;
 	}
 	path = xasprintf("%s/XXXXXX", parent);
-	if (make_dirs(parent, err) < 0)
-		goto out;
-	if (!mkdtemp(path)) {
-		error_errno(err, "%s", parent);
-		goto out;
+	/* Another process may sweep the folder away before we are in it. */
+	for (int tries = 1;; tries++) {
+		if (make_dirs(parent, err) < 0)
+			goto out;
+		if (mkdtemp(path))
+			break;
+		if (errno != ENOENT || tries == TEMP_TRIES) {
+			error_errno(err, "%s", parent);
+			goto out;
+		}
+		memcpy(path + strlen(path) - 6, "XXXXXX", 6);
 	}
 	output_remove_at_exit(path);
 	s->temp_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
