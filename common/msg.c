@@ -113,10 +113,7 @@ msg_close(int status)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	if (errno != EBADF) {
-		msg_error("standard output: %s",
-		    errno ? strerror(errno) : "write error");
-		return status ? status : EXIT_FAILED;
-	}
-	return status;
+	msg_error("standard output: %s",
+	    errno ? strerror(errno) : "write error");
+	return status ? status : EXIT_FAILED;
 }

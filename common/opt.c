@@ -5,6 +5,7 @@
 #include "common/msg.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -516,12 +517,30 @@ opt_usage(const struct opt_spec *spec)
 
 /* ---- the first lines of main() ---- */
 
+/* A stream that was closed before us (>&-) must not become the first file that
+ * is opened; what is written to it fails. */
+static void
+hold_standard_streams(void)
+{
+	int fd, held;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		held = open("/dev/null",
+		    fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
+		if (held >= 0 && held != fd)
+			close(held);
+	}
+}
+
 bool
 opt_begin(const struct opt_spec *spec, struct opt_common *common, int argc,
     char **argv, struct opt_list *operands, int *status)
 {
 	struct error err;
 
+	hold_standard_streams();
 	msg_init(spec->tool);
 	*status = EXIT_DONE;
 	if (argc < 2 && isatty(STDIN_FILENO)) {

@@ -144,3 +144,13 @@ completes() {
   run complete_words dlt-extract ev
   assert_output ''
 }
+
+@test "a closed standard output is an error, and no file takes its place" {
+  echo '{"a":1}' >t.jsonl
+  dlt-extract -q -o in t.jsonl
+  fails 1 bash -c 'dlt-package info in >&-'
+  assert_output --partial 'standard output'
+  fails 1 bash -c 'dlt-normalize in >&-'
+  bash -c 'dlt-normalize -q -o out in >&- <&-'
+  dlt-package verify out
+}

@@ -151,12 +151,10 @@ count_bytes(struct writer *w, struct track *t, struct error *err)
 		return 0;
 	rc = t->format->rows(plan_of(w, t), t->frame.data + t->frame_sized,
 	    t->frame.len - t->frame_sized, &made, err);
-	if (rc)
-		return error_prefix(err, "table %s: ", t->table->name);
 	t->sized += made.len;
 	t->frame_sized = t->frame.len;
 	buf_release(&made);
-	return 0;
+	return rc ? error_prefix(err, "table %s: ", t->table->name) : 0;
 }
 
 static int
