@@ -159,16 +159,38 @@ open_database(struct sqlite_dest *s, const struct dest_settings *set,
 	return sqlite_exec(s, pragma, err);
 }
 
+/* Is nothing in the file, which we have made? */
+static bool
+is_left_empty(const struct sqlite_dest *s)
+{
+	struct stat st;
+
+	return s->created && stat(s->path, &st) == 0 && st.st_size == 0;
+}
+
+/* A file in which nothing came to be goes again, unless somebody else has begun
+ * to write to it: he holds the lock then, or will see that it has gone. */
+static void
+remove_empty(struct sqlite_dest *s)
+{
+	if (!s->db || !is_left_empty(s))
+		return;
+	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_busy_timeout(s->db, 0);
+	if (sqlite3_exec(s->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) ==
+	        SQLITE_OK &&
+	    is_left_empty(s))
+		unlink(s->path);
+}
+
 static void
 sqlite_close(struct dest *d)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
-	struct stat st;
 
 	sqlite_rows_forget(s);
+	remove_empty(s);
 	sqlite3_close(s->db);
-	if (s->created && stat(s->path, &st) == 0 && st.st_size == 0)
-		unlink(s->path);
 	free(s->feed_cells);
 	free(s->path);
 	free(s);
@@ -194,7 +216,7 @@ sqlite_open(const char *rest, const struct dest_settings *set,
 	}
 	s = xcalloc(1, sizeof(*s));
 	s->path = xstrdup(path);
-	s->created = !exists;
+	s->created = !exists && !set->read_only;
 	if (set->read_only && !exists)
 		return &s->base;
 	if (open_database(s, set, err) < 0 || sqlite_rows_init(s, err) < 0) {
@@ -207,7 +229,17 @@ sqlite_open(const char *rest, const struct dest_settings *set,
 static int
 sqlite_begin(struct dest *d, struct error *err)
 {
-	return sqlite_exec((struct sqlite_dest *)d, "BEGIN IMMEDIATE", err);
+	struct sqlite_dest *s = (struct sqlite_dest *)d;
+	int moved = 0;
+
+	if (sqlite_exec(s, "BEGIN IMMEDIATE", err) < 0)
+		return -1;
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (!moved)
+		return 0;
+	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return error_set(err, ERR_TEMP,
+	    "the database was removed by another process meanwhile");
 }
 
 /* A file without a name is private and removed by SQLite; it holds what does

@@ -3,6 +3,7 @@
 
 #include "tests/unit/tap.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/test_dest_XXXXXX";
@@ -51,6 +52,35 @@ test_missing(void)
 	tap_ok(!found, "is not there either");
 	dest_close(d);
 	buf_release(&out);
+}
+
+/* Another process makes or removes the file while we have it open. */
+static void
+test_others(void)
+{
+	struct dest_settings reads = { .wait_s = -1, .read_only = true };
+	struct dest_settings writes = { .wait_s = 0 };
+	struct error err = { 0 };
+	struct dest *reader, *first, *second;
+
+	unlink(path);
+	reader = dest_open(url, &reads, &err);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	dest_close(reader);
+	tap_int(access(path, F_OK), 0, "a reader removes nothing");
+	unlink(path);
+	first = dest_open(url, &writes, &err);
+	tap_int(first->ops->begin(first, &err), 0, "the one who makes a file");
+	first->ops->rollback(first);
+	second = dest_open(url, &writes, &err);
+	tap_int(second->ops->begin(second, &err), 0, "while it is used");
+	dest_close(first);
+	tap_int(access(path, F_OK), 0, "does not remove it");
+	second->ops->rollback(second);
+	unlink(path);
+	tap_int(second->ops->begin(second, &err), -1, "a file that has gone");
+	tap_int(err.code, ERR_TEMP, "is an error that may pass");
+	dest_close(second);
 }
 
 static void
@@ -130,6 +160,7 @@ main(void)
 	snprintf(url, sizeof(url), "sqlite:%s", path);
 	test_urls();
 	test_missing();
+	test_others();
 	d = dest_open(url, NULL, &err);
 	tap_ok(d != NULL, "open");
 	test_rows(d, s);
