@@ -16,6 +16,8 @@
 static enum err_code
 code_of(int sqlite_code)
 {
+	if (sqlite_code == SQLITE_READONLY_DBMOVED)
+		return ERR_TEMP; /* by another process */
 	switch (sqlite_code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
