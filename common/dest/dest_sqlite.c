@@ -16,8 +16,6 @@
 static enum err_code
 code_of(int sqlite_code)
 {
-	if (sqlite_code == SQLITE_READONLY_DBMOVED)
-		return ERR_TEMP; /* by another process */
 	switch (sqlite_code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -232,13 +230,11 @@ static int
 sqlite_begin(struct dest *d, struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
-	int moved = 0;
+	int rc = sqlite_exec(s, "BEGIN IMMEDIATE", err), moved = 0;
 
-	if (sqlite_exec(s, "BEGIN IMMEDIATE", err) < 0)
-		return -1;
 	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
 	if (!moved)
-		return 0;
+		return rc;
 	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return error_set(err, ERR_TEMP,
 	    "the database was removed by another process meanwhile");
