@@ -26,18 +26,17 @@ static const char *const folders[] = {
 void
 jobs_release(struct jobs *j)
 {
-	for (size_t i = 0; i < j->count; i++)
-		if (j->items[i].renamed)
-			free(j->items[i].file);
 	free(j->items);
 	free(j->words);
+	free(j->slots);
 	arena_release(&j->strings);
 	free(j->path);
 	*j = (struct jobs){ 0 };
 }
 
-/* ---- strings ---- */
+/* ---- words ---- */
 
+/* Where a word stands, or the slot that it would take. */
 static size_t
 word_slot(const struct jobs *j, const char *word)
 {
@@ -46,61 +45,156 @@ word_slot(const struct jobs *j, const char *word)
 
 	for (const char *p = word; *p; p++)
 		h = (h ^ (unsigned char)*p) * 1099511628211u;
-	for (i = h & (j->word_cap - 1); j->words[i];
-	     i = (i + 1) & (j->word_cap - 1))
-		if (!strcmp(j->words[i], word))
+	for (i = h & (j->slot_cap - 1); j->slots[i];
+	     i = (i + 1) & (j->slot_cap - 1))
+		if (!strcmp(j->words[j->slots[i] - 1], word))
 			break;
 	return i;
 }
 
 static void
-grow_words(struct jobs *j)
+grow_slots(struct jobs *j)
 {
-	char **old = j->words;
-	size_t cap = j->word_cap;
-
-	j->word_cap = cap ? cap * 2 : 64;
-	j->words = xcalloc(j->word_cap, sizeof(*j->words));
-	for (size_t i = 0; i < cap; i++)
-		if (old[i])
-			j->words[word_slot(j, old[i])] = old[i];
-	free(old);
+	j->slot_cap = j->slot_cap ? j->slot_cap * 2 : 64;
+	free(j->slots);
+	j->slots = xcalloc(j->slot_cap, sizeof(*j->slots));
+	for (size_t i = 0; i < j->word_count; i++)
+		j->slots[word_slot(j, j->words[i])] = (uint32_t)i + 1;
 }
 
-/* The one copy of a word. */
-static char *
+/* The number of a word. */
+static uint32_t
 intern(struct jobs *j, const char *word)
 {
 	size_t i;
 
-	if (2 * (j->word_count + 1) > j->word_cap)
-		grow_words(j);
+	if (2 * (j->word_count + 1) > j->slot_cap)
+		grow_slots(j);
 	i = word_slot(j, word);
-	if (!j->words[i]) {
-		j->words[i] = arena_strdup(&j->strings, word);
-		j->word_count++;
+	if (!j->slots[i]) {
+		j->words = xgrow(j->words, &j->word_cap, j->word_count + 1,
+		    sizeof(*j->words));
+		j->words[j->word_count++] = arena_strdup(&j->strings, word);
+		j->slots[i] = (uint32_t)j->word_count;
 	}
-	return j->words[i];
+	return j->slots[i] - 1;
 }
 
-/* file, id and the name's strings, out of what the parser gave. */
-static void
-keep_strings(struct jobs *j, struct job *job, const char *file,
-    struct job_name *parsed)
-{
-	char *id = job_id_format(parsed);
-	size_t nid = strlen(id) + 1, nfile = strlen(file) + 1;
-	size_t nfile_id = strlen(parsed->file_id) + 1;
-	char *p = arena_alloc(&j->strings, nid + nfile + nfile_id);
+/* ---- names ---- */
 
-	job->name = *parsed;
-	job->name.table = intern(j, parsed->table);
-	job->name.format = intern(j, parsed->format);
-	job->id = memcpy(p, id, nid);
-	job->file = memcpy(p + nid, file, nfile);
-	job->name.file_id = memcpy(p + nid + nfile, parsed->file_id, nfile_id);
-	free(id);
-	job_name_release(parsed);
+const char *
+job_table(const struct jobs *j, const struct job *job)
+{
+	return j->words[job->table];
+}
+
+const char *
+job_format(const struct jobs *j, const struct job *job)
+{
+	return j->words[job->format];
+}
+
+/* The name without its strings being copied. */
+static char *
+with_name(const struct jobs *j, const struct job *job,
+    char *(*format)(const struct job_name *n))
+{
+	char digits[17];
+	struct job_name name = { .table = j->words[job->table],
+		.file_id = digits,
+		.retry = job->retry,
+		.format = j->words[job->format],
+		.codec = job->codec };
+
+	snprintf(digits, sizeof(digits), "%010llx",
+	    (unsigned long long)job->file_id);
+	if (job->odd)
+		name.file_id = (char *)(uintptr_t)job->file_id;
+	return format(&name);
+}
+
+char *
+job_id(const struct jobs *j, const struct job *job)
+{
+	return with_name(j, job, job_id_format);
+}
+
+char *
+job_file(const struct jobs *j, const struct job *job)
+{
+	return with_name(j, job, job_name_format);
+}
+
+void
+job_sha256(const struct job *job, char out[HASH_HEX_LEN + 1])
+{
+	*out = '\0';
+	for (size_t i = 0; job->listed && i < sizeof(job->sha256); i++)
+		sprintf(out + 2 * i, "%02x", job->sha256[i]);
+}
+
+static bool
+is_plain_id(const char *id)
+{
+	return strlen(id) == 10 && strspn(id, "0123456789abcdef") == 10;
+}
+
+/* What the parser gave, without the folder; frees its strings. */
+static struct job
+keep_name(struct jobs *j, struct job_name *n)
+{
+	struct job job = { .table = intern(j, n->table),
+		.format = intern(j, n->format),
+		.retry = n->retry,
+		.codec = (uint8_t)n->codec,
+		.odd = !is_plain_id(n->file_id) };
+
+	job.file_id = job.odd ? (uintptr_t)arena_strdup(&j->strings, n->file_id)
+	                      : strtoull(n->file_id, NULL, 16);
+	job_name_release(n);
+	return job;
+}
+
+/* Parts of an id, which ends or goes on with a dot. */
+static int
+compare_parts(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return (unsigned char)(*a ? *a : '.') - (unsigned char)(*b ? *b : '.');
+}
+
+static int
+compare_file_ids(const struct job *x, const struct job *y)
+{
+	char one[17], other[17];
+
+	if (!x->odd && !y->odd)
+		return x->file_id < y->file_id ? -1 : x->file_id > y->file_id;
+	snprintf(one, sizeof(one), "%010llx", (unsigned long long)x->file_id);
+	snprintf(other, sizeof(other), "%010llx",
+	    (unsigned long long)y->file_id);
+	return compare_parts(x->odd ? (const char *)(uintptr_t)x->file_id : one,
+	    y->odd ? (const char *)(uintptr_t)y->file_id : other);
+}
+
+/* As the bytes of the ids. */
+static int
+compare_jobs(const void *a, const void *b, void *jobs)
+{
+	const struct job *x = a, *y = b;
+	const struct jobs *j = jobs;
+	int d = 0;
+
+	if (x->table != y->table)
+		d = compare_parts(j->words[x->table], j->words[y->table]);
+	if (d == 0)
+		d = compare_file_ids(x, y);
+	if (d == 0 && x->format != y->format)
+		d = compare_parts(j->words[x->format], j->words[y->format]);
+	return d ? d : x->codec - y->codec;
 }
 
 /* ---- folders ---- */
@@ -114,7 +208,10 @@ path_in(const struct jobs *j, enum job_folder folder, const char *file)
 char *
 job_path(const struct jobs *j, const struct job *job)
 {
-	return path_in(j, job->folder, job->file);
+	char *file = job_file(j, job), *path = path_in(j, job->folder, file);
+
+	free(file);
+	return path;
 }
 
 static char *
@@ -154,8 +251,8 @@ add_file(struct jobs *j, enum job_folder folder, const char *file,
 		return error_prefix(err, "%s/", folders[folder]);
 	j->items = xgrow(j->items, &j->cap, j->count + 1, sizeof(*j->items));
 	job = &j->items[j->count++];
-	*job = (struct job){ .folder = folder };
-	keep_strings(j, job, file, &name);
+	*job = keep_name(j, &name);
+	job->folder = (uint8_t)folder;
 	job->finished = folder == JOBS_STARTED && has_marker(j, file);
 	return 0;
 }
@@ -179,30 +276,33 @@ read_folder(struct jobs *j, enum job_folder folder, struct error *err)
 }
 
 static int
-compare_jobs(const void *a, const void *b)
-{
-	return strcmp(((const struct job *)a)->id, ((const struct job *)b)->id);
-}
-
-static int
 check_twice(const struct jobs *j, struct error *err)
 {
-	for (size_t i = 1; i < j->count; i++)
-		if (!strcmp(j->items[i - 1].id, j->items[i].id))
-			return error_set(err, ERR_DATA,
-			    "job %s is there twice: %s/%s and %s/%s",
-			    j->items[i].id, folders[j->items[i - 1].folder],
-			    j->items[i - 1].file, folders[j->items[i].folder],
-			    j->items[i].file);
+	for (size_t i = 1; i < j->count; i++) {
+		const struct job *job = &j->items[i];
+		char *id, *first, *second;
+
+		if (compare_jobs(job - 1, job, (void *)(uintptr_t)j))
+			continue;
+		id = job_id(j, job);
+		first = job_path(j, job - 1);
+		second = job_path(j, job);
+		error_set(err, ERR_DATA, "job %s is there twice: %s and %s", id,
+		    first + strlen(j->path) + 1, second + strlen(j->path) + 1);
+		free(id);
+		free(first);
+		free(second);
+		return -1;
+	}
 	return 0;
 }
 
 /* What Python dlt adds to a package that it begins to load. */
 static bool
-is_followup(const struct job *job)
+is_followup(const struct jobs *j, const struct job *job)
 {
-	return !strcmp(job->name.format, "sql") ||
-	    !strcmp(job->name.format, "reference");
+	return !strcmp(job_format(j, job), "sql") ||
+	    !strcmp(job_format(j, job), "reference");
 }
 
 /* Damage of the schema would add columns of wrong names or types. */
@@ -241,37 +341,76 @@ check_head(struct jobs *j, struct manifest_in *m, struct error *err)
 	return check_schema(j, head->schema_sha256, err);
 }
 
-static int
-compare_id(const void *id, const void *job)
+/* The job of an id of the manifest, or NULL. */
+static struct job *
+find_job(struct jobs *j, const char *id)
 {
-	return strcmp(id, ((const struct job *)job)->id);
+	char *file = xstrdup(id), *dot = strchr(file, '.');
+	struct job_name name;
+	struct error ignored;
+	struct job key, *found = NULL;
+	size_t low = 0, high = j->count;
+
+	/* an id is a file's name without its retry part */
+	dot = dot ? strchr(dot + 1, '.') : NULL;
+	if (dot) {
+		char *full = xasprintf("%.*s.0%s", (int)(dot - file), file,
+		    dot);
+
+		if (job_name_parse(full, &name, &ignored) == 0) {
+			key = keep_name(j, &name);
+			while (low < high && !found) {
+				size_t mid = low + (high - low) / 2;
+				int d = compare_jobs(&key, &j->items[mid], j);
+
+				if (d == 0)
+					found = &j->items[mid];
+				else if (d < 0)
+					high = mid;
+				else
+					low = mid + 1;
+			}
+		}
+		free(full);
+	}
+	free(file);
+	return found;
 }
 
 static int
 take_sums(struct jobs *j, struct manifest_in *in, struct error *err)
 {
 	struct manifest_job m;
+	char *id;
 	int rc;
 
 	while ((rc = manifest_in_next(in, &m, err)) > 0) {
-		struct job *job = j->count ? bsearch(m.id, j->items, j->count,
-		                                 sizeof(*job), compare_id)
-		                           : NULL;
+		struct job *job = find_job(j, m.id);
 
 		if (!job)
 			return error_set(err, ERR_DATA,
 			    "job %s of the manifest is missing", m.id);
-		if (*job->sha256)
+		if (job->listed)
 			return error_set(err, ERR_DATA,
 			    "manifest.json: %s is listed twice", m.id);
-		memcpy(job->sha256, m.sha256, sizeof(job->sha256));
+		job->listed = true;
+		for (size_t i = 0; i < sizeof(job->sha256); i++) {
+			const char hex[] = { m.sha256[2 * i],
+				m.sha256[2 * i + 1], '\0' };
+
+			job->sha256[i] = (unsigned char)strtoul(hex, NULL, 16);
+		}
 	}
-	for (size_t i = 0; i < j->count && rc == 0; i++)
-		if (!*j->items[i].sha256 && !is_followup(&j->items[i]))
-			rc = error_set(err, ERR_DATA,
-			    "job %s is not in the manifest; if it was added on "
-			    "purpose: dlt-package seal",
-			    j->items[i].id);
+	for (size_t i = 0; i < j->count && rc == 0; i++) {
+		if (j->items[i].listed || is_followup(j, &j->items[i]))
+			continue;
+		id = job_id(j, &j->items[i]);
+		rc = error_set(err, ERR_DATA,
+		    "job %s is not in the manifest; if it was added on "
+		    "purpose: dlt-package seal",
+		    id);
+		free(id);
+	}
 	return rc;
 }
 
@@ -302,7 +441,7 @@ jobs_read(struct jobs *j, const char *path, struct error *err)
 		if (read_folder(j, f, err) < 0)
 			return -1;
 	if (j->count)
-		qsort(j->items, j->count, sizeof(*j->items), compare_jobs);
+		qsort_r(j->items, j->count, sizeof(*j->items), compare_jobs, j);
 	if (check_twice(j, err) < 0)
 		return -1;
 	return read_manifest(j, err);
@@ -312,24 +451,20 @@ int
 job_move(struct jobs *j, struct job *job, enum job_folder to, bool retry,
     struct error *err)
 {
-	char *from = job_path(j, job), *dir = path_in(j, to, ""), *path;
+	char *from = job_path(j, job), *dir = path_in(j, to, ""), *file, *path;
 	int rc = 0;
 
-	if (retry) {
-		job->name.retry++;
-		if (job->renamed)
-			free(job->file);
-		job->file = job_name_format(&job->name);
-		job->renamed = true;
-	}
-	path = path_in(j, to, job->file);
+	job->retry += retry;
+	file = job_file(j, job);
+	path = path_in(j, to, file);
 	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
 		rc = error_errno(err, "%s", dir);
 	else if (rename(from, path) < 0)
 		rc = error_errno(err, "%s", from);
 	else
-		job->folder = to;
+		job->folder = (uint8_t)to;
 	free(from);
+	free(file);
 	free(dir);
 	free(path);
 	return rc;
@@ -363,17 +498,18 @@ write_marker(struct jobs *j, const char *file, bool *written, struct error *err)
 int
 job_complete(struct jobs *j, struct job *job, struct error *err)
 {
-	char *marker = marker_path(j, job->file);
+	char *file = job_file(j, job), *marker = marker_path(j, file);
 	bool written;
 	int rc = -1;
 
 	if (job->folder == JOBS_COMPLETED) {
 		rc = 0;
-	} else if (write_marker(j, job->file, &written, err) == 0) {
+	} else if (write_marker(j, file, &written, err) == 0) {
 		TEST_HOOK("load_marker");
 		rc = job_move(j, job, JOBS_COMPLETED, false, err);
 		unlink(marker);
 	}
+	free(file);
 	free(marker);
 	return rc;
 }
@@ -381,7 +517,8 @@ job_complete(struct jobs *j, struct job *job, struct error *err)
 int
 job_fail(struct jobs *j, struct job *job, const char *why, struct error *err)
 {
-	char *name = xasprintf("%s.exception", job->file);
+	char *file = job_file(j, job);
+	char *name = xasprintf("%s.exception", file);
 	char *dir = path_in(j, JOBS_FAILED, "");
 	char *path = path_in(j, JOBS_FAILED, name);
 	int rc = 0;
@@ -392,6 +529,7 @@ job_fail(struct jobs *j, struct job *job, const char *why, struct error *err)
 		rc = output_file(path, why, strlen(why), err);
 	if (rc == 0)
 		rc = job_move(j, job, JOBS_FAILED, false, err);
+	free(file);
 	free(name);
 	free(dir);
 	free(path);

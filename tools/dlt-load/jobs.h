@@ -7,6 +7,7 @@
 #ifndef DLT_LOAD_JOBS_H
 #define DLT_LOAD_JOBS_H
 
+#include "common/hash.h"
 #include "common/mem.h"
 #include "common/package.h"
 
@@ -18,16 +19,19 @@ enum job_folder {
 	JOBS_FOLDERS,
 };
 
-/* Its strings belong to the list, which may be long: those of a job are one
- * piece, tables and formats are shared. */
+/* Short, as a package may have a million of them: names are put together when
+ * they are asked for. */
 struct job {
-	enum job_folder folder;
-	bool renamed; /* file is malloc'd */
-	char *file;   /* its name there */
-	struct job_name name;
-	char *id;
-	char sha256[65]; /* from the manifest, or "" */
-	bool finished;   /* marked so by a run of Python dlt that was killed */
+	uint64_t file_id; /* ten hexadecimal digits; odd: a string's address */
+	uint32_t table, format; /* of the words */
+	unsigned retry;
+	uint8_t folder; /* enum job_folder */
+	uint8_t codec;  /* enum codec */
+	bool odd : 1;
+	bool listed : 1; /* in the manifest, with sha256 */
+	bool
+	    finished : 1; /* marked so by a run of Python dlt that was killed */
+	unsigned char sha256[HASH_HEX_LEN / 2];
 };
 
 struct jobs {
@@ -35,9 +39,19 @@ struct jobs {
 	struct job *items;
 	size_t count, cap;
 	struct arena strings;
-	char **words; /* hash table of tables and formats */
+	char **words; /* tables and formats */
 	size_t word_count, word_cap;
+	uint32_t *slots; /* hash table of words: index + 1 */
+	size_t slot_cap;
 };
+
+const char *job_table(const struct jobs *j, const struct job *job);
+const char *job_format(const struct jobs *j, const struct job *job);
+/* TABLE.ID.FMT[.gz] and the name of the file, malloc'd. */
+char *job_id(const struct jobs *j, const struct job *job);
+char *job_file(const struct jobs *j, const struct job *job);
+/* The checksum of the manifest in hex, or "". */
+void job_sha256(const struct job *job, char out[HASH_HEX_LEN + 1]);
 
 /* All jobs, sorted by id. With a manifest each must be in it, and there. */
 int jobs_read(struct jobs *j, const char *path, struct error *err);

@@ -112,14 +112,14 @@ can_load(const struct loader *l, const char *format)
 }
 
 const struct table *
-load_table(struct loader *l, const struct job_name *job, enum load_how *how,
-    struct error *err)
+load_table(struct loader *l, const char *table, const char *format,
+    enum load_how *how, struct error *err)
 {
-	const struct table *t = schema_table(l->schema, job->table);
+	const struct table *t = schema_table(l->schema, table);
 
 	if (!t) {
 		error_set(err, ERR_DATA, "the schema has no table \"%s\"",
-		    job->table);
+		    table);
 		return NULL;
 	}
 	if (!t->column_count) {
@@ -129,11 +129,11 @@ load_table(struct loader *l, const struct job_name *job, enum load_how *how,
 		    t->name);
 		return NULL;
 	}
-	if (!can_load(l, job->format)) {
+	if (!can_load(l, format)) {
 		error_set(err, ERR_DATA,
 		    "table \"%s\": jobs of format %s cannot be loaded into "
 		    "%s; normalize with --format jsonl",
-		    t->name, job->format, l->dest->ops->form);
+		    t->name, format, l->dest->ops->form);
 		return NULL;
 	}
 	return load_how_of(l, t, how, err) < 0 ? NULL : t;

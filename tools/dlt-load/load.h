@@ -98,8 +98,8 @@ int load_package_state(struct loader *l, const char *text, size_t len,
     struct error *err);
 
 /* The table of a job that can be loaded here; NULL with err. */
-const struct table *load_table(struct loader *l, const struct job_name *job,
-    enum load_how *how, struct error *err);
+const struct table *load_table(struct loader *l, const char *table,
+    const char *format, enum load_how *how, struct error *err);
 
 /* Within a transaction: the rows of one job, and its mark. expect: SHA-256 in
  * hex, or NULL. name is for messages. table NULL: only the mark. */

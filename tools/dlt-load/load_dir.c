@@ -24,26 +24,38 @@
 #define STATE_MAX ((size_t)256 << 20)
 
 static int
+refuse_reference(const struct jobs *j, const struct job *job, struct error *err)
+{
+	char *id = job_id(j, job);
+
+	error_set(err, ERR_REMOTE,
+	    "job %s refers to files that Python dlt has staged elsewhere; "
+	    "finish this package with Python dlt",
+	    id);
+	free(id);
+	return -1;
+}
+
+static int
 plan_job(struct dir_load *d, size_t i, struct error *err)
 {
 	const struct job *job = &d->jobs.items[i];
+	const char *table = job_table(&d->jobs, job);
+	const char *format = job_format(&d->jobs, job);
 
 	d->done[i] = job->folder == JOBS_FAILED;
 	d->failed += d->done[i];
-	if (!strcmp(job->name.format, "reference"))
-		return error_set(err, ERR_REMOTE,
-		    "job %s refers to files that Python dlt has staged "
-		    "elsewhere; finish this package with Python dlt",
-		    job->id);
+	if (!strcmp(format, "reference"))
+		return refuse_reference(&d->jobs, job, err);
 	if (unit_is_followup(d, i)) {
 		d->how[i] = LOAD_SKIP;
-		d->tables[i] = schema_table(d->l->schema, job->name.table);
+		d->tables[i] = schema_table(d->l->schema, table);
 		return d->tables[i]
 		    ? 0
 		    : error_set(err, ERR_DATA, "the schema has no table \"%s\"",
-		          job->name.table);
+		          table);
 	}
-	d->tables[i] = load_table(d->l, &job->name, &d->how[i], err);
+	d->tables[i] = load_table(d->l, table, format, &d->how[i], err);
 	if (!d->tables[i])
 		return -1;
 	return d->how[i] == LOAD_STAGED
@@ -372,7 +384,7 @@ check_jobs(struct dir_load *d, struct error *err)
 
 		if (signal_pending())
 			return error_set(err, ERR_QUIET, "interrupted");
-		if (*job->sha256 && !job->finished &&
+		if (job->listed && !job->finished &&
 		    (job->folder == JOBS_NEW || job->folder == JOBS_STARTED) &&
 		    unit_sum_job(d, job, sum, err) < 0)
 			return -1;
@@ -382,9 +394,9 @@ check_jobs(struct dir_load *d, struct error *err)
 
 /* Failed jobs have no mark, nor has what Python dlt adds. */
 static bool
-is_loadable(const struct job *job)
+is_loadable(const struct jobs *j, const struct job *job)
 {
-	return job->folder != JOBS_FAILED && strcmp(job->name.format, "sql");
+	return job->folder != JOBS_FAILED && strcmp(job_format(j, job), "sql");
 }
 
 static int
@@ -395,12 +407,14 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 
 	for (size_t i = 0; i < d->jobs.count && rc == 0; i++) {
 		const struct job *job = &d->jobs.items[i];
-		char sum[65] = "";
+		char sum[65] = "", *id;
 
-		if (!is_loadable(job))
+		if (!is_loadable(&d->jobs, job))
 			continue;
 		rc = unit_sum_job(d, job, sum, err);
-		hash_update(h, job->id, strlen(job->id));
+		id = job_id(&d->jobs, job);
+		hash_update(h, id, strlen(id));
+		free(id);
 		hash_update(h, " ", 1);
 		hash_update(h, sum, 64);
 		hash_update(h, "\n", 1);
@@ -437,10 +451,14 @@ show_plan(struct dir_load *d, struct error *err)
 	int rc = plan_jobs(d, err);
 
 	for (size_t i = 0; i < d->jobs.count && rc == 0; i++) {
+		char *id;
+
 		if (d->done[i] || unit_is_followup(d, i))
 			continue;
-		rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id,
-		    d->jobs.items[i].id, &sum, &rows, err);
+		id = job_id(&d->jobs, &d->jobs.items[i]);
+		rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id, id,
+		    &sum, &rows, err);
+		free(id);
 		if (rc == 0 && !sum.len)
 			load_plan_job(d->l, d->tables[i]);
 	}

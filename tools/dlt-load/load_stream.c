@@ -97,7 +97,7 @@ load_entry(struct streaming *s, const struct package_entry *e, const char *id,
 	if (!l->schema)
 		return error_set(err, ERR_DATA, "%s comes before a schema.json",
 		    e->name);
-	job.table = load_table(l, &e->job, &how, err);
+	job.table = load_table(l, e->job.table, e->job.format, &how, err);
 	if (!job.table)
 		return -1;
 	if (l->plan) {

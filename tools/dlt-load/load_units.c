@@ -17,7 +17,7 @@
 bool
 unit_is_followup(const struct dir_load *d, size_t i)
 {
-	return !strcmp(d->jobs.items[i].name.format, "sql");
+	return !strcmp(job_format(&d->jobs, &d->jobs.items[i]), "sql");
 }
 
 static bool
@@ -52,22 +52,25 @@ static int
 insert_job(struct dir_load *d, size_t i, struct error *err)
 {
 	struct job *job = &d->jobs.items[i];
-	char *path = job_path(&d->jobs, job);
+	char *path = job_path(&d->jobs, job), *id = job_id(&d->jobs, job);
+	char sum[HASH_HEX_LEN + 1];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct load_job load = { .name = path + strlen(d->path) + 1,
-		.id = job->id,
-		.expect = *job->sha256 ? job->sha256 : NULL,
+		.id = id,
+		.expect = job->listed ? sum : NULL,
 		.table = d->how[i] == LOAD_SKIP ? NULL : d->tables[i],
 		.place = d->how[i] == LOAD_STAGED ? DEST_STAGING : DEST_DATASET,
-		.format = job->name.format,
+		.format = job_format(&d->jobs, job),
 		.source = job_read_fd,
 		.arg = &fd };
 	int rc;
 
+	job_sha256(job, sum);
 	rc = fd < 0 ? error_errno(err, "%s", load.name)
 	            : load_job(d->l, &load, err);
 	if (fd >= 0)
 		close(fd);
+	free(id);
 	free(path);
 	return rc;
 }
@@ -78,13 +81,15 @@ unit_sum_job(struct dir_load *d, const struct job *job, char sum[65],
 {
 	char *path = job_path(&d->jobs, job);
 	const char *name = path + strlen(d->path) + 1;
+	char want[HASH_HEX_LEN + 1];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = fd < 0 ? error_errno(err, "%s", name)
 	                : load_checksum(job_read_fd, &fd, sum, err);
 
 	if (fd >= 0)
 		close(fd);
-	if (!rc && *job->sha256 && strcmp(job->sha256, sum) != 0)
+	job_sha256(job, want);
+	if (!rc && *want && strcmp(want, sum) != 0)
 		rc = error_set(err, ERR_DATA,
 		    "%s: is not what the manifest says; if it was changed on "
 		    "purpose: dlt-package seal",
@@ -100,18 +105,21 @@ is_marked(struct dir_load *d, size_t i, struct error *err)
 	const struct job *job = &d->jobs.items[i];
 	struct buf sum = { 0 };
 	uint64_t rows;
-	int rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id, job->id,
-	    &sum, &rows, err);
+	char *id = job_id(&d->jobs, job), want[HASH_HEX_LEN + 1];
+	int rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id, id, &sum,
+	    &rows, err);
 
+	job_sha256(job, want);
 	if (rc == 0 && sum.len) {
 		rc = 1;
-		if (*job->sha256 && strcmp(job->sha256, buf_str(&sum)) != 0)
+		if (*want && strcmp(want, buf_str(&sum)) != 0)
 			rc = error_set(err, ERR_DATA,
 			    "job %s has been loaded, but from another file",
-			    job->id);
+			    id);
 		d->l->rows += rc > 0 ? rows : 0;
 		d->l->jobs += rc > 0;
 	}
+	free(id);
 	buf_release(&sum);
 	return rc;
 }
@@ -176,8 +184,8 @@ move_unit(struct dir_load *d, size_t i, enum job_folder from,
 static int
 fail_rest(struct dir_load *d, size_t i, size_t bad, struct error *err)
 {
-	char *why = xasprintf("not loaded, as %s has failed",
-	    d->jobs.items[bad].id);
+	char *id = job_id(&d->jobs, &d->jobs.items[bad]);
+	char *why = xasprintf("not loaded, as %s has failed", id);
 	int rc = 0;
 
 	for (size_t k = i; k < unit_end(d, i) && rc == 0; k++) {
@@ -187,6 +195,7 @@ fail_rest(struct dir_load *d, size_t i, size_t bad, struct error *err)
 		d->done[k] = true;
 		d->failed++;
 	}
+	free(id);
 	free(why);
 	return rc;
 }
@@ -276,19 +285,20 @@ static int
 mark_over(struct dir_load *d, size_t i, struct error *err)
 {
 	const struct dest_ops *ops = d->l->dest->ops;
-	struct dest_mark mark = { d->l->load_id, d->jobs.items[i].id, NULL, 0 };
-	char sum[65];
+	char sum[HASH_HEX_LEN + 1], *id;
+	struct dest_mark mark = { d->l->load_id, NULL, sum, 0 };
 	int rc;
 
 	if (unit_sum_job(d, &d->jobs.items[i], sum, err) < 0)
 		return -1;
-	mark.checksum = sum;
+	mark.job_id = id = job_id(&d->jobs, &d->jobs.items[i]);
 	rc = ops->begin(d->l->dest, err) < 0 ||
 	        ops->mark(d->l->dest, &mark, err) < 0 ||
 	        ops->commit(d->l->dest, err) < 0
 	    ? -1
 	    : 0;
 	ops->rollback(d->l->dest);
+	free(id);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -563,6 +564,22 @@ await_list(const struct load_options *o)
 	return c != EOF || o->operands.count > 1;
 }
 
+/* What is upstream may be reading from the destination, which a database may
+ * allow to one process at a time; when the stream begins it has done so. */
+static void
+await_stream(const struct run *r)
+{
+	const struct opt_list *ops = &r->o->operands;
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	bool alone = ops->count == r->first_package && !r->o->packages_from &&
+	    !r->has_workdir;
+	bool named = ops->count > r->first_package &&
+	    !strcmp(ops->items[r->first_package], "-");
+
+	if ((alone || named) && !isatty(STDIN_FILENO))
+		poll(&in, 1, -1);
+}
+
 static int
 run_all(struct run *r, struct error *err)
 {
@@ -594,7 +611,10 @@ run_all(struct run *r, struct error *err)
 		return 0;
 	}
 	if (find_destination(r, err) < 0 || read_password(r, err) < 0 ||
-	    find_dataset(r, err) < 0 || open_destination(r, err) < 0)
+	    find_dataset(r, err) < 0)
+		return -1;
+	await_stream(r);
+	if (open_destination(r, err) < 0)
 		return -1;
 	for (size_t at = 0; (unused = config_unused(r->config, &at));)
 		msg_warn("%s: no setting of dlt-load", unused);
