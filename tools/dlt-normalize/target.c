@@ -56,7 +56,7 @@ static const struct target targets[] = {
 	{ "postgres:", 63, all_four, "jsonl", f_postgres, &dialect_postgres },
 	{ "postgresql:", 63, all_four, "jsonl", f_postgres, &dialect_postgres },
 	{ "clickhouse", 255, two, "jsonl", f_clickhouse, &dialect_clickhouse },
-	{ "redshift", 127, two, "insert_values", f_redshift,
+	{ "redshift", 127, all_four, "insert_values", f_redshift,
 	    &dialect_redshift },
 	{ "snowflake", 255, all_four, "jsonl", f_snowflake,
 	    &dialect_snowflake },
