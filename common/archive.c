@@ -26,6 +26,7 @@ struct tar_out {
 	struct buf pending;
 	struct error err; /* what the write callback met */
 	bool broken;      /* a write failed: send nothing more */
+	bool farewell;    /* a reader that has gone has understood */
 };
 
 static int
@@ -46,7 +47,8 @@ tar_out_flush(struct tar_out *t)
 		t->broken = true;
 		if (errno == EPIPE) {
 			/* Who reads us has gone and has said why. */
-			signal_note(SIGPIPE);
+			if (!t->farewell)
+				signal_note(SIGPIPE);
 			error_set(&t->err, ERR_QUIET, "output: broken pipe");
 		} else if (errno == EINTR) {
 			error_set(&t->err, ERR_QUIET, "interrupted");
@@ -153,6 +155,16 @@ tar_out_entry(struct tar_out *t, const char *name, const void *data, size_t len,
 	    tar_out_data(t, data, len, err))
 		return -1;
 	return tar_out_end(t, err);
+}
+
+void
+tar_out_cancel(struct tar_out *t, const char *name)
+{
+	struct error ignored;
+
+	t->farewell = true;
+	if (tar_out_entry(t, name, "", 0, &ignored) == 0)
+		(void)tar_out_finish(t, &ignored);
 }
 
 int

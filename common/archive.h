@@ -35,6 +35,10 @@ int tar_out_data(struct tar_out *t, const void *data, size_t len,
     struct error *err);
 int tar_out_end(struct tar_out *t, struct error *err);
 int tar_out_finish(struct tar_out *t, struct error *err); /* end blocks */
+/* The last word of a stream that failed: an empty entry and the end blocks. A
+ * reader that has gone, perhaps after the entry alone, is no error and no
+ * signal. */
+void tar_out_cancel(struct tar_out *t, const char *name);
 void tar_out_free(struct tar_out *t);
 
 /* ---- reading a tar stream: plain, zstd or gzip ---- */

@@ -127,6 +127,15 @@ stream_entry(struct package_out *p, const char *name, const void *data,
 	return rc;
 }
 
+static void
+stream_cancel(struct package_out *p)
+{
+	char *full = xasprintf("%s/_cancelled", p->load_id);
+
+	tar_out_cancel(p->tar, full);
+	free(full);
+}
+
 static int
 put_file(struct package_out *p, const char *name, const void *data, size_t len,
     struct error *err)
@@ -400,14 +409,11 @@ package_out_finish(struct package_out *p, const char *version_hash,
 void
 package_out_free(struct package_out *p, bool failed)
 {
-	struct error ignored;
-
 	if (!p)
 		return;
 	/* Downstream stops without a word of its own: we have said why. */
-	if (p->tar && failed && !p->finished &&
-	    stream_entry(p, "_cancelled", "", 0, &ignored) == 0)
-		(void)tar_out_finish(p->tar, &ignored);
+	if (p->tar && failed && !p->finished)
+		stream_cancel(p);
 	while (p->open)
 		job_out_free(p->open);
 	tar_out_free(p->tar);

@@ -21,6 +21,14 @@ for line in open(sys.argv[1], encoding="utf-8"):
     elif test["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
         failed += 1
         print("failed: %s (%s)" % (test["name"], test["result"]))
+    for i, l in enumerate(lines):
+        if not l.startswith("not ok"):
+            continue
+        print("failed: %s: %s" % (test["name"], l))
+        for why in lines[i + 1 : i + 60]:
+            if not why.startswith("#"):
+                break
+            print("  " + why)
     for l in skip:
         print("skipped: %s: %s" % (test["name"], l))
 print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
