@@ -6,11 +6,11 @@ load helper
 
 LIMIT_KIB=97656 # 100 MB
 
-# The number of rows is a multiple of 12: 34 MB, 300 MB or 1 GB of them.
+# The number of rows is a multiple of 12: 34 MB, 150 MB or 1 GB of them.
 setup_file() {
   export ROWS=60000 INPUT=$BATS_FILE_TMPDIR/events.jsonl
   case ${DLT_TEST_LEVEL:-base} in
-    all) ROWS=504000 ;;
+    all) ROWS=252000 ;;
     full) ROWS=1800000 ;;
   esac
   make_events
@@ -75,7 +75,7 @@ stays_lean() {
   size=$(stat -c %s "$INPUT")
   case ${DLT_TEST_LEVEL:-base} in
     base) [ "$size" -gt 30000000 ] ;;
-    all) [ "$size" -gt 300000000 ] ;;
+    all) [ "$size" -gt 150000000 ] ;;
     full) [ "$size" -gt 1000000000 ] ;;
   esac
 }
