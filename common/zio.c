@@ -66,10 +66,10 @@ compressor_new(enum codec c)
 	struct compressor *z = xcalloc(1, sizeof(*z));
 
 	z->codec = c;
-	/* CODEC_FAST: its own match finder is still to come; until then it is
-	 * the same as zstd, which is what its readers see anyway. */
-	if (c == CODEC_ZSTD || c == CODEC_FAST)
+	if (c == CODEC_ZSTD)
 		z->state = zio_zstd_compressor(ZSTD_LEVEL);
+	else if (c == CODEC_FAST)
+		z->state = zio_structured_new(ZSTD_LEVEL);
 	else if (c == CODEC_GZIP)
 		z->state = zio_gzip_compressor(GZIP_LEVEL);
 	return z;
@@ -82,6 +82,8 @@ compressor_free(struct compressor *c)
 		return;
 	if (c->codec == CODEC_GZIP)
 		zio_gzip_compressor_free(c->state);
+	else if (c->codec == CODEC_FAST)
+		zio_structured_free(c->state);
 	else if (c->state)
 		zio_zstd_compressor_free(c->state);
 	free(c);
@@ -97,8 +99,9 @@ compressor_frame(struct compressor *c, const void *data, size_t len,
 		return 0;
 	case CODEC_GZIP:
 		return zio_gzip_frame(c->state, data, len, out, err);
-	case CODEC_ZSTD:
 	case CODEC_FAST:
+		return zio_structured_frame(c->state, data, len, out, err);
+	case CODEC_ZSTD:
 		break;
 	}
 	return zio_zstd_frame(c->state, data, len, out, err);

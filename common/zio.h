@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * zio: compressed bytes in and out. zio.c knows the formats, zio_zstd.c is the
- * only includer of zstd.h, zio_gzip.c of libdeflate.h and zlib.h.
+ * only includer of zstd.h, zio_gzip.c of libdeflate.h and zlib.h; zio_fast.c
+ * finds where rows repeat each other.
  *
  * Shape:  reading detects zstd (28 B5 2F FD), gzip (1F 8B) or plain by content;
  *         any number of frames or members, concatenated (RFC 8878, RFC 1952).
@@ -18,7 +19,7 @@ enum codec {
 	CODEC_NONE,
 	CODEC_GZIP,
 	CODEC_ZSTD,
-	CODEC_FAST, /* zstd on the outside; cheaper to make */
+	CODEC_FAST, /* zstd frames, made in half the time, a third larger */
 };
 
 /* "zstd", "fast", "gzip", "none"; -1 ERR_USAGE. */

@@ -37,6 +37,32 @@ void zio_zstd_compressor_free(void *c);
 int zio_zstd_frame(void *c, const void *data, size_t len, struct buf *out,
     struct error *err);
 
+/* CODEC_FAST: zstd frames whose matches are found by zio_fast.c; a frame in
+ * which it finds few is made as zio_zstd_frame() makes it. */
+struct zio_structured;
+struct zio_structured *zio_structured_new(int level);
+void zio_structured_free(struct zio_structured *s);
+int zio_structured_frame(struct zio_structured *s, const void *data, size_t len,
+    struct buf *out, struct error *err);
+
+/* `literals` bytes as they are, then `length` bytes as `offset` bytes before;
+ * length 0 ends a block of at most 128 KiB. Laid out as ZSTD_Sequence. */
+struct zio_match {
+	unsigned offset;
+	unsigned literals;
+	unsigned length;
+	unsigned zero;
+};
+
+/* Matches of rows with the rows before them. The list is the finder's and
+ * lives until its next call; len is at most 4 MiB. Returns how many bytes are
+ * inside of matches. */
+struct zio_fast;
+struct zio_fast *zio_fast_new(void);
+void zio_fast_free(struct zio_fast *f);
+size_t zio_fast_find(struct zio_fast *f, const void *data, size_t len,
+    const struct zio_match **list, size_t *count);
+
 void *zio_gzip_compressor(int level);
 void zio_gzip_compressor_free(void *c);
 int zio_gzip_frame(void *c, const void *data, size_t len, struct buf *out,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <stdlib.h>
+/* For ZSTD_compressSequences(), which libzstd.so exports. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -123,6 +126,71 @@ zio_zstd_frame(void *c, const void *data, size_t len, struct buf *out,
 	    len);
 	if (ZSTD_isError(n))
 		return error_set(err, ERR_IO, "zstd: %s", ZSTD_getErrorName(n));
+	out->len += n;
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+/* ---- frames of known matches ---- */
+
+#define STRUCTURED_MAX ((size_t)4 << 20)
+#define STRUCTURED_LOG 22
+
+_Static_assert(sizeof(struct zio_match) == sizeof(ZSTD_Sequence) &&
+        offsetof(struct zio_match, offset) == offsetof(ZSTD_Sequence, offset) &&
+        offsetof(struct zio_match, literals) ==
+            offsetof(ZSTD_Sequence, litLength) &&
+        offsetof(struct zio_match, length) ==
+            offsetof(ZSTD_Sequence, matchLength),
+    "a match is a ZSTD_Sequence");
+
+struct zio_structured {
+	void *plain;
+	ZSTD_CCtx *ctx;
+	struct zio_fast *finder;
+};
+
+struct zio_structured *
+zio_structured_new(int level)
+{
+	struct zio_structured *s = xcalloc(1, sizeof(*s));
+
+	s->plain = zio_zstd_compressor(level);
+	s->ctx = zio_zstd_compressor(level);
+	ZSTD_CCtx_setParameter(s->ctx, ZSTD_c_windowLog, STRUCTURED_LOG);
+	ZSTD_CCtx_setParameter(s->ctx, ZSTD_c_blockDelimiters,
+	    ZSTD_sf_explicitBlockDelimiters);
+	s->finder = zio_fast_new();
+	return s;
+}
+
+void
+zio_structured_free(struct zio_structured *s)
+{
+	if (!s)
+		return;
+	zio_zstd_compressor_free(s->plain);
+	zio_zstd_compressor_free(s->ctx);
+	zio_fast_free(s->finder);
+	free(s);
+}
+
+int
+zio_structured_frame(struct zio_structured *s, const void *data, size_t len,
+    struct buf *out, struct error *err)
+{
+	const struct zio_match *list;
+	size_t count, n;
+
+	/* Where rows do not repeat each other, zstd finds more. */
+	if (len == 0 || len > STRUCTURED_MAX ||
+	    zio_fast_find(s->finder, data, len, &list, &count) < len / 2)
+		return zio_zstd_frame(s->plain, data, len, out, err);
+	buf_reserve(out, ZSTD_compressBound(len));
+	n = ZSTD_compressSequences(s->ctx, out->data + out->len,
+	    out->cap - out->len, (const ZSTD_Sequence *)list, count, data, len);
+	if (ZSTD_isError(n))
+		return zio_zstd_frame(s->plain, data, len, out, err);
 	out->len += n;
 	out->data[out->len] = '\0';
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/zio.h"
+#include "common/zio_private.h"
 #include "tests/unit/tap.h"
 
 /* A source that hands out at most `step` bytes a time. */
@@ -250,10 +251,46 @@ test_open(void)
 	zin_free(NULL);
 }
 
+/* CODEC_FAST finds rows in one another; text without rows is left to zstd. */
+static void
+test_fast(void)
+{
+	const struct zio_match *list;
+	struct zio_fast *f = zio_fast_new();
+	struct buf plain = { 0 }, fast = { 0 }, level1 = { 0 };
+	size_t count;
+
+	make_rows(&plain, 8000);
+	tap_ok(zio_fast_find(f, plain.data, plain.len, &list, &count) >
+	        plain.len / 2,
+	    "rows repeat each other");
+	tap_ok(count <= 2 * 8000 + 10, "in %zu matches", count);
+	frames(CODEC_FAST, &plain, plain.len, &fast);
+	frames(CODEC_ZSTD, &plain, plain.len, &level1);
+	tap_ok(fast.len != level1.len, "they make another frame");
+	for (size_t i = 0; i < plain.len; i++)
+		plain.data[i] = (char)('a' + i * i % 23);
+	tap_int(zio_fast_find(f, plain.data, plain.len, &list, &count), 0,
+	    "no rows: no match");
+	tap_int(count, (plain.len + (1 << 17) - 1) >> 17, "a block each 128 K");
+	buf_reset(&fast);
+	buf_reset(&level1);
+	frames(CODEC_FAST, &plain, plain.len, &fast);
+	frames(CODEC_ZSTD, &plain, plain.len, &level1);
+	tap_ok(fast.len == level1.len &&
+	        memcmp(fast.data, level1.data, fast.len) == 0,
+	    "and the frame of zstd");
+	zio_fast_free(f);
+	buf_release(&plain);
+	buf_release(&fast);
+	buf_release(&level1);
+}
+
 int
 main(void)
 {
 	test_names();
+	test_fast();
 	test_round(CODEC_NONE, CODEC_NONE);
 	test_round(CODEC_GZIP, CODEC_GZIP);
 	test_round(CODEC_ZSTD, CODEC_ZSTD);
