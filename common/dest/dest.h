@@ -48,6 +48,8 @@ struct dest_settings {
 	const char *layout;   /* of files; NULL: dlt's default */
 	long state_files;     /* kept for each pipeline; 0: dlt's default,
 	                         < 0: all */
+	/* A connection of the same run, which outlives this one; or NULL. */
+	struct dest *first;
 };
 
 /* ---- rows, as decoded from job files ---- */

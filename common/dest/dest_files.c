@@ -1,32 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file:DIR: dlt's filesystem destination. Job files are copied as they are.
+ * file:DIR, s3://BUCKET: dlt's filesystem destination. Job files are copied as
+ * they are.
  *
  * There are no transactions: files are complete under other names first, and
  * get their own at commit, in an order and with names that make a repeat after
- * a kill harmless. New files of a replaced table come before the old ones go.
+ * a kill harmless. New files of a replaced table come before the old ones go;
+ * which are old is asked before: what others add meanwhile stays.
  */
 #include "common/dest/dest_files_private.h"
 
-#include "common/hash.h"
 #include "common/mem.h"
-#include "common/output.h"
 #include "common/testhook.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define BLOCK      ((size_t)256 << 10)
-#define TEMP_TRIES 10
+#define LOCK_WAIT_S 60
 
-/* ---- the folder ---- */
+/* ---- lists of paths ---- */
+
+void
+files_add_path(struct files_paths *p, char *path)
+{
+	p->items = xgrow(p->items, &p->cap, p->count + 1, sizeof(*p->items));
+	p->items[p->count++] = path;
+}
+
+void
+files_forget_paths(struct files_paths *p)
+{
+	while (p->count)
+		free(p->items[--p->count]);
+}
+
+static void
+release_paths(struct files_paths *p)
+{
+	files_forget_paths(p);
+	free(p->items);
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* ---- the place ---- */
 
 static int
 hex_digit(char c)
@@ -70,30 +93,65 @@ path_of(const char *rest, struct error *err)
 }
 
 static void
+release_shared(struct files_shared *s)
+{
+	files_forget_marks(s);
+	free(s->marks);
+	free(s->targets.items);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static void
 files_close(struct dest *d)
 {
 	struct files_dest *s = (struct files_dest *)d;
 
-	files_forget_marks(s);
-	free(s->marks);
-	free(s->targets);
-	free(s->data.items);
-	free(s->meta.items);
-	free(s->emptied);
-	free(s->root);
+	if (s->owns_shared)
+		release_shared(s->shared);
+	release_paths(&s->staged);
+	release_paths(&s->emptied);
+	free(s->texts);
+	s->store->ops->close(s->store);
 	free(s->layout);
 	free(s);
 }
 
+/* Takes the store. */
 static struct dest *
-files_open(const char *rest, const struct dest_settings *set, struct error *err)
+open_in(struct store *store, const struct dest_settings *set)
 {
-	const char *layout = set->layout ? set->layout : FILES_LAYOUT;
-	struct files_dest *s;
-	struct stat st;
-	char *path;
+	struct files_dest *s = xcalloc(1, sizeof(*s));
 
-	if (files_layout_check(layout, err) < 0)
+	s->store = store;
+	s->layout = xstrdup(set->layout ? set->layout : FILES_LAYOUT);
+	s->states = set->state_files ? set->state_files : FILES_STATES;
+	s->wait_s = set->wait_s < 0 ? LOCK_WAIT_S : set->wait_s;
+	s->read_only = set->read_only;
+	s->owns_shared = !set->first;
+	if (set->first) {
+		s->shared = ((const struct files_dest *)set->first)->shared;
+	} else {
+		s->shared = xcalloc(1, sizeof(*s->shared));
+		pthread_mutex_init(&s->shared->lock, NULL);
+	}
+	return &s->base;
+}
+
+static int
+check_layout(const struct dest_settings *set, struct error *err)
+{
+	return set->layout ? files_layout_check(set->layout, err) : 0;
+}
+
+static struct dest *
+open_local(const char *rest, const struct dest_settings *set, struct error *err)
+{
+	struct dest *d;
+	struct stat st;
+	char *path, *root;
+
+	if (check_layout(set, err) < 0)
 		return NULL;
 	path = path_of(rest, err);
 	if (!path)
@@ -103,63 +161,25 @@ files_open(const char *rest, const struct dest_settings *set, struct error *err)
 		free(path);
 		return NULL;
 	}
-	s = xcalloc(1, sizeof(*s));
 	/* Without a name, the folder is the dataset. */
-	s->root = set->dataset
+	root = set->dataset
 	    ? xasprintf("%s/%s", strcmp(path, "/") ? path : "", set->dataset)
 	    : xstrdup(path);
-	s->layout = xstrdup(layout);
-	s->states = set->state_files ? set->state_files : FILES_STATES;
-	s->read_only = set->read_only;
-	s->temp_fd = -1;
+	d = open_in(store_local_open(root), set);
+	free(root);
 	free(path);
-	return &s->base;
+	return d;
 }
 
 /* ---- transactions ---- */
 
-static void
-forget_moves(struct files_moves *m)
-{
-	for (size_t i = 0; i < m->count; i++) {
-		free(m->items[i].from);
-		free(m->items[i].to);
-		buf_release(&m->items[i].text);
-	}
-	m->count = 0;
-}
-
-static struct files_move *
-note_move(struct files_moves *m, char *from, char *to)
-{
-	m->items = xgrow(m->items, &m->cap, m->count + 1, sizeof(*m->items));
-	m->items[m->count] = (struct files_move){ .from = from, .to = to };
-	return &m->items[m->count++];
-}
-
 struct buf *
 files_note_text(struct files_dest *s, char *path)
 {
-	return &note_move(&s->meta, NULL, path)->text;
-}
-
-static void
-drop_temp(struct files_dest *s)
-{
-	struct error ignored;
-	char *slash;
-
-	if (!s->temp)
-		return;
-	remove_tree(s->temp, &ignored);
-	output_keep(s->temp);
-	close(s->temp_fd);
-	s->temp_fd = -1;
-	slash = strrchr(s->temp, '/');
-	*slash = '\0';
-	rmdir(s->temp); /* unless another process is at work there */
-	free(s->temp);
-	s->temp = NULL;
+	s->texts = xgrow(s->texts, &s->text_cap, s->text_count + 1,
+	    sizeof(*s->texts));
+	s->texts[s->text_count] = (struct files_text){ .path = path };
+	return &s->texts[s->text_count++].text;
 }
 
 static void
@@ -167,12 +187,16 @@ files_rollback(struct dest *d)
 {
 	struct files_dest *s = (struct files_dest *)d;
 
-	drop_temp(s);
-	forget_moves(&s->data);
-	forget_moves(&s->meta);
-	for (size_t i = 0; i < s->emptied_count; i++)
-		free(s->emptied[i]);
-	s->emptied_count = 0;
+	s->store->ops->discard(s->store);
+	s->store->ops->unlock(s->store);
+	files_forget_paths(&s->staged);
+	files_forget_paths(&s->emptied);
+	while (s->text_count) {
+		struct files_text *t = &s->texts[--s->text_count];
+
+		free(t->path);
+		buf_release(&t->text);
+	}
 }
 
 static int
@@ -181,98 +205,18 @@ files_begin(struct dest *d, struct error *err)
 	return files_init((struct files_dest *)d, err);
 }
 
-/* Beside the tables, to be of the same file system. */
-static int
-make_temp(struct files_dest *s, struct error *err)
-{
-	char *parent = xasprintf("%s/_dlt_tmp", s->root), *path;
-	int rc = -1;
-
-	if (s->temp) {
-		free(parent);
-		return 0;
-	}
-	path = xasprintf("%s/XXXXXX", parent);
-	/* Another process may sweep the folder away before we are in it. */
-	for (int tries = 1;; tries++) {
-		if (make_dirs(parent, err) < 0)
-			goto out;
-		if (mkdtemp(path))
-			break;
-		if (errno != ENOENT || tries == TEMP_TRIES) {
-			error_errno(err, "%s", parent);
-			goto out;
-		}
-		memcpy(path + strlen(path) - 6, "XXXXXX", 6);
-	}
-	output_remove_at_exit(path);
-	s->temp_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->temp_fd < 0) {
-		error_errno(err, "%s", path);
-		goto out;
-	}
-	flock(s->temp_fd, LOCK_EX | LOCK_NB);
-	s->temp = path;
-	path = NULL;
-	rc = 0;
-out:
-	free(parent);
-	free(path);
-	return rc;
-}
-
 /* ---- copies ---- */
-
-static int
-write_all(int fd, const char *data, size_t len, struct error *err)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return error_errno(err, "write");
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-static int
-copy_bytes(struct dest_file *f, int fd, struct error *err)
-{
-	struct hash *h = hash_sha256_new();
-	char *block = xmalloc(BLOCK);
-	int rc = 0;
-	long n;
-
-	while ((n = f->source(f->arg, block, BLOCK, err)) > 0 && rc == 0) {
-		hash_update(h, block, (size_t)n);
-		rc = signal_pending() ? error_set(err, ERR_QUIET, "interrupted")
-		                      : write_all(fd, block, (size_t)n, err);
-	}
-	hash_final_hex(h, f->checksum);
-	free(block);
-	return rc < 0 || n < 0 ? -1 : 0;
-}
 
 static int
 target_of(struct files_dest *s, const struct dest_file *f, char **to,
     struct error *err)
 {
+	/* The layout is for others. */
+	bool own = !strncmp(f->table, "_dlt", 4);
 	struct buf path = { 0 };
-	int rc;
+	int rc = files_layout_path(own ? FILES_LAYOUT : s->layout, f, &path,
+	    err);
 
-	buf_addf(&path, "%s/", s->root);
-	if (!strncmp(f->table, "_dlt", 4)) {
-		/* The layout is for others. */
-		rc = files_layout_path(FILES_LAYOUT, f, &path, err);
-	} else {
-		struct buf below = { 0 };
-
-		rc = files_layout_path(s->layout, f, &below, err);
-		buf_adds(&path, buf_str(&below));
-		buf_release(&below);
-	}
 	if (rc == 0 && !s->keep_gz && path.len > 3 &&
 	    !strcmp(path.data + path.len - 3, ".gz"))
 		path.data[path.len -= 3] = '\0';
@@ -284,149 +228,99 @@ target_of(struct files_dest *s, const struct dest_file *f, char **to,
 static int
 check_target(struct files_dest *s, const char *to, struct error *err)
 {
+	struct files_paths *known = &s->shared->targets;
+	bool twice = false;
+
 	if (strstr(s->layout, "{file_id}"))
 		return 0;
-	for (size_t i = 0; i < s->target_count; i++)
-		if (!strcmp(s->targets[i], to))
-			return error_set(err, ERR_USAGE,
-			    "two job files would be \"%s\": the layout \"%s\" "
-			    "needs {file_id}",
-			    to, s->layout);
-	s->targets = xgrow(s->targets, &s->target_cap, s->target_count + 1,
-	    sizeof(*s->targets));
-	s->targets[s->target_count++] = xstrdup(to);
-	return 0;
+	pthread_mutex_lock(&s->shared->lock);
+	for (size_t i = 0; i < known->count && !twice; i++)
+		twice = !strcmp(known->items[i], to);
+	if (!twice)
+		files_add_path(known, xstrdup(to));
+	pthread_mutex_unlock(&s->shared->lock);
+	return twice ? error_set(err, ERR_USAGE,
+	                   "two job files would be \"%s/%s\": the layout "
+	                   "\"%s\" needs {file_id}",
+	                   s->store->shown, to, s->layout)
+	             : 0;
 }
 
 static int
 files_copy(struct dest *d, struct dest_file *f, struct error *err)
 {
 	struct files_dest *s = (struct files_dest *)d;
-	char *to = NULL, *from = NULL;
-	int fd = -1, rc = -1;
+	char *to = NULL;
 
 	if (target_of(s, f, &to, err) < 0 || check_target(s, to, err) < 0 ||
-	    make_temp(s, err) < 0)
-		goto out;
-	from = xasprintf("%s/%zu", s->temp, s->data.count);
-	fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		error_errno(err, "%s", from);
-		goto out;
+	    s->store->ops->stage(s->store, to, f->source, f->arg, f->checksum,
+	        err) < 0) {
+		free(to);
+		return -1;
 	}
-	if (copy_bytes(f, fd, err) < 0 || fsync_fd(fd, to, err) < 0)
-		goto out;
-	note_move(&s->data, from, to);
-	from = to = NULL;
-	rc = 0;
-out:
-	if (fd >= 0)
-		close(fd);
-	free(from);
-	free(to);
-	return rc;
+	files_add_path(&s->staged, to);
+	return 0;
 }
 
 /* ---- the commit ---- */
 
-static int
-compare_moves(const void *a, const void *b)
-{
-	return strcmp(((const struct files_move *)a)->to,
-	    ((const struct files_move *)b)->to);
-}
-
-static int
-compare_target(const void *path, const void *move)
-{
-	return strcmp(path, ((const struct files_move *)move)->to);
-}
-
-/* Sorted by name, so that files of one folder follow each other. */
-static int
-move_data(struct files_dest *s, struct error *err)
-{
-	char *last = NULL;
-	int rc = 0;
-
-	if (s->data.count)
-		qsort(s->data.items, s->data.count, sizeof(*s->data.items),
-		    compare_moves);
-	for (size_t i = 0; i < s->data.count && rc == 0; i++) {
-		struct files_move *m = &s->data.items[i];
-		char *dir = xstrndup(m->to,
-		    (size_t)(strrchr(m->to, '/') - m->to));
-
-		if (!last || strcmp(last, dir) != 0) {
-			rc = last ? fsync_path(last, err) : 0;
-			free(last);
-			last = xstrdup(dir);
-			if (rc == 0)
-				rc = make_dirs(dir, err);
-		}
-		if (rc == 0 && rename(m->from, m->to) < 0)
-			rc = error_errno(err, "%s", m->to);
-		free(dir);
-		TEST_HOOK("files_moved");
-	}
-	if (rc == 0 && last)
-		rc = fsync_path(last, err);
-	free(last);
-	return rc;
-}
-
-struct emptying {
-	const struct files_dest *s;
-	const char *prefix;
+struct search {
+	const struct files_dest *dest;
+	struct files_paths old;
 };
 
 static int
-delete_old(const char *path, void *arg, struct error *err)
+note_old(const char *path, void *arg, struct error *err)
 {
-	const struct emptying *e = arg;
+	struct search *s = arg;
+	const struct files_paths *own = &s->dest->staged;
 	const char *slash = strrchr(path, '/');
 
-	if (strncmp(path, e->prefix, strlen(e->prefix)) != 0 ||
-	    !strcmp(slash + 1, "init"))
-		return 0;
-	if (e->s->data.count &&
-	    bsearch(path, e->s->data.items, e->s->data.count,
-	        sizeof(*e->s->data.items), compare_target))
-		return 0;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return error_errno(err, "%s", path);
-	TEST_HOOK("files_deleted");
+	(void)err;
+	if (strcmp(slash ? slash + 1 : path, "init") != 0 &&
+	    !(own->count &&
+	        bsearch(&path, own->items, own->count, sizeof(*own->items),
+	            compare_paths)))
+		files_add_path(&s->old, xstrdup(path));
+	return 0;
+}
+
+/* Files of tables that are replaced; not those that come now. */
+static int
+find_old(struct files_dest *s, struct search *found, struct error *err)
+{
+	struct files_paths *own = &s->staged;
+	int rc = 0;
+
+	if (own->count)
+		qsort(own->items, own->count, sizeof(*own->items),
+		    compare_paths);
+	for (size_t i = 0; i < s->emptied.count && rc == 0; i++)
+		rc = s->store->ops->list(s->store, s->emptied.items[i],
+		    note_old, found, err);
+	return rc;
+}
+
+static int
+delete_old(struct files_dest *s, const struct files_paths *old,
+    struct error *err)
+{
+	for (size_t i = 0; i < old->count; i++) {
+		if (s->store->ops->remove(s->store, old->items[i], err) < 0)
+			return -1;
+		TEST_HOOK("files_deleted");
+	}
 	return 0;
 }
 
 static int
-delete_data(struct files_dest *s, struct error *err)
+write_texts(struct files_dest *s, struct error *err)
 {
-	int rc = 0;
+	for (size_t i = 0; i < s->text_count; i++) {
+		const struct files_text *t = &s->texts[i];
 
-	for (size_t i = 0; i < s->emptied_count && rc == 0; i++) {
-		struct emptying e = { s, s->emptied[i] };
-		char *dir = xstrndup(e.prefix,
-		    (size_t)(strrchr(e.prefix, '/') - e.prefix));
-
-		rc = files_walk(dir, delete_old, &e, err);
-		free(dir);
-	}
-	return rc;
-}
-
-static int
-write_meta(struct files_dest *s, struct error *err)
-{
-	for (size_t i = 0; i < s->meta.count; i++) {
-		struct files_move *m = &s->meta.items[i];
-		char *dir = xstrndup(m->to,
-		    (size_t)(strrchr(m->to, '/') - m->to));
-		int rc = make_dirs(dir, err);
-
-		free(dir);
-		if (rc < 0 ||
-		    output_file(m->to, buf_str(&m->text), m->text.len, err) < 0)
+		if (s->store->ops->put(s->store, t->path, buf_str(&t->text),
+		        t->text.len, err) < 0)
 			return -1;
 		TEST_HOOK("files_noted");
 	}
@@ -437,11 +331,16 @@ static int
 files_commit(struct dest *d, struct error *err)
 {
 	struct files_dest *s = (struct files_dest *)d;
-	int rc = move_data(s, err) < 0 || delete_data(s, err) < 0 ||
-	        write_meta(s, err) < 0
-	    ? -1
-	    : 0;
+	struct search found = { .dest = s };
+	int rc = -1;
 
+	if (s->store->ops->lock(s->store, s->wait_s, err) == 0 &&
+	    find_old(s, &found, err) == 0 &&
+	    s->store->ops->publish(s->store, err) == 0 &&
+	    delete_old(s, &found.old, err) == 0 && write_texts(s, err) == 0)
+		rc = 0;
+	s->store->ops->unlock(s->store);
+	release_paths(&found.old);
 	if (rc == 0)
 		files_rollback(d);
 	return rc;
@@ -454,12 +353,29 @@ prefix_of(struct files_dest *s, const char *schema, const char *table,
     struct buf *out, struct error *err)
 {
 	bool own = !strncmp(table, "_dlt", 4);
-	struct buf below = { 0 };
-	int rc = files_layout_prefix(own ? FILES_LAYOUT : s->layout, schema,
-	    table, &below, err);
 
-	buf_addf(out, "%s/%s", s->root, buf_str(&below));
-	buf_release(&below);
+	return files_layout_prefix(own ? FILES_LAYOUT : s->layout, schema,
+	    table, out, err);
+}
+
+/* "" is the dataset itself. */
+static int
+make_folder(struct files_dest *s, const char *path, struct error *err)
+{
+	const char *slash = *path ? "/" : "";
+	struct buf text = { 0 };
+	bool found = true;
+	int rc;
+
+	if (!s->base.plan)
+		return s->store->ops->make_folder(s->store, path, err);
+	rc = s->store->ops->has_folder(s->store, path, &found, err);
+	if (rc == 0 && !found) {
+		buf_addf(&text, "-- new folder: %s%s%s", s->store->shown, slash,
+		    path);
+		dest_planned(&s->base, text.data);
+	}
+	buf_release(&text);
 	return rc;
 }
 
@@ -469,21 +385,16 @@ files_migrate(struct dest *d, enum dest_place place, const struct table *t,
 {
 	struct files_dest *s = (struct files_dest *)d;
 	struct buf prefix = { 0 };
+	char *slash;
 	int rc;
 
 	(void)place;
 	(void)added;
 	rc = prefix_of(s, d->schema->name, t->name, &prefix, err);
 	if (rc == 0) {
-		*strrchr(prefix.data, '/') = '\0';
-		if (access(prefix.data, F_OK) < 0) {
-			struct buf text = { 0 };
-
-			buf_addf(&text, "-- new folder: %s", prefix.data);
-			if (!dest_planned(d, text.data))
-				rc = make_dirs(prefix.data, err);
-			buf_release(&text);
-		}
+		slash = strrchr(prefix.data, '/');
+		*(slash ? slash : prefix.data) = '\0';
+		rc = make_folder(s, prefix.data, err);
 	}
 	buf_release(&prefix);
 	return rc;
@@ -501,9 +412,7 @@ files_empty(struct dest *d, enum dest_place place, const struct table *t,
 		buf_release(&prefix);
 		return -1;
 	}
-	s->emptied = xgrow(s->emptied, &s->emptied_cap, s->emptied_count + 1,
-	    sizeof(*s->emptied));
-	s->emptied[s->emptied_count++] = buf_take(&prefix);
+	files_add_path(&s->emptied, buf_take(&prefix));
 	return 0;
 }
 
@@ -522,7 +431,7 @@ const struct dest_ops dest_file = {
 	    .isolated = true,
 	    .append_merges = true,
 	    .copied = copied },
-	.open = files_open,
+	.open = open_local,
 	.close = files_close,
 	.stored_schema = files_stored_schema,
 	.stored_state = files_stored_state,

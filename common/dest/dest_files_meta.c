@@ -8,14 +8,11 @@
 #include "common/hash.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
-#include "common/output.h"
 #include "common/package.h"
 #include "common/timestamp.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TEXT_MAX ((size_t)256 << 20)
 
@@ -38,88 +35,93 @@ add_member(struct jsonw *w, const char *key, const char *value)
 	jsonw_str(w, value);
 }
 
-/* 1: there; 0: not. */
 static int
-read_object(const char *path, struct json_doc *doc, char **text,
+get(struct files_dest *s, const char *path, struct buf *text, bool *found,
     struct error *err)
 {
-	*text = NULL;
-	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return 0;
-	if (json_read_file(doc, path, text, err) < 0)
+	return s->store->ops->get(s->store, path, TEXT_MAX, text, found, err);
+}
+
+/* 1: there; 0: not. The text must outlive the document. */
+static int
+read_object(struct files_dest *s, const char *path, struct json_doc *doc,
+    struct buf *text, struct error *err)
+{
+	bool found;
+
+	if (get(s, path, text, &found, err) < 0)
 		return -1;
+	if (!found)
+		return 0;
+	if (json_parse(doc, buf_str(text), text->len, err) < 0)
+		return error_prefix(err, "%s/%s: ", s->store->shown, path);
 	if (doc->root->kind != JSON_OBJECT)
-		return error_set(err, ERR_REMOTE, "%s: is no JSON object",
-		    path);
+		return error_set(err, ERR_REMOTE, "%s/%s: is no JSON object",
+		    s->store->shown, path);
 	return 1;
 }
 
 /* ---- init ---- */
 
 static int
-write_init(struct files_dest *s, const char *path, int first, struct error *err)
+write_init(struct files_dest *s, int first, struct error *err)
 {
 	struct buf text = { 0 };
 	int rc;
 
 	buf_addf(&text, "{\"initial_version\":%d,\"current_version\":2}",
 	    first);
-	rc = make_dirs(s->root, err) < 0
-	    ? -1
-	    : output_file(path, text.data, text.len, err);
+	rc = s->store->ops->put(s->store, "init", text.data, text.len, err);
 	buf_release(&text);
 	return rc;
 }
 
 static int
-read_init(struct files_dest *s, const char *path, const char *text, size_t len,
-    struct error *err)
+read_init(struct files_dest *s, const struct buf *text, struct error *err)
 {
 	struct json_doc doc = { 0 };
 	long long first = 0, now = 0;
 
-	if (!text[strspn(text, " \t\r\n")]) {
+	if (!text->len || !text->data[strspn(text->data, " \t\r\n")]) {
 		s->keep_gz = false;
-		return s->read_only ? 0 : write_init(s, path, 1, err);
+		return s->read_only ? 0 : write_init(s, 1, err);
 	}
-	if (json_parse(&doc, text, len, err) == 0) {
+	if (json_parse(&doc, text->data, text->len, err) == 0) {
 		first = json_get_int(doc.root, "initial_version", 0);
 		now = json_get_int(doc.root, "current_version", 0);
 	}
 	json_release(&doc);
 	if (first < 1 || first > 2 || now < 1 || now > 2)
 		return error_set(err, ERR_REMOTE,
-		    "%s: is of a version that is not known (1 and 2 are)",
-		    path);
+		    "%s/init: is of a version that is not known (1 and 2 are)",
+		    s->store->shown);
 	s->keep_gz = first == 2;
 	if (now == 2 || s->read_only)
 		return 0;
-	return write_init(s, path, (int)first, err);
+	return write_init(s, (int)first, err);
 }
 
 int
 files_init(struct files_dest *s, struct error *err)
 {
-	char *path, *text = NULL;
-	size_t len;
-	int rc;
+	struct buf text = { 0 };
+	bool found;
+	int rc = 0;
 
 	if (s->ready)
 		return 0;
-	path = xasprintf("%s/init", s->root);
 	if (!s->read_only)
-		files_sweep(s->root);
-	if (access(path, F_OK) == 0) {
-		rc = read_file(path, TEXT_MAX, &text, &len, err) < 0
-		    ? -1
-		    : read_init(s, path, text, len, err);
-	} else {
+		rc = s->store->ops->ready(s->store, err);
+	if (rc == 0)
+		rc = get(s, "init", &text, &found, err);
+	if (rc == 0 && found) {
+		rc = read_init(s, &text, err);
+	} else if (rc == 0) {
 		s->keep_gz = true;
-		rc = s->read_only ? 0 : write_init(s, path, 2, err);
+		rc = s->read_only ? 0 : write_init(s, 2, err);
 	}
 	s->ready = rc == 0;
-	free(text);
-	free(path);
+	buf_release(&text);
 	return rc;
 }
 
@@ -166,10 +168,8 @@ static int
 find_newest(struct files_dest *f, const char *folder, struct search *s,
     struct error *err)
 {
-	char *dir = xasprintf("%s/%s", f->root, folder);
-	int rc = files_each_name(dir, note_newest, s, err);
+	int rc = files_each_name(f->store, folder, note_newest, s, err);
 
-	free(dir);
 	free(s->time);
 	s->time = NULL;
 	return rc;
@@ -185,7 +185,7 @@ files_has_version(struct dest *d, const char *hash, bool *found,
 
 	hex_of(hash, &hex);
 	s.hash = hex.data;
-	rc = find_newest((struct files_dest *)d, "_dlt_version", &s, err);
+	rc = find_newest((struct files_dest *)d, "_dlt_version/", &s, err);
 	*found = s.path != NULL;
 	free(s.path);
 	buf_release(&hex);
@@ -199,13 +199,15 @@ files_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
 	struct search s = { .name = schema_name };
 	struct json_doc doc = { 0 };
 	const struct json *schema;
-	char *text = NULL;
+	struct buf text = { 0 };
 	int rc;
 
 	*found = false;
-	if (find_newest((struct files_dest *)d, "_dlt_version", &s, err) < 0)
+	if (find_newest((struct files_dest *)d, "_dlt_version/", &s, err) < 0)
 		return -1;
-	rc = s.path ? read_object(s.path, &doc, &text, err) : 0;
+	rc = s.path
+	    ? read_object((struct files_dest *)d, s.path, &doc, &text, err)
+	    : 0;
 	if (rc > 0) {
 		schema = json_get(doc.root, "schema");
 		if (schema && schema->kind == JSON_STRING) {
@@ -213,12 +215,12 @@ files_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
 			*found = true;
 			rc = 0;
 		} else {
-			rc = error_set(err, ERR_REMOTE, "%s: has no schema",
-			    s.path);
+			rc = error_set(err, ERR_REMOTE, "%s/%s: has no schema",
+			    ((struct files_dest *)d)->store->shown, s.path);
 		}
 	}
 	json_release(&doc);
-	free(text);
+	buf_release(&text);
 	free(s.path);
 	return rc;
 }
@@ -239,8 +241,8 @@ files_add_version(struct dest *d, const struct schema *schema,
 	schema_write(schema, false, &json);
 	jsonw_init(&w,
 	    files_note_text(s,
-	        xasprintf("%s/_dlt_version/%s__%s__%s.jsonl", s->root,
-	            schema->name, now, hex.data)),
+	        xasprintf("_dlt_version/%s__%s__%s.jsonl", schema->name, now,
+	            hex.data)),
 	    false);
 	jsonw_object(&w);
 	add_member(&w, "version_hash", schema->hash);
@@ -267,21 +269,23 @@ files_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
 {
 	struct search s = { .name = pipeline_name };
 	struct json_doc stored = { 0 };
-	char *text = NULL;
+	struct buf text = { 0 };
 	int rc;
 
 	*found = false;
-	if (find_newest((struct files_dest *)d, "_dlt_pipeline_state", &s,
+	if (find_newest((struct files_dest *)d, "_dlt_pipeline_state/", &s,
 	        err) < 0)
 		return -1;
-	rc = s.path ? read_object(s.path, &stored, &text, err) : 0;
+	rc = s.path
+	    ? read_object((struct files_dest *)d, s.path, &stored, &text, err)
+	    : 0;
 	if (rc > 0) {
 		buf_add(doc, stored.root->raw, stored.root->raw_len);
 		*found = true;
 		rc = 0;
 	}
 	json_release(&stored);
-	free(text);
+	buf_release(&text);
 	free(s.path);
 	return rc;
 }
@@ -303,26 +307,6 @@ write_state(const struct json *doc, struct buf *out)
 			jsonw_raw(&w, m->raw, m->raw_len);
 	}
 	jsonw_end_object(&w);
-}
-
-int
-files_add_state(struct dest *d, const char *load_id,
-    const struct schema *schema, const struct json *doc, struct error *err)
-{
-	struct files_dest *s = (struct files_dest *)d;
-	const char *pipeline = json_get_str(doc, "pipeline_name", "");
-	struct buf hex = { 0 };
-	char *path;
-
-	if (files_name_check("pipeline", pipeline, err) < 0 ||
-	    files_name_check("load id", load_id, err) < 0)
-		return -1;
-	hex_of(schema->hash, &hex);
-	path = xasprintf("%s/_dlt_pipeline_state/%s__%s__%s.jsonl", s->root,
-	    pipeline, load_id, hex.data);
-	write_state(doc, files_note_text(s, path));
-	buf_release(&hex);
-	return files_drop_states(s, pipeline, err);
 }
 
 struct states {
@@ -350,13 +334,14 @@ note_state(const struct files_name *n, void *arg, struct error *err)
 
 /* One is about to be added: room for it. There are few to delete: one each
  * time, as a rule. */
-int
-files_drop_states(struct files_dest *s, const char *pipeline, struct error *err)
+static int
+drop_states(struct files_dest *s, const char *pipeline, struct error *err)
 {
-	char *dir = xasprintf("%s/_dlt_pipeline_state", s->root);
+	struct store *in = s->store;
 	struct states all = { .pipeline = pipeline };
 	int rc = s->states < 1 ? 0
-	                       : files_each_name(dir, note_state, &all, err);
+	                       : files_each_name(in, "_dlt_pipeline_state/",
+	                             note_state, &all, err);
 	size_t left = all.count;
 
 	while (rc == 0 && s->states > 0 && left >= (size_t)s->states) {
@@ -365,8 +350,7 @@ files_drop_states(struct files_dest *s, const char *pipeline, struct error *err)
 		for (size_t i = 1; i < left; i++)
 			if (all.times[i] < all.times[oldest])
 				oldest = i;
-		if (unlink(all.paths[oldest]) < 0 && errno != ENOENT)
-			rc = error_errno(err, "%s", all.paths[oldest]);
+		rc = in->ops->remove(in, all.paths[oldest], err);
 		free(all.paths[oldest]);
 		left--;
 		all.paths[oldest] = all.paths[left];
@@ -376,32 +360,52 @@ files_drop_states(struct files_dest *s, const char *pipeline, struct error *err)
 		free(all.paths[--left]);
 	free(all.paths);
 	free(all.times);
-	free(dir);
 	return rc;
+}
+
+int
+files_add_state(struct dest *d, const char *load_id,
+    const struct schema *schema, const struct json *doc, struct error *err)
+{
+	struct files_dest *s = (struct files_dest *)d;
+	const char *pipeline = json_get_str(doc, "pipeline_name", "");
+	struct buf hex = { 0 };
+	char *path;
+
+	if (files_name_check("pipeline", pipeline, err) < 0 ||
+	    files_name_check("load id", load_id, err) < 0)
+		return -1;
+	hex_of(schema->hash, &hex);
+	path = xasprintf("_dlt_pipeline_state/%s__%s__%s.jsonl", pipeline,
+	    load_id, hex.data);
+	write_state(doc, files_note_text(s, path));
+	buf_release(&hex);
+	return drop_states(s, pipeline, err);
 }
 
 /* ---- _dlt_loads ---- */
 
 static char *
-load_path(const struct files_dest *s, const char *load_id, const char *schema)
+load_path(const char *load_id, const char *schema)
 {
-	return xasprintf("%s/_dlt_loads/%s__%s.jsonl", s->root, schema,
-	    load_id);
+	return xasprintf("_dlt_loads/%s__%s.jsonl", schema, load_id);
 }
 
 int
 files_has_load(struct dest *d, const char *load_id, const char *schema_name,
     bool *found, struct error *err)
 {
+	struct store *s = ((struct files_dest *)d)->store;
 	char *path;
+	int rc;
 
 	if (files_name_check("load id", load_id, err) < 0 ||
 	    files_name_check("schema", schema_name, err) < 0)
 		return -1;
-	path = load_path((struct files_dest *)d, load_id, schema_name);
-	*found = access(path, F_OK) == 0;
+	path = load_path(load_id, schema_name);
+	rc = s->ops->exists(s, path, found, err);
 	free(path);
-	return 0;
+	return rc;
 }
 
 int
@@ -412,7 +416,7 @@ files_add_load(struct dest *d, const char *load_id, const struct schema *schema,
 	struct jsonw w;
 
 	(void)err; /* has_load() has checked the names */
-	jsonw_init(&w, files_note_text(s, load_path(s, load_id, schema->name)),
+	jsonw_init(&w, files_note_text(s, load_path(load_id, schema->name)),
 	    false);
 	jsonw_object(&w);
 	add_member(&w, "load_id", load_id);
@@ -429,9 +433,9 @@ files_add_load(struct dest *d, const char *load_id, const struct schema *schema,
 /* ---- marks: of packages in _dlt_jobs, of jobs while we run ---- */
 
 static char *
-mark_path(const struct files_dest *s, const char *load_id)
+mark_path(const char *load_id)
 {
-	return xasprintf("%s/_dlt_jobs/%s.json", s->root, load_id);
+	return xasprintf("_dlt_jobs/%s.json", load_id);
 }
 
 static void
@@ -443,12 +447,11 @@ release_mark(struct files_mark *m)
 }
 
 void
-files_forget_marks(struct files_dest *s)
+files_forget_marks(struct files_shared *s)
 {
 	while (s->mark_count)
 		release_mark(&s->marks[--s->mark_count]);
-	while (s->target_count)
-		free(s->targets[--s->target_count]);
+	files_forget_paths(&s->targets);
 }
 
 static int
@@ -456,19 +459,20 @@ marked_package(struct files_dest *s, const char *load_id, struct buf *checksum,
     uint64_t *rows, struct error *err)
 {
 	struct json_doc doc = { 0 };
-	char *path, *text;
+	struct buf text = { 0 };
+	char *path;
 	int rc;
 
 	if (files_name_check("load id", load_id, err) < 0)
 		return -1;
-	path = mark_path(s, load_id);
-	rc = read_object(path, &doc, &text, err);
+	path = mark_path(load_id);
+	rc = read_object(s, path, &doc, &text, err);
 	if (rc > 0) {
 		buf_adds(checksum, json_get_str(doc.root, "checksum", "-"));
 		*rows = 0;
 	}
 	json_release(&doc);
-	free(text);
+	buf_release(&text);
 	free(path);
 	return rc < 0 ? -1 : 0;
 }
@@ -485,6 +489,17 @@ files_marked(struct dest *d, const char *load_id, const char *job_id,
 	                     checksum, rows, err);
 }
 
+static void
+add_mark(struct files_shared *s, const struct dest_mark *m)
+{
+	pthread_mutex_lock(&s->lock);
+	s->marks = xgrow(s->marks, &s->mark_cap, s->mark_count + 1,
+	    sizeof(*s->marks));
+	s->marks[s->mark_count++] = (struct files_mark){ xstrdup(m->load_id),
+		xstrdup(m->job_id), xstrdup(m->checksum) };
+	pthread_mutex_unlock(&s->lock);
+}
+
 int
 files_mark(struct dest *d, const struct dest_mark *m, struct error *err)
 {
@@ -493,14 +508,10 @@ files_mark(struct dest *d, const struct dest_mark *m, struct error *err)
 
 	(void)err;
 	if (*m->job_id) {
-		s->marks = xgrow(s->marks, &s->mark_cap, s->mark_count + 1,
-		    sizeof(*s->marks));
-		s->marks[s->mark_count++] =
-		    (struct files_mark){ xstrdup(m->load_id),
-			    xstrdup(m->job_id), xstrdup(m->checksum) };
+		add_mark(s->shared, m);
 		return 0;
 	}
-	jsonw_init(&w, files_note_text(s, mark_path(s, m->load_id)), false);
+	jsonw_init(&w, files_note_text(s, mark_path(m->load_id)), false);
 	jsonw_object(&w);
 	add_member(&w, "load_id", m->load_id);
 	add_member(&w, "checksum", m->checksum);
@@ -522,7 +533,7 @@ files_each_mark(struct dest *d, const char *load_id,
     void (*f)(const struct dest_mark *m, void *arg), void *arg,
     struct error *err)
 {
-	struct files_dest *s = (struct files_dest *)d;
+	struct files_shared *s = ((struct files_dest *)d)->shared;
 
 	(void)err;
 	if (s->mark_count)
@@ -547,6 +558,6 @@ files_unmark(struct dest *d, const char *load_id, struct error *err)
 {
 	(void)load_id;
 	(void)err;
-	files_forget_marks((struct files_dest *)d);
+	files_forget_marks(((struct files_dest *)d)->shared);
 	return 0;
 }

@@ -1,58 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dest_files: what the files of the destination file:DIR share; for them only.
+ * dest_files: what the files of the destinations file:DIR and s3://BUCKET share;
+ * for them only.
  *
- * Shape:  dest_files.c holds the folder, transactions and copies, _layout where
- *         a job file goes, _meta the files that dlt keeps, _tree what walks
- *         folders.
+ * Shape:  dest_files.c holds transactions and copies, _layout where a job file
+ *         goes, _meta the files that dlt keeps, _names what their names say;
+ *         store.h is where all files are. Paths are below the dataset.
  */
 #ifndef DLT_DEST_FILES_PRIVATE_H
 #define DLT_DEST_FILES_PRIVATE_H
 
 #include "common/dest/dest.h"
+#include "common/dest/store.h"
+
+#include <pthread.h>
 
 #define FILES_LAYOUT "{table_name}/{load_id}.{file_id}.{ext}"
 #define FILES_STATES 100 /* of a pipeline that are kept */
 
-/* A file that is complete under another name, or a text that is not written
- * yet (from is NULL). */
-struct files_move {
-	char *from, *to;
+/* A text that the commit writes. */
+struct files_text {
+	char *path;
 	struct buf text;
-};
-
-struct files_moves {
-	struct files_move *items;
-	size_t count, cap;
 };
 
 struct files_mark {
 	char *load_id, *job_id, *checksum;
 };
 
-struct files_dest {
-	struct dest base;
-	char *root; /* the folder of the dataset, without a slash at the end */
-	char *layout;
-	long states;
-	bool read_only;
-	bool ready;   /* "init" has been read */
-	bool keep_gz; /* false in datasets of dlt's first kind */
+struct files_paths {
+	char **items;
+	size_t count, cap;
+};
 
-	/* the transaction */
-	char *temp; /* folder of its unfinished files, or NULL */
-	int temp_fd;
-	struct files_moves data, meta;
-	char **emptied; /* what paths of replaced tables begin with */
-	size_t emptied_count, emptied_cap;
-
-	char **targets; /* of a load, where the layout has no {file_id} */
-	size_t target_count, target_cap;
-
+/* What all connections of a run know. */
+struct files_shared {
+	pthread_mutex_t lock;
 	/* of jobs, in memory: their names make a repeat harmless */
 	struct files_mark *marks;
 	size_t mark_count, mark_cap;
+	/* of a load, where the layout has no {file_id} */
+	struct files_paths targets;
 };
+
+struct files_dest {
+	struct dest base;
+	struct store *store;
+	char *layout;
+	long states;
+	double wait_s;
+	bool read_only;
+	bool ready;   /* "init" has been read */
+	bool keep_gz; /* false in datasets of dlt's first kind */
+	struct files_shared *shared;
+	bool owns_shared;
+
+	/* the transaction */
+	struct files_paths staged;  /* data, in the store */
+	struct files_paths emptied; /* what paths of replaced tables begin
+	                               with */
+	struct files_text *texts;
+	size_t text_count, text_cap;
+};
+
+/* path is taken. */
+void files_add_path(struct files_paths *p, char *path);
+void files_forget_paths(struct files_paths *p);
 
 /* ---- dest_files_layout.c ---- */
 
@@ -67,32 +80,22 @@ int files_layout_prefix(const char *layout, const char *schema,
 /* Can it stand in a path, as (a part of) one name? */
 int files_name_check(const char *what, const char *name, struct error *err);
 
-/* ---- dest_files_tree.c ---- */
+/* ---- dest_files_names.c ---- */
 
-/* Calls f for each file below a folder, not for links to folders; an absent
- * folder has none. f returns -1 to stop. */
-int files_walk(const char *dir,
-    int (*f)(const char *path, void *arg, struct error *err), void *arg,
-    struct error *err);
-/* One of dlt's files NAME__TIME__HASH.jsonl in a folder. */
+/* One of dlt's files NAME__TIME__HASH.jsonl in a folder ("FOLDER/"). */
 struct files_name {
 	const char *path;
 	char *name, *time, *hash;
 };
-int files_each_name(const char *dir,
+int files_each_name(struct store *s, const char *folder,
     int (*f)(const struct files_name *n, void *arg, struct error *err),
     void *arg, struct error *err);
-/* Remove what killed runs have left. */
-void files_sweep(const char *root);
 
 /* ---- dest_files_meta.c ---- */
 
 /* Read "init"; create it, or bring it up to date, unless read only. */
 int files_init(struct files_dest *s, struct error *err);
-/* After the commit of a state. */
-int files_drop_states(struct files_dest *s, const char *pipeline,
-    struct error *err);
-void files_forget_marks(struct files_dest *s);
+void files_forget_marks(struct files_shared *s);
 
 int files_stored_schema(struct dest *d, const char *schema_name,
     struct buf *json, bool *found, struct error *err);

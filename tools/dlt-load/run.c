@@ -441,8 +441,10 @@ static struct dest *
 connect_again(void *arg, struct error *err)
 {
 	const struct run *r = arg;
+	struct dest_settings set = r->settings;
 
-	return dest_open(r->url, &r->settings, err);
+	set.first = r->loader.dest;
+	return dest_open(r->url, &set, err);
 }
 
 /* Before there is a destination to ask for its name: that is its scheme. */
