@@ -189,7 +189,7 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
 		h->moved_at = now_s();
 	h->up = ulnow;
 	h->down = dlnow;
-	return signal_pending() != 0;
+	return !h->req->deaf && signal_pending() != 0;
 }
 
 /* ---- errors ---- */
@@ -228,7 +228,7 @@ fail(struct http *h, struct error *err)
 {
 	const char *text = *h->text ? h->text : curl_easy_strerror(h->result);
 
-	if (signal_pending())
+	if (!h->req->deaf && signal_pending())
 		return error_set(err, ERR_QUIET, "interrupted");
 	if (h->err.code) {
 		*err = h->err;
@@ -462,7 +462,8 @@ run(struct http *h, struct error *err)
 		take_result(h);
 		if (h->finished)
 			break;
-		if (signal_pending() || rc != CURLM_OK || !running)
+		if ((signal_pending() && !h->req->deaf) || rc != CURLM_OK ||
+		    !running)
 			break;
 		if (h->written && !h->last && h->paused && !h->chunk_len)
 			return 0;

@@ -71,6 +71,7 @@ struct http_request {
 	int (*push)(void *arg, const void *data, size_t len, struct error *err);
 	void *arg;
 	size_t body_max; /* more is ERR_REMOTE; 0: 64 MiB */
+	bool deaf;       /* signals do not end it: what cleans up after one */
 };
 
 struct http_response {
