@@ -279,6 +279,27 @@ J
   DESTINATION=wh quiet dlt-load -p p
 }
 
+@test "pipeline: the type that Python's state names, configured" {
+  pipeline
+  state=data/pipelines/p/state.json
+  jq -c '.destination_name = null
+    | .destination_type = "dlt.destinations.sqlalchemy"' $state >s && cp s $state
+  fails 2 dlt-load -p p
+  assert_output --partial 'destination.sqlalchemy.credentials'
+  mkdir .dlt
+  printf '[destination.sqlalchemy.credentials]\n%s\n%s\n' \
+    'drivername = "sqlite"' 'database = "a b.db"' >.dlt/config.toml
+  quiet dlt-load -p p
+  [ "$(sqlite3 'a b.db' 'SELECT count(*) FROM _dlt_loads')" = 1 ]
+}
+
+@test "pipeline: a path is enough for DuckDB" {
+  pipeline
+  fails 2 env DESTINATION__DUCKDB__CREDENTIALS=no/such.duckdb \
+    DLT_LIBDUCKDB=/nothing dlt-load -p p duckdb
+  assert_output --partial 'duckdb:no/such.duckdb'
+}
+
 @test "pipeline: a bad job aborts the package as dlt does" {
   pipeline
   pkg=$(only data/pipelines/p/load/normalized)

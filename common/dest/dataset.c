@@ -51,6 +51,15 @@ dataset_name(struct config *c, const char *flag, const char *pipeline,
 
 /* ---- credentials ---- */
 
+const char *
+dataset_short_name(const char *type)
+{
+	static const char module[] = "dlt.destinations.";
+	size_t len = sizeof(module) - 1;
+
+	return !strncmp(type, module, len) ? type + len : type;
+}
+
 static void
 add_escaped(struct buf *out, const char *text)
 {
@@ -78,6 +87,10 @@ url_of_parts(struct config *c, const struct config_context *ctx,
 	const char *port = part(c, ctx, "port");
 	const char *timeout = part(c, ctx, "connect_timeout");
 
+	if (!strcmp(scheme, "duckdb") || !strcmp(scheme, "sqlite")) {
+		buf_addf(url, "%s:%s", scheme, part(c, ctx, "database"));
+		return;
+	}
 	buf_addf(url, "%s://", scheme);
 	if (user) {
 		add_escaped(url, user);
@@ -102,27 +115,39 @@ scheme_of(struct config *c, const struct config_context *credentials,
 
 	if (!scheme)
 		scheme = part(c, destination, "destination_type");
-	return scheme ? scheme : name;
+	return scheme ? dataset_short_name(scheme) : name;
+}
+
+/* dlt takes a path for the credentials of DuckDB. */
+static char *
+url_of_text(const char *text, const char *scheme)
+{
+	bool path = !strcmp(scheme, "duckdb") && !strstr(text, "://") &&
+	    strncmp(text, "duckdb:", 7) != 0;
+
+	return path ? xasprintf("duckdb:%s", text) : xstrdup(text);
 }
 
 int
 dataset_credentials(struct config *c, const char *pipeline, const char *name,
     char **url, char **password, struct error *err)
 {
-	struct config_context destination = { .pipeline = pipeline,
-		.path = { "destination", name },
-		.count = 2 };
+	const char *key = dataset_short_name(name);
+	struct config_context destination = {
+		.pipeline = pipeline, .path = { "destination", key }, .count = 2
+	};
 	struct config_context parts = { .pipeline = pipeline,
-		.path = { "destination", name },
+		.path = { "destination", key },
 		.count = 2,
 		.section = "credentials" };
+	const char *scheme = scheme_of(c, &parts, &destination, key);
 	const char *whole = config_get(c, &destination, "credentials", NULL);
 	const char *secret = NULL;
 	struct buf text = { 0 };
 
 	*url = *password = NULL;
 	if (whole) {
-		*url = xstrdup(whole);
+		*url = url_of_text(whole, scheme);
 		return 0;
 	}
 	whole = part(c, &destination, "bucket_url");
@@ -136,8 +161,7 @@ dataset_credentials(struct config *c, const char *pipeline, const char *name,
 		return 0;
 	if (config_secret(c, &parts, "password", &secret, err) < 0)
 		return -1;
-	url_of_parts(c, &parts, scheme_of(c, &parts, &destination, name),
-	    &text);
+	url_of_parts(c, &parts, scheme, &text);
 	*url = buf_take(&text);
 	*password = secret ? xstrdup(secret) : NULL;
 	return 0;

@@ -26,4 +26,7 @@ int dataset_credentials(struct config *c, const char *pipeline,
 /* The first line of a file. */
 int dataset_password(const char *path, char **password, struct error *err);
 
+/* "duckdb" of "dlt.destinations.duckdb"; others as they are. In type. */
+const char *dataset_short_name(const char *type);
+
 #endif

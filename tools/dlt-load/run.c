@@ -26,6 +26,7 @@ struct run {
 	bool has_workdir;
 	char *url;
 	char *name;     /* of a configured destination */
+	char *unknown;  /* the state names it; nothing is configured */
 	char *password; /* that is not in the URL */
 	char *dataset;
 	struct dest_settings settings; /* of each connection */
@@ -71,7 +72,7 @@ set_destination(struct run *r, const char *name, struct error *err)
 		return 0;
 	}
 	if (!plain)
-		r->name = xstrdup(name);
+		r->name = xstrdup(dataset_short_name(name));
 	r->url = url;
 	r->password = password;
 	dest_mask(url, &r->shown);
@@ -102,9 +103,15 @@ destination_from_state(struct run *r, struct error *err)
 	struct state st = { 0 };
 	int rc = workdir_state(&r->workdir, &st, err);
 
-	for (size_t i = 0; i < ARRAY_LEN(keys) && rc == 0 && st.doc.root; i++)
-		rc = set_destination(r,
-		    json_get_str(st.doc.root, keys[i], NULL), err);
+	for (size_t i = 0; i < ARRAY_LEN(keys) && rc == 0 && st.doc.root; i++) {
+		const char *name = json_get_str(st.doc.root, keys[i], NULL);
+
+		rc = set_destination(r, name, err);
+		if (rc == 0 && name && *name) {
+			free(r->unknown);
+			r->unknown = xstrdup(dataset_short_name(name));
+		}
+	}
 	state_release(&st);
 	return rc < 0 ? -1 : 0;
 }
@@ -137,6 +144,12 @@ find_destination(struct run *r, struct error *err)
 	given = destination_from_config(r, err);
 	if (given < 0 || (!given && destination_from_state(r, err) < 0))
 		return -1;
+	if (!r->url && r->unknown)
+		return error_set(err, ERR_USAGE,
+		    "no destination given, and there is no configuration "
+		    "(destination.%s.credentials) of \"%s\", which state.json "
+		    "of \"%s\" names",
+		    r->unknown, r->unknown, r->workdir.name);
 	if (!r->url)
 		return error_set(err, ERR_USAGE,
 		    "no destination given, and neither configuration "
@@ -643,6 +656,7 @@ load_run(const struct load_options *o, bool *changes, struct error *err)
 	config_free(r.config);
 	free(r.url);
 	free(r.name);
+	free(r.unknown);
 	free(r.password);
 	free(r.dataset);
 	buf_release(&r.shown);
