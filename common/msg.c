@@ -2,6 +2,7 @@
 #include "common/msg.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,11 +104,22 @@ msg_fail(const struct error *err)
 	return error_exit_status(err->code);
 }
 
+/* stdio forgets why an earlier write failed; a pipe without a reader tells. */
+static int
+lost_errno(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) ? EPIPE : 0;
+}
+
 int
 msg_close(int status)
 {
 	errno = 0;
-	if (!ferror(stdout) && fclose(stdout) == 0)
+	if (ferror(stdout))
+		errno = lost_errno();
+	else if (fclose(stdout) == 0)
 		return status;
 	if (errno == EPIPE) {
 		signal(SIGPIPE, SIG_DFL);

@@ -237,10 +237,15 @@ package_verify(const char *path, struct error *err)
 	int rc;
 
 	v.manifest = manifest_in_open(path, &missing, err);
+	if (!v.manifest && missing && access(path, F_OK) < 0)
+		return error_errno(err, "%s", path);
+	if (!v.manifest && missing)
+		return error_set(err, ERR_DATA,
+		    "%s: has no manifest.json; if it is a package of Python "
+		    "dlt, `dlt-package seal` makes one",
+		    path);
 	if (!v.manifest)
-		return missing
-		    ? error_set(err, ERR_DATA, "%s: has no manifest.json", path)
-		    : -1;
+		return -1;
 	job_set_init(&v.ids, true);
 	rc = verify_all(&v, err);
 	job_set_release(&v.ids);

@@ -112,6 +112,25 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
   [ -z "$stderr" ]
 }
 
+@test "schema: a reader that goes away is no error" {
+  copy_of extracted
+  # more than a pipe and the buffers hold, in two writes at least
+  jq -c '.description = ("x" * 200000)' pk/schema.json >s.schema.json
+  # shellcheck disable=SC2016
+  run --separate-stderr bash -c 'dlt-package schema s.schema.json |
+    head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+  [ "$status" -eq 141 ]
+  [ -z "$stderr" ]
+}
+
+@test "verify: no directory, no manifest" {
+  fails 1 dlt-package verify nothing
+  assert_output --partial 'nothing: No such file or directory'
+  mkdir empty
+  fails 1 dlt-package verify empty
+  assert_output --partial 'dlt-package seal'
+}
+
 @test "seal, then verify; a change is found" {
   copy_of normalized
   fails 1 dlt-package verify pk
