@@ -230,6 +230,10 @@ enum data_type schema_preferred_type(const struct schema *s, const char *name);
 enum data_type schema_infer_type(const struct schema *s, const char *name,
     const struct value *v, bool variant);
 
+/* normalizers.json.config.max_nesting, for tables that have none of their own;
+ * n from 0. */
+void schema_set_max_nesting(struct schema *s, long n);
+
 /* The root key propagation of contract.md 6.6 for the chain of t, after its
  * hints changed; strategies: the destination's merge strategies, first =
  * default (NULL: delete-insert). */

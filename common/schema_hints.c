@@ -390,6 +390,23 @@ table_max_nesting(const struct schema *s, const struct table *t)
 	return n;
 }
 
+void
+schema_set_max_nesting(struct schema *s, long n)
+{
+	static const char *const path[] = { "json", "config", "max_nesting" };
+	char *value, *edited;
+
+	if (s->max_nesting == n)
+		return;
+	value = xasprintf("%ld", n);
+	edited = object_edit_path(hints_get(&s->hints, "normalizers"), path,
+	    ARRAY_LEN(path), value);
+	schema_set(s, "normalizers", edited);
+	s->max_nesting = n;
+	free(edited);
+	free(value);
+}
+
 /* A table of dlt's own: the prefix is normalized as a table is named. */
 static bool
 is_dlt_name(const struct schema *s, const char *name)

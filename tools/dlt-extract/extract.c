@@ -77,6 +77,7 @@ find_stored(struct run *r, const char *name, struct error *err)
 static int
 find_schema(struct run *r, struct error *err)
 {
+	struct naming_settings naming = r->settings.naming;
 	const char *name = r->settings.schema_name;
 	bool missing = true;
 
@@ -89,10 +90,13 @@ find_schema(struct run *r, struct error *err)
 			return -1;
 		say_import(&r->settings.exchange);
 	}
-	if (r->schema == NULL)
+	if (r->schema == NULL) {
 		r->schema = schema_new(name);
+		if (naming.names == NULL)
+			naming.names = r->o->hints.caps->naming;
+	}
 	memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
-	if (schema_apply_naming(&r->schema, &r->settings.naming, 0, err) < 0)
+	if (schema_apply_naming(&r->schema, &naming, 0, err) < 0)
 		return -1;
 	hints_apply_schema(&r->o->hints, r->schema);
 	return 0;
@@ -426,8 +430,9 @@ prepare(struct run *r, struct error *err)
 	r->pipeline = xstrdup(t->pipeline != NULL ? t->pipeline
 	                                          : r->settings.schema_name);
 	destination = o->sync != NULL ? o->sync : t->destination;
-	o->hints.strategies = hints_strategies(destination);
-	o->hints.max_identifier = hints_max_identifier(destination);
+	o->hints.caps = caps_find(destination);
+	if (o->hints.caps == NULL) /* one that dlt has not: no limits */
+		o->hints.caps = caps_find(NULL);
 	if (r->settings.codec_is_default && t->python_made &&
 	    r->settings.codec == CODEC_ZSTD)
 		r->settings.codec = CODEC_GZIP;

@@ -81,60 +81,14 @@ table_hints_release(struct table_hints *h)
 
 /* ---- the schema ---- */
 
-/* An object with one member set anew, or added at its end. */
-static void
-set_member(struct buf *out, const struct json *object, const char *key,
-    const char *value)
-{
-	struct jsonw w;
-	bool done = false;
-
-	jsonw_init(&w, out, false);
-	jsonw_object(&w);
-	for (const struct json *m = object == NULL ? NULL : object->child; m;
-	     m = m->next) {
-		jsonw_key(&w, m->key);
-		if (strcmp(m->key, key) == 0) {
-			jsonw_raw(&w, value, strlen(value));
-			done = true;
-		} else {
-			jsonw_raw(&w, m->raw, m->raw_len);
-		}
-	}
-	if (!done) {
-		jsonw_key(&w, key);
-		jsonw_raw(&w, value, strlen(value));
-	}
-	jsonw_end_object(&w);
-}
-
 void
 hints_apply_schema(const struct table_hints *h, struct schema *s)
 {
-	const char *text = hints_get(&s->hints, "normalizers");
-	struct buf value = { 0 }, config = { 0 }, json = { 0 }, all = { 0 };
-	struct json_doc doc = { 0 };
-	const struct json *module;
-	struct error ignored;
-
-	s->naming.max_length = h->max_identifier;
-	if (h->nesting < 0 || text == NULL ||
-	    json_parse(&doc, text, strlen(text), &ignored) < 0)
-		goto out;
-	module = json_get(doc.root, "json");
-	buf_addf(&value, "%ld", h->nesting);
-	set_member(&config, json_get(module, "config"), "max_nesting",
-	    buf_str(&value));
-	set_member(&json, module, "config", buf_str(&config));
-	set_member(&all, doc.root, "json", buf_str(&json));
-	schema_set(s, "normalizers", buf_str(&all));
-	s->max_nesting = h->nesting;
-out:
-	json_release(&doc);
-	buf_release(&value);
-	buf_release(&config);
-	buf_release(&json);
-	buf_release(&all);
+	s->naming.max_length = h->caps->max_identifier;
+	if (h->caps->flat)
+		schema_set_max_nesting(s, 0);
+	else if (h->nesting >= 0)
+		schema_set_max_nesting(s, h->nesting);
 }
 
 /* ---- tables ---- */
@@ -347,7 +301,8 @@ merge_table(const struct table_hints *h, struct schema *s, struct table *t,
 		return -1;
 	if (!existed && t->parent == NULL)
 		order_keys(merged);
-	schema_propagate_root_key(s, merged, h->strategies);
+	schema_propagate_root_key(s, merged,
+	    caps_strategies(h->caps, schema_root(s, merged)));
 	return 0;
 }
 
@@ -411,7 +366,7 @@ hints_apply(const struct table_hints *h, struct schema *s, const char *table,
 	    (merge_table(h, s, t, err) < 0 ||
 	        apply_nested(h, s, table, resource, err) < 0))
 		goto out;
-	rc = 0;
+	rc = caps_check(h->caps, s, err);
 out:
 	table_free(t);
 	return rc;
@@ -448,70 +403,8 @@ hints_add_state_table(struct schema *s, struct error *err)
 	set_string(t, "write_disposition", "append");
 	set_string(t, "file_format", "preferred");
 	set_string(t, "resource", "_dlt_pipeline_state");
-	none.strategies = hints_strategies(NULL);
+	none.caps = caps_find(NULL);
 	rc = merge_table(&none, s, t, err);
 	table_free(t);
 	return rc;
-}
-
-/* Contract.md 5.4, 9.2; as tools/dlt-normalize/target.c has it. */
-struct known {
-	const char *name;
-	size_t max_identifier; /* 0: unlimited */
-	const char *const *strategies;
-};
-
-static const char *const none[] = { NULL };
-static const char *const all[] = { "delete-insert", "upsert", "scd2",
-	"insert-only", NULL };
-static const char *const basic[] = { "delete-insert", "scd2", NULL };
-
-static const struct known destinations[] = {
-	{ "sqlite", 9999, basic },
-	{ "sqlalchemy", 9999, basic },
-	{ "clickhouse", 255, basic },
-	{ "duckdb", 65536, all },
-	{ "motherduck", 65536, all },
-	{ "postgres", 63, all },
-	{ "postgresql", 63, all },
-	{ "redshift", 127, basic },
-	{ "snowflake", 255, all },
-	{ "bigquery", 300, all },
-	{ "mssql", 128, all },
-	{ "synapse", 128, basic },
-	{ "databricks", 255, all },
-};
-
-static const struct known *
-find_destination(const char *destination)
-{
-	static const struct known unknown = { "", 0, none };
-	const char *dot;
-	size_t len;
-
-	if (destination == NULL)
-		return &unknown;
-	len = strcspn(destination, ":");
-	dot = memrchr(destination, '.', len);
-	if (dot != NULL) {
-		len -= (size_t)(dot + 1 - destination);
-		destination = dot + 1;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(destinations); i++)
-		if (strlen(destinations[i].name) == len &&
-		    memcmp(destinations[i].name, destination, len) == 0)
-			return &destinations[i];
-	return &unknown;
-}
-
-const char *const *
-hints_strategies(const char *destination)
-{
-	return find_destination(destination)->strategies;
-}
-
-size_t
-hints_max_identifier(const char *destination)
-{
-	return find_destination(destination)->max_identifier;
 }

@@ -12,6 +12,7 @@
 #ifndef DLT_EXTRACT_HINTS_H
 #define DLT_EXTRACT_HINTS_H
 
+#include "common/caps.h"
 #include "common/opt.h"
 #include "common/schema.h"
 #include "tools/dlt-extract/disposition.h"
@@ -23,9 +24,7 @@ struct table_hints {
 	const char *schema_contract;
 	const char *max_table_nesting;
 	struct opt_list columns; /* [TABLE.]COLUMN:TYPE[,HINT...] */
-	/* merge strategies of the destination, first = default, NULL ends */
-	const char *const *strategies;
-	size_t max_identifier; /* of the destination; 0: unlimited */
+	const struct caps *caps; /* of the destination */
 	/* parsed */
 	struct disposition disposition;
 	struct buf contract; /* JSON text, or empty */
@@ -47,11 +46,5 @@ int hints_apply(const struct table_hints *h, struct schema *s,
 
 /* The table and the columns of _dlt_pipeline_state. */
 int hints_add_state_table(struct schema *s, struct error *err);
-
-/* The merge strategies of a destination: a URL, dlt's name of its type
- * ("dlt.destinations.duckdb"), or NULL: none. */
-const char *const *hints_strategies(const char *destination);
-/* The characters that its identifiers may have; 0: any number. */
-size_t hints_max_identifier(const char *destination);
 
 #endif

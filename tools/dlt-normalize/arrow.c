@@ -48,7 +48,7 @@ stays_parquet(const struct normalize_settings *set)
 {
 	if (set->format)
 		return set->format == &format_parquet;
-	return set->target_known && target_takes(set->target, "parquet");
+	return set->target_known && caps_takes(set->target, "parquet");
 }
 
 /* What ids are made of: of the job where runs are to be the same. */
@@ -167,11 +167,11 @@ imported_take(const struct arrow *a, const struct job *job, const char *path,
 		return error_set(err, ERR_DATA,
 		    "%s: the schema has no table \"%s\"", job->name,
 		    job->table);
-	if (target_takes(a->set->target, job->format))
+	if (caps_takes(a->set->target, job->format))
 		return a->writer ? writer_file(a->writer, t, job->format, path,
 		                       UINT64_MAX, err)
 		                 : 0;
-	target_formats(a->set->target, &takes);
+	caps_formats(a->set->target, &takes);
 	error_set(err, ERR_DATA,
 	    "%s: an imported file goes on as it is, and %s does not take %s, "
 	    "but %s; choose another destination with --for",

@@ -10,10 +10,19 @@
 
 #define PROVENANCE_VALUE 80 /* bytes of a value that are shown */
 
-void
-evolve_init(struct evolve *ev, struct schema *s, const char *const *strategies)
+static void
+propagate(struct evolve *ev, const struct table *t)
 {
-	*ev = (struct evolve){ .schema = s, .strategies = strategies };
+	schema_propagate_root_key(ev->schema, t,
+	    caps_strategies(ev->target, schema_root(ev->schema, t)));
+}
+
+void
+evolve_init(struct evolve *ev, struct schema *s, const struct caps *target)
+{
+	*ev = (struct evolve){ .schema = s, .target = target };
+	for (size_t i = 0; i < s->table_count; i++)
+		propagate(ev, s->tables[i]);
 	ev->version = ev->json_version = 1;
 	ev->row_filter = row_filter_new(s, &ev->row_filter_error);
 }
@@ -130,7 +139,8 @@ evolve_fork(struct evolve *ev, const struct evolve *from)
 		.row_filter = from->row_filter,
 		.propagates = from->propagates,
 		.late_root_key = from->late_root_key,
-		.strategies = from->strategies,
+		.target = from->target,
+		.any_strategy = from->any_strategy,
 		.trial = true };
 	for (i = 0; i < from->filter_count; i++)
 		add_filter(ev, from->filters[i].table, from->filters[i].column,
@@ -334,7 +344,7 @@ static void
 propagate_root_key(struct evolve *ev, const struct table *t)
 {
 	ev->propagates = ev->propagates || schema_propagates(ev->schema);
-	schema_propagate_root_key(ev->schema, t, ev->strategies);
+	propagate(ev, t);
 	if (!ev->propagates && schema_propagates(ev->schema))
 		ev->propagates = ev->late_root_key = true;
 }

@@ -10,6 +10,7 @@
 #ifndef DLT_NORMALIZE_EVOLVE_H
 #define DLT_NORMALIZE_EVOLVE_H
 
+#include "common/caps.h"
 #include "common/schema.h"
 
 /* A column that a row asks for. */
@@ -54,10 +55,10 @@ struct evolve {
 	struct error row_filter_error; /* why one cannot be used */
 	struct update *updates;
 	size_t update_count, update_cap;
-	struct buf provenance; /* JSON lines */
-	bool propagates;       /* the schema does, as far as was looked */
-	bool late_root_key;    /* by a key in the rows: not in this run */
-	const char *const *strategies; /* merge strategies of the destination */
+	struct buf provenance;     /* JSON lines */
+	bool propagates;           /* the schema does, as far as was looked */
+	bool late_root_key;        /* by a key in the rows: not in this run */
+	const struct caps *target; /* whose merge strategies count */
 	bool any_strategy; /* it is not known: tables say what they want */
 	struct contract *contracts;
 	char **contract_names;
@@ -65,8 +66,9 @@ struct evolve {
 	bool trial; /* a fork: says nothing */
 };
 
+/* Lets the schema propagate the keys that its merges need. */
 void
-evolve_init(struct evolve *ev, struct schema *s, const char *const *strategies);
+evolve_init(struct evolve *ev, struct schema *s, const struct caps *target);
 void evolve_release(struct evolve *ev); /* not the schema, but a fork's */
 
 /* A copy to try a row with, that shares nothing that changes; it may not

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/caps.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/msg.h"
-#include "tools/dlt-normalize/target.h"
+#include "tools/dlt-normalize/format_sql.h"
 
 const struct format format_jsonl = {
 	.name = "jsonl",
@@ -69,7 +70,7 @@ plan_column(struct format_plan *p, const struct column *c)
 }
 
 struct format_plan *
-format_plan_new(const struct format *f, const struct target *target,
+format_plan_new(const struct format *f, const struct caps *target,
     const struct csv_settings *csv, const struct table *t, size_t count)
 {
 	struct format_plan *p = xcalloc(1, sizeof(*p));
@@ -77,7 +78,7 @@ format_plan_new(const struct format *f, const struct target *target,
 
 	p->refs = 1;
 	p->format = f;
-	p->dialect = target->dialect;
+	p->dialect = dialect_find(target->dialect);
 	p->csv = csv;
 	p->table = table_new(t->name);
 	p->columns = xcalloc(t->column_count + 1, sizeof(*p->columns));
@@ -113,31 +114,37 @@ format_plan_unref(struct format_plan *p)
 
 /* What a destination prefers, or what can be written here at all. */
 static const struct format *
-preferred(const struct target *target)
+preferred(const struct caps *target, const struct table *root)
 {
+	if (caps_has_format(target, root))
+		return &format_parquet;
 	return format_find(target->preferred);
 }
 
 static const struct format *
-hinted(const struct target *target, const struct table *t, const char *hint)
+hinted(const struct caps *target, const struct table *root,
+    const struct table *t, const char *hint)
 {
 	const struct format *f = format_find(hint);
 	struct buf takes = { 0 };
 
 	if (strcmp(hint, "preferred") == 0)
 		return NULL;
-	if (f && target_takes(target, hint))
+	if (caps_has_format(target, root) ? f == &format_parquet
+	                                  : f && caps_takes(target, hint))
 		return f;
-	target_formats(target, &takes);
+	caps_formats(target, &takes);
 	msg_warn("table %s: file_format \"%s\" is not for %s, which takes %s; "
 	         "its files are %s",
-	    t->name, hint, target->name, buf_str(&takes), target->preferred);
+	    t->name, hint, target->name,
+	    caps_has_format(target, root) ? "parquet" : buf_str(&takes),
+	    preferred(target, root)->name);
 	buf_release(&takes);
 	return NULL;
 }
 
 const struct format *
-format_choose(const struct format *given, const struct target *target,
+format_choose(const struct format *given, const struct caps *target,
     const struct schema *s, const struct table *t)
 {
 	const struct table *root = schema_root(s, t);
@@ -148,7 +155,7 @@ format_choose(const struct format *given, const struct target *target,
 		return f;
 	hint = hints_get_str(&root->hints, "file_format");
 	if (hint)
-		f = hinted(target, t, hint);
+		f = hinted(target, root, t, hint);
 	free(hint);
-	return f ? f : preferred(target);
+	return f ? f : preferred(target, root);
 }

@@ -25,7 +25,7 @@ enum format_change {
 };
 
 struct format_plan;
-struct target;
+struct caps;
 
 struct format {
 	const char *name; /* also the extension */
@@ -84,7 +84,7 @@ struct format_plan {
 
 /* With the first `count` complete columns of t (SIZE_MAX: all). */
 struct format_plan *
-format_plan_new(const struct format *f, const struct target *target,
+format_plan_new(const struct format *f, const struct caps *target,
     const struct csv_settings *csv, const struct table *t, size_t count);
 struct format_plan *format_plan_ref(struct format_plan *p); /* NULL is legal */
 void format_plan_unref(struct format_plan *p);              /* NULL is legal */
@@ -101,7 +101,7 @@ const char *format_names(void);
  * line, else the hint file_format of its root table, else the target's. A hint
  * that the target does not support is warned of. */
 const struct format *format_choose(const struct format *given,
-    const struct target *target, const struct schema *s, const struct table *t);
+    const struct caps *target, const struct schema *s, const struct table *t);
 
 extern const struct format format_jsonl, format_typed_jsonl, format_csv,
     format_insert_values, format_parquet;

@@ -21,6 +21,7 @@ enum bytes_style {
 };
 
 struct dialect {
+	const char *name;
 	char name_quote;
 	bool name_slashes; /* `\`` for a quote in a name, not "``" */
 	const char *text;  /* what opens a text literal */
@@ -48,25 +49,35 @@ static const struct spelling bigquery[] = { { '\'', "\\'" }, { '\\', "\\\\" },
 	{ '\n', "\\n" }, { '\t', "\\t" }, { '\b', "\\b" }, { '\f', "\\f" },
 	{ '\r', "\\r" }, { '\a', "\\a" }, { '\v', "\\v" }, { 0, NULL } };
 
-const struct dialect dialect_postgres = { '"', false, "E'", slashes, "E'", "'",
-	BYTES_ESCAPED, "'\\x", "'", "True", "False", false };
-const struct dialect dialect_duckdb = { '"', false, "E'", slashes, "E'", "'",
-	BYTES_BASE64, "from_base64('", "')", "True", "False", false };
-const struct dialect dialect_redshift = { '"', false, "'", slashes,
-	"json_parse('", "')", BYTES_HEX, "from_hex('", "')", "True", "False",
-	false };
-const struct dialect dialect_clickhouse = { '`', false, "'", clickhouse, "'",
-	"'", BYTES_HEX, "'", "'", "True", "False", false };
-const struct dialect dialect_mssql = { '"', false, "N'", chars, "N'", "'",
-	BYTES_CONVERT, NULL, NULL, "1", "0", false };
-const struct dialect dialect_synapse = { '"', false, "N'", chars, "N'", "'",
-	BYTES_CONVERT, NULL, NULL, "1", "0", true };
-const struct dialect dialect_snowflake = { '"', false, "'", quotes, "'", "'",
-	BYTES_HEX, "X'", "'", "True", "False", false };
-const struct dialect dialect_bigquery = { '`', true, "'", bigquery, "'", "'",
-	BYTES_BASE64, "FROM_BASE64('", "')", "TRUE", "FALSE", false };
-const struct dialect dialect_databricks = { '`', true, "'", spark, "'", "'",
-	BYTES_HEX, "X'", "'", "True", "False", false };
+static const struct dialect dialects[] = {
+	{ "postgres", '"', false, "E'", slashes, "E'", "'", BYTES_ESCAPED,
+	    "'\\x", "'", "True", "False", false },
+	{ "duckdb", '"', false, "E'", slashes, "E'", "'", BYTES_BASE64,
+	    "from_base64('", "')", "True", "False", false },
+	{ "redshift", '"', false, "'", slashes, "json_parse('", "')", BYTES_HEX,
+	    "from_hex('", "')", "True", "False", false },
+	{ "clickhouse", '`', false, "'", clickhouse, "'", "'", BYTES_HEX, "'",
+	    "'", "True", "False", false },
+	{ "mssql", '"', false, "N'", chars, "N'", "'", BYTES_CONVERT, NULL,
+	    NULL, "1", "0", false },
+	{ "synapse", '"', false, "N'", chars, "N'", "'", BYTES_CONVERT, NULL,
+	    NULL, "1", "0", true },
+	{ "snowflake", '"', false, "'", quotes, "'", "'", BYTES_HEX, "X'", "'",
+	    "True", "False", false },
+	{ "bigquery", '`', true, "'", bigquery, "'", "'", BYTES_BASE64,
+	    "FROM_BASE64('", "')", "TRUE", "FALSE", false },
+	{ "databricks", '`', true, "'", spark, "'", "'", BYTES_HEX, "X'", "'",
+	    "True", "False", false },
+};
+
+const struct dialect *
+dialect_find(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_LEN(dialects); i++)
+		if (strcmp(dialects[i].name, name) == 0)
+			return &dialects[i];
+	return NULL;
+}
 
 /* ---- names ---- */
 

@@ -6,8 +6,7 @@
 #ifndef DLT_NORMALIZE_FORMAT_SQL_H
 #define DLT_NORMALIZE_FORMAT_SQL_H
 
-extern const struct dialect dialect_postgres, dialect_duckdb, dialect_redshift,
-    dialect_clickhouse, dialect_mssql, dialect_synapse, dialect_snowflake,
-    dialect_bigquery, dialect_databricks;
+/* By the names in common/caps.c; NULL for others, and for NULL. */
+const struct dialect *dialect_find(const char *name);
 
 #endif

@@ -84,6 +84,7 @@ static int
 check_format(struct wiring *w, struct error *err)
 {
 	struct buf takes = { 0 };
+	struct caps staged;
 
 	if (!cfg.format)
 		return 0;
@@ -94,11 +95,14 @@ check_format(struct wiring *w, struct error *err)
 		    format_names());
 	/* jsonl is what rows are at first; and there are literals for a
 	 * database whose own loader does not take such files */
-	if (!cfg.target || target_takes(w->set.target, cfg.format) ||
+	if (!cfg.target || caps_takes(w->set.target, cfg.format) ||
 	    w->set.format == &format_jsonl ||
-	    (w->set.format == &format_insert_values && w->set.target->dialect))
+	    (w->set.format == &format_insert_values &&
+	        w->set.target->dialect) ||
+	    (caps_stage(w->set.target, &staged) &&
+	        caps_takes(&staged, cfg.format)))
 		return 0;
-	target_formats(w->set.target, &takes);
+	caps_formats(w->set.target, &takes);
 	error_set(err, ERR_USAGE, "--format: %s does not take %s, but %s",
 	    w->set.target->name, cfg.format, buf_str(&takes));
 	buf_release(&takes);
@@ -108,11 +112,14 @@ check_format(struct wiring *w, struct error *err)
 static int
 check_options(struct wiring *w, struct error *err)
 {
-	w->set.target = target_find(cfg.target);
-	w->target_given = w->set.target_known = cfg.target != NULL;
-	if (!w->set.target)
-		return error_set(err, ERR_USAGE,
-		    "--for: unknown destination \"%s\"", cfg.target);
+	const struct caps *target = caps_find(cfg.target);
+
+	w->set.target = target;
+	w->target_given = cfg.target != NULL;
+	if (!target)
+		return caps_unknown(cfg.target, err);
+	if (cfg.target)
+		wiring_target(w, target, false);
 	if (check_format(w, err))
 		return -1;
 	if (cfg.output && cfg.common.pipeline)

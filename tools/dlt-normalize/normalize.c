@@ -251,7 +251,6 @@ static int
 begin_schema(struct run *r, const char *text, size_t len, struct error *err)
 {
 	struct schema *s = schema_parse(text, len, err), *kept;
-	size_t i;
 
 	if (!s)
 		return error_prefix(err, "schema.json: ");
@@ -266,11 +265,12 @@ begin_schema(struct run *r, const char *text, size_t len, struct error *err)
 	}
 	r->schema = s;
 	s->naming.max_length = r->set->target->max_identifier;
-	evolve_init(&r->evolve, s, r->set->target->strategies);
+	if (r->set->target->flat)
+		schema_set_max_nesting(s, 0);
+	evolve_init(&r->evolve, s, r->set->target);
 	r->evolve.any_strategy = !r->set->target_known;
-	for (i = 0; i < s->table_count; i++)
-		schema_propagate_root_key(s, s->tables[i],
-		    r->set->target->strategies);
+	if (r->set->target_known && caps_check(r->set->target, s, err))
+		return -1;
 	return begin_output(r, err);
 }
 

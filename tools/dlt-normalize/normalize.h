@@ -10,12 +10,12 @@
 #ifndef DLT_NORMALIZE_NORMALIZE_H
 #define DLT_NORMALIZE_NORMALIZE_H
 
+#include "common/caps.h"
 #include "common/config.h"
 #include "common/package.h"
 #include "common/schema.h"
 #include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/rejects.h"
-#include "tools/dlt-normalize/target.h"
 
 struct normalize_settings {
 	unsigned workers;
@@ -30,7 +30,7 @@ struct normalize_settings {
 	size_t block_size; /* of input; IO_BLOCK but in tests */
 	bool deterministic;
 	enum lane lane;
-	const struct target *target;
+	const struct caps *target;
 	struct rejects
 	    *rejects; /* NULL: a row that cannot be placed is an error */
 };

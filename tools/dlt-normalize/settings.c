@@ -82,6 +82,7 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 	if (workers < 1 || workers > 1024)
 		return error_set(err, ERR_USAGE,
 		    "normalize.workers is %ld, not 1 to 1024", workers);
+	w->size_given = config_get(c, &files, "file_max_bytes", NULL) != NULL;
 	w->set.workers = (unsigned)workers;
 	w->codec_given = codec != standard ||
 	    w->set.rotation.disable_compression;

@@ -86,10 +86,9 @@ note_mapping(const char *from, const char *as, void *arg)
 }
 
 static bool
-has_merge_strategy(const struct walker *w, const char *name)
+has_merge_strategy(const struct walker *w, const char *const *s,
+    const char *name)
 {
-	const char *const *s = w->evolve->strategies;
-
 	if (w->evolve->any_strategy)
 		return true;
 	for (; s && *s; s++)
@@ -102,7 +101,7 @@ has_merge_strategy(const struct walker *w, const char *name)
 static enum row_id
 row_id_of(const struct walker *w, const struct table *t)
 {
-	const char *const *known = w->evolve->strategies;
+	const char *const *known = caps_strategies(w->evolve->target, t);
 	char *disposition = hints_get_str(&t->hints, "write_disposition");
 	char *strategy = hints_get_str(&t->hints, "x-merge-strategy");
 	enum row_id id = ROW_ID_RANDOM;
@@ -111,7 +110,7 @@ row_id_of(const struct walker *w, const struct table *t)
 	if (!strategy && known && known[0])
 		strategy = xstrdup(known[0]);
 	if (disposition && strcmp(disposition, "merge") == 0 && strategy &&
-	    has_merge_strategy(w, strategy)) {
+	    has_merge_strategy(w, known, strategy)) {
 		if (strcmp(strategy, "upsert") == 0 ||
 		    strcmp(strategy, "insert-only") == 0)
 			id = ROW_ID_KEY_HASH;

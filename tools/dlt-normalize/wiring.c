@@ -428,23 +428,33 @@ choose_codec(struct wiring *w, struct workdir *wd)
 		w->set.codec = CODEC_GZIP;
 }
 
+void
+wiring_target(struct wiring *w, const struct caps *t, bool staged)
+{
+	w->set.target = t;
+	w->set.target_known = true;
+	if ((staged || !t->preferred) && caps_stage(t, &w->staged))
+		w->set.target = &w->staged;
+	/* what the user says, be it no limit, comes first */
+	if (!w->size_given)
+		w->set.rotation.file_max_bytes = (long)t->file_bytes;
+}
+
 /* Without --for: the destination that the pipeline has been used with. */
 static int
 choose_target(struct wiring *w, struct workdir *wd, struct error *err)
 {
-	const struct target *found;
+	const struct caps *found;
 	struct state st = { 0 };
 
 	if (w->target_given)
 		return 0;
 	if (workdir_state(wd, &st, err))
 		return -1;
-	found = target_find(json_get_str(st.doc.root, "destination_type",
-	    NULL));
-	if (found) {
-		w->set.target = found;
-		w->set.target_known = true;
-	}
+	found = caps_find(json_get_str(st.doc.root, "destination_type", ""));
+	if (found)
+		wiring_target(w, found,
+		    json_get_str(st.doc.root, "staging_type", NULL) != NULL);
 	state_release(&st);
 	return 0;
 }

@@ -23,6 +23,8 @@ struct wiring {
 	struct normalize_settings set;
 	struct exchange exchange;
 	bool codec_given, target_given;
+	bool size_given;    /* file_max_bytes, if only 0 */
+	struct caps staged; /* set.target by way of a bucket */
 	struct normalize_totals totals;
 	struct rejects_spec rejects; /* path NULL: none */
 	struct plan *plan;           /* say what would change; NULL: do it */
@@ -32,6 +34,9 @@ struct wiring {
  * command line, or NULL. */
 int settings_read(struct config *c, const char *pipeline,
     const char *max_memory, struct wiring *w, struct error *err);
+
+/* Work for a destination; staged: by way of a bucket, where it can. */
+void wiring_target(struct wiring *w, const struct caps *t, bool staged);
 
 /* Normalize what the command line names. */
 int wiring_run(struct wiring *w, struct error *err);

@@ -13,12 +13,12 @@
 #ifndef DLT_NORMALIZE_WRITER_H
 #define DLT_NORMALIZE_WRITER_H
 
+#include "common/caps.h"
 #include "common/config.h"
 #include "common/package.h"
 #include "common/schema.h"
 #include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/pool.h"
-#include "tools/dlt-normalize/target.h"
 #include "tools/dlt-normalize/walk.h"
 
 struct writer;
@@ -29,7 +29,7 @@ struct writer_config {
 	struct schema *schema;
 	enum codec codec;
 	const struct format *format; /* NULL: by table, see format_choose() */
-	const struct target *target;
+	const struct caps *target;
 	const struct csv_settings *csv;
 	struct writer_settings rotation;
 	size_t max_memory;
