@@ -7,10 +7,10 @@
 #include <string.h>
 
 extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres,
-    dest_duckdb, dest_file;
+    dest_duckdb, dest_file, dest_s3;
 
 static const struct dest_ops *const destinations[] = { &dest_sqlite,
-	&dest_postgresql, &dest_postgres, &dest_duckdb, &dest_file };
+	&dest_postgresql, &dest_postgres, &dest_duckdb, &dest_file, &dest_s3 };
 
 static const struct dest_ops *
 find_ops(const char *url, const char **rest)
@@ -51,7 +51,8 @@ dest_open(const char *url, const struct dest_settings *settings,
 
 		error_set(err, ERR_USAGE,
 		    "no destination \"%.*s%s\": known are sqlite:FILE, "
-		    "duckdb:FILE, postgresql://HOST/DATABASE and file:DIR",
+		    "duckdb:FILE, postgresql://HOST/DATABASE, file:DIR and "
+		    "s3://BUCKET",
 		    (int)len, url, url[len] ? ":..." : "");
 		return NULL;
 	}

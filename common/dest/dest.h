@@ -48,6 +48,7 @@ struct dest_settings {
 	const char *layout;   /* of files; NULL: dlt's default */
 	long state_files;     /* kept for each pipeline; 0: dlt's default,
 	                         < 0: all */
+	const struct s3_account *s3; /* of buckets; NULL: nobody */
 	/* A connection of the same run, which outlives this one; or NULL. */
 	struct dest *first;
 };

@@ -11,6 +11,7 @@
 #include "common/dest/dest_files_private.h"
 
 #include "common/mem.h"
+#include "common/s3.h"
 #include "common/testhook.h"
 
 #include <ctype.h>
@@ -18,7 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LOCK_WAIT_S 60
+#define LOCK_WAIT_S    60
+#define S3_CONNECTIONS 16 /* a part of a file is in the memory of each */
 
 /* ---- lists of paths ---- */
 
@@ -169,6 +171,27 @@ open_local(const char *rest, const struct dest_settings *set, struct error *err)
 	free(root);
 	free(path);
 	return d;
+}
+
+/* "//BUCKET/PREFIX" */
+static struct dest *
+open_bucket(const char *rest, const struct dest_settings *set,
+    struct error *err)
+{
+	static const struct s3_account nobody;
+	struct store *store;
+
+	if (check_layout(set, err) < 0)
+		return NULL;
+	if (strncmp(rest, "//", 2) != 0 || strchr(rest, '@')) {
+		error_set(err, ERR_USAGE,
+		    "expected s3://BUCKET/PREFIX, and the keys in the "
+		    "configuration or the environment");
+		return NULL;
+	}
+	store = store_s3_open(rest + 2, set->dataset,
+	    set->s3 ? set->s3 : &nobody, !set->first, err);
+	return store ? open_in(store, set) : NULL;
 }
 
 /* ---- transactions ---- */
@@ -421,33 +444,36 @@ static const char *const no_strategies[] = { NULL };
 static const char *const copied[] = { "jsonl", "csv", "insert_values",
 	"parquet", NULL };
 
-extern const struct dest_ops dest_file;
+/* But for the place, they are the same. */
+#define FILES_OPS                                                           \
+	.values = { true, true, true }, .close = files_close,               \
+	.stored_schema = files_stored_schema,                               \
+	.stored_state = files_stored_state, .begin = files_begin,           \
+	.commit = files_commit, .rollback = files_rollback,                 \
+	.has_version = files_has_version, .add_version = files_add_version, \
+	.migrate = files_migrate, .empty = files_empty, .copy = files_copy, \
+	.marked = files_marked, .mark = files_mark,                         \
+	.each_mark = files_each_mark, .unmark = files_unmark,               \
+	.has_load = files_has_load, .add_load = files_add_load,             \
+	.add_state = files_add_state
+
+#define FILES_CAPS                                                  \
+	.merge_strategies = no_strategies,                          \
+	.replace_strategies = replace_strategies, .isolated = true, \
+	.append_merges = true, .copied = copied
+
+extern const struct dest_ops dest_file, dest_s3;
 const struct dest_ops dest_file = {
 	.scheme = "file",
 	.form = "file:DIR",
-	.values = { true, true, true },
-	.caps = { .merge_strategies = no_strategies,
-	    .replace_strategies = replace_strategies,
-	    .isolated = true,
-	    .append_merges = true,
-	    .copied = copied },
 	.open = open_local,
-	.close = files_close,
-	.stored_schema = files_stored_schema,
-	.stored_state = files_stored_state,
-	.begin = files_begin,
-	.commit = files_commit,
-	.rollback = files_rollback,
-	.has_version = files_has_version,
-	.add_version = files_add_version,
-	.migrate = files_migrate,
-	.empty = files_empty,
-	.copy = files_copy,
-	.marked = files_marked,
-	.mark = files_mark,
-	.each_mark = files_each_mark,
-	.unmark = files_unmark,
-	.has_load = files_has_load,
-	.add_load = files_add_load,
-	.add_state = files_add_state,
+	.caps = { FILES_CAPS },
+	FILES_OPS,
+};
+const struct dest_ops dest_s3 = {
+	.scheme = "s3",
+	.form = "s3://BUCKET",
+	.open = open_bucket,
+	.caps = { FILES_CAPS, .connections = S3_CONNECTIONS },
+	FILES_OPS,
 };

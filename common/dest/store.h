@@ -69,4 +69,10 @@ struct store {
 /* A folder, which need not exist. */
 struct store *store_local_open(const char *root);
 
+/* "BUCKET[/PREFIX]", and below it a folder, or NULL. The account must stay.
+ * first: of the connections of a run. NULL with ERR_USAGE. */
+struct s3_account;
+struct store *store_s3_open(const char *place, const char *dataset,
+    const struct s3_account *account, bool first, struct error *err);
+
 #endif

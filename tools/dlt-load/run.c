@@ -3,6 +3,7 @@
 
 #include "common/config.h"
 #include "common/dest/dataset.h"
+#include "common/dest/store_settings.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
@@ -30,6 +31,7 @@ struct run {
 	char *password; /* that is not in the URL */
 	char *dataset;
 	struct dest_settings settings; /* of each connection */
+	struct s3_account account;     /* of buckets */
 	struct buf shown;              /* the URL without secrets */
 	size_t first_package;          /* among the operands */
 	double wait;
@@ -394,7 +396,8 @@ section_of(const struct run *r, const char *scheme)
 {
 	if (r->name)
 		return r->name;
-	return strcmp(scheme, "file") ? scheme : "filesystem";
+	return strcmp(scheme, "file") && strcmp(scheme, "s3") ? scheme
+	                                                      : "filesystem";
 }
 
 /* How whole tables are replaced; the destination's first way by default. */
@@ -489,8 +492,15 @@ read_layout(struct run *r, struct error *err)
 	};
 	long states = 100;
 
-	if (strncmp(r->url, "file:", 5) != 0)
+	bool bucket = !strncmp(r->url, "s3:", 3);
+
+	if (!bucket && strncmp(r->url, "file:", 5) != 0)
 		return 0;
+	if (bucket &&
+	    store_settings(r->config, ctx.pipeline, r->name, &r->account, err) <
+	        0)
+		return -1;
+	r->settings.s3 = &r->account;
 	r->settings.layout = config_get(r->config, &ctx, "layout", NULL);
 	if (config_int(r->config, &ctx, "max_state_files", &states, err) < 0)
 		return -1;
@@ -658,6 +668,7 @@ load_run(const struct load_options *o, bool *changes, struct error *err)
 	free(r.name);
 	free(r.unknown);
 	free(r.password);
+	s3_account_release(&r.account);
 	free(r.dataset);
 	buf_release(&r.shown);
 	buf_release(&r.report);
