@@ -254,6 +254,7 @@ struct manifest_in {
 	zin_source source;
 	void *arg;
 	int fd;     /* of manifest_in_open(), else -1 */
+	char *file; /* its path, or NULL */
 	char *data; /* the window, with SCAN_SLACK bytes behind it */
 	size_t len, cap, pos;
 	uint64_t before; /* bytes of the text before the window */
@@ -290,18 +291,20 @@ manifest_in_open(const char *path, bool *missing, struct error *err)
 {
 	char *file = xasprintf("%s/manifest.json", path);
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct manifest_in *m = NULL;
+	struct manifest_in *m;
 
 	*missing = fd < 0 && errno == ENOENT;
 	if (fd >= 0) {
 		m = manifest_in_new(zin_source_fd, NULL);
 		m->fd = fd;
 		m->arg = &m->fd;
-	} else if (!*missing) {
-		error_errno(err, "%s", file);
+		m->file = file;
+		return m;
 	}
+	if (!*missing)
+		error_errno(err, "%s", file);
 	free(file);
-	return m;
+	return NULL;
 }
 
 void
@@ -312,6 +315,7 @@ manifest_in_free(struct manifest_in *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	hash_free(m->sha256);
+	free(m->file);
 	free(m->data);
 	free(m->origins);
 	json_release(&m->job);
@@ -660,6 +664,12 @@ step(struct manifest_in *m, struct manifest_job *j, struct error *err)
 	return take_job(m, j, err);
 }
 
+static int
+name_file(const struct manifest_in *m, struct error *err)
+{
+	return error_prefix(err, "%s: ", m->file ? m->file : "manifest.json");
+}
+
 int
 manifest_in_next(struct manifest_in *m, struct manifest_job *j,
     struct error *err)
@@ -668,9 +678,7 @@ manifest_in_next(struct manifest_in *m, struct manifest_job *j,
 
 	while (m->state != AT_END && rc == 0)
 		rc = step(m, j, err);
-	return rc < 0 && err->code != ERR_QUIET
-	    ? error_prefix(err, "manifest.json: ")
-	    : rc;
+	return rc < 0 && err->code != ERR_QUIET ? name_file(m, err) : rc;
 }
 
 const struct manifest_head *
@@ -684,6 +692,6 @@ manifest_in_head(struct manifest_in *m, struct error *err)
 	if (rc >= 0)
 		return &m->head;
 	if (err->code != ERR_QUIET)
-		error_prefix(err, "manifest.json: ");
+		name_file(m, err);
 	return NULL;
 }

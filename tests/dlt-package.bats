@@ -129,6 +129,9 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
   mkdir empty
   fails 1 dlt-package verify empty
   assert_output --partial 'dlt-package seal'
+  : >empty/manifest.json
+  fails 1 dlt-package verify empty
+  assert_output --partial 'empty/manifest.json: not a manifest'
 }
 
 @test "seal, then verify; a change is found" {
@@ -162,7 +165,7 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
   copy_of normalized
   echo '{"table":"t","column":"a__v_text","data_type":"text","input":"x.jsonl","row":3,"line":3,"byte":40,"value":"\"u\"","instead_of":"a"}' >pk/provenance.jsonl
   run -0 dlt-package why t.a__v_text pk
-  [[ $output == *'x.jsonl:3:40'* && $output == *'--column t.a:text'* ]]
+  [[ $output == *'x.jsonl:3 (byte 40)'*'value "u"'*'--column t.a:text'* ]]
   run -0 dlt-package why --json t.a__v_text pk
   [[ $output == '{"table":"t","column":"a__v_text"'* ]]
   fails 1 dlt-package why t.b pk

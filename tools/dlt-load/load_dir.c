@@ -570,7 +570,8 @@ load_directory(struct loader *l, const char *path, bool pipeline,
 	}
 	rc = load_new(&d, err);
 out:
-	if (rc < 0)
+	/* errors of its files begin with the path */
+	if (rc < 0 && strncmp(err->msg, path, strlen(path)) != 0)
 		error_prefix(err, "%s: ", path);
 	jobs_release(&d.jobs);
 	free(d.tables);

@@ -90,16 +90,18 @@ struct why {
 static void
 print_place(const struct json *r)
 {
-	const struct json *value = json_get(r, "value");
+	const char *value = json_get_str(r, "value", NULL);
 	long long line = json_get_int(r, "line", 0);
+	long long byte = json_get_int(r, "byte", -1);
 
-	printf("%s.%s\t%s\t%s:%lld:%lld", json_get_str(r, "table", ""),
+	printf("%s.%s\t%s\t%s:%lld", json_get_str(r, "table", ""),
 	    json_get_str(r, "column", ""), json_get_str(r, "data_type", ""),
 	    json_get_str(r, "input", ""),
-	    line ? line : json_get_int(r, "row", 0),
-	    json_get_int(r, "byte", 0));
-	if (value && value->kind == JSON_STRING)
-		printf("\tvalue %.*s", (int)value->raw_len, value->raw);
+	    line ? line : json_get_int(r, "row", 0));
+	if (byte >= 0)
+		printf(" (byte %lld)", byte);
+	if (value) /* JSON as it was written */
+		printf("\tvalue %s", value);
 	if (json_get_str(r, "instead_of", NULL))
 		printf("\tcould not enter %s; --column %s.%s:%s at extract "
 		       "would avoid it",
