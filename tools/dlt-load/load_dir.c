@@ -541,6 +541,15 @@ open_package(struct dir_load *d, struct error *err)
 	return rc;
 }
 
+/* Errors of its files begin with the path. */
+static bool
+names_path(const struct error *err, const char *path)
+{
+	size_t len = strlen(path);
+
+	return strncmp(err->msg, path, len) == 0 && strchr("/:", err->msg[len]);
+}
+
 int
 load_directory(struct loader *l, const char *path, bool pipeline,
     struct error *err)
@@ -570,8 +579,7 @@ load_directory(struct loader *l, const char *path, bool pipeline,
 	}
 	rc = load_new(&d, err);
 out:
-	/* errors of its files begin with the path */
-	if (rc < 0 && strncmp(err->msg, path, strlen(path)) != 0)
+	if (rc < 0 && !names_path(err, path))
 		error_prefix(err, "%s: ", path);
 	jobs_release(&d.jobs);
 	free(d.tables);
