@@ -75,3 +75,12 @@ python_dlt() {
       "$DLT_PYTHON" -m pip install -q 'dlt[duckdb,filesystem,sqlalchemy]==1.26.0'
   ) 9>"$BUILD_DIR/dlt-python.lock" >"$BATS_FILE_TMPDIR/log" 2>&1 || true
 }
+
+# need_dlt [MODULE]: for tests that run $DLT_PYTHON, with what setup_file's
+# python_dlt brings; they run with --all.
+need_dlt() {
+  need_level all
+  "$DLT_PYTHON" -c "import dlt${1:+, $1}; assert dlt.__version__ == '1.26.0'" 2>/dev/null ||
+    skip "no Python dlt 1.26.0${1:+ with $1}: it cannot be installed, and DLT_PYTHON names none"
+  export RUNTIME__DLTHUB_TELEMETRY=false RUNTIME__LOG_LEVEL=CRITICAL
+}

@@ -5,6 +5,10 @@
 
 load helper
 
+setup_file() {
+  python_dlt
+}
+
 sql() {
   python3 - "$@" <<'PY'
 import sqlite3, sys
@@ -227,25 +231,18 @@ PY
   assert_output --partial 'job m.0123456789.reference refers to files'
 }
 
-need_dlt() {
-  need_level all
-  export DLT_PYTHON=${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}
-  "$DLT_PYTHON" -c 'import dlt, sqlalchemy; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0 with sqlalchemy: DLT_PYTHON names none"
-}
-
 @test "packages that Python dlt has begun, finished here, gone on with there" {
-  need_dlt
+  need_dlt sqlalchemy
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/half.py" out
 }
 
 @test "random merges: tables as Python dlt's, 30 pipelines" {
-  need_dlt
+  need_dlt sqlalchemy
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 1-30
 }
 
 @test "random merges: 300 pipelines" {
   need_level full
-  need_dlt
+  need_dlt sqlalchemy
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 1001-1300
 }

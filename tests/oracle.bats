@@ -11,12 +11,6 @@ setup_file() {
   python_dlt
 }
 
-need_dlt() {
-  need_level all
-  "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0: it cannot be installed, and DLT_PYTHON names none"
-}
-
 as_python_dlt() {
   "$DLT_PYTHON" "$ORACLE/generate.py" data "$@" 2>log || {
     tail log

@@ -5,6 +5,10 @@
 load helper
 load duckdb
 
+setup_file() {
+  python_dlt
+}
+
 # The columns of a file: name|type.
 columns_in() {
   duckq : "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM
@@ -129,11 +133,8 @@ arrow() {
 }
 
 need_dlt_arrow() {
-  need_level all
+  need_dlt duckdb
   need_duckdb
-  DLT_PYTHON=${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}
-  "$DLT_PYTHON" -c 'import dlt, duckdb; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0: DLT_PYTHON names none"
   "$DLT_PYTHON" -c 'import pyarrow' 2>/dev/null ||
     "$DLT_PYTHON" -m pip install -q pyarrow >log 2>&1 || skip "no pyarrow"
 }

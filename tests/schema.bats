@@ -3,6 +3,10 @@
 
 load helper
 
+setup_file() {
+  python_dlt
+}
+
 need_yaml() {
   local err
   err=$(dlt-package schema <(:) --format yaml 2>&1 || true)
@@ -203,13 +207,6 @@ EOF
 }
 
 # With Python dlt: schemas of all engine versions, JSON and YAML.
-need_dlt() {
-  need_level all
-  "${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0: DLT_PYTHON names none"
-  export DLT_PYTHON=${DLT_PYTHON:-$BUILD_DIR/dlt-python/bin/python}
-}
-
 @test "schemas of all engine versions: as Python dlt migrates and exports them" {
   need_dlt
   need_yaml
