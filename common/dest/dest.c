@@ -7,10 +7,11 @@
 #include <string.h>
 
 extern const struct dest_ops dest_sqlite, dest_postgresql, dest_postgres,
-    dest_duckdb, dest_file, dest_s3;
+    dest_duckdb, dest_clickhouse, dest_file, dest_s3;
 
 static const struct dest_ops *const destinations[] = { &dest_sqlite,
-	&dest_postgresql, &dest_postgres, &dest_duckdb, &dest_file, &dest_s3 };
+	&dest_postgresql, &dest_postgres, &dest_duckdb, &dest_clickhouse,
+	&dest_file, &dest_s3 };
 
 static const struct dest_ops *
 find_ops(const char *url, const char **rest)
@@ -51,7 +52,8 @@ dest_open(const char *url, const struct dest_settings *settings,
 
 		error_set(err, ERR_USAGE,
 		    "no destination \"%.*s%s\": known are sqlite:FILE, "
-		    "duckdb:FILE, postgresql://HOST/DATABASE, file:DIR and "
+		    "duckdb:FILE, postgresql://HOST/DATABASE, "
+		    "clickhouse://HOST/DATABASE, file:DIR and "
 		    "s3://BUCKET",
 		    (int)len, url, url[len] ? ":..." : "");
 		return NULL;
@@ -59,7 +61,8 @@ dest_open(const char *url, const struct dest_settings *settings,
 	dest_mask(url, &shown);
 	d = ops->open(rest, settings ? settings : &none, err);
 	if (d) {
-		d->ops = ops;
+		if (!d->ops)
+			d->ops = ops;
 		d->url = buf_take(&shown);
 	} else {
 		error_prefix(err, "%s: ", shown.data);

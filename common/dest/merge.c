@@ -194,7 +194,10 @@ merge_sql(const struct merge *m, struct buf *out, struct error *err)
 	case MERGE_SCD2:
 		return merge_scd2(m, out, err);
 	default:
-		swap(m, out);
+		if (m->dialect->swap)
+			m->dialect->swap(m, out);
+		else
+			swap(m, out);
 		return 0;
 	}
 }

@@ -32,6 +32,8 @@ enum merge_kind {
 	MERGE_REPLACE, /* swap: out with all rows, in with the staged ones */
 };
 
+struct merge;
+
 struct merge_dialect {
 	const char *when_true, *when_false; /* what a boolean equals */
 	/* A window's order where any row will do, and what makes the choice
@@ -50,6 +52,11 @@ struct merge_dialect {
 	const char *empty_open, *empty_close; /* around a table's name */
 	/* Staging may hold nested rows twice (loaded again after a crash). */
 	bool dedup_nested;
+	/* ALTER TABLE .. UPDATE a = b, not UPDATE .. SET a = b. */
+	bool alter_update;
+	/* The statements that replace a chain, where they are of another kind;
+	 * NULL: out with all rows, in with the staged ones. */
+	void (*swap)(const struct merge *m, struct buf *out);
 };
 
 struct merge {

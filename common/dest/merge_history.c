@@ -183,9 +183,9 @@ retire(const struct merge *m, const struct scd2 *s, struct buf *out)
 {
 	const struct table *root = m->chain[0];
 
-	buf_adds(out, "UPDATE ");
+	buf_adds(out, m->dialect->alter_update ? "ALTER TABLE " : "UPDATE ");
 	merge_add_table(m, DEST_DATASET, root, out);
-	buf_adds(out, " SET ");
+	buf_adds(out, m->dialect->alter_update ? " UPDATE " : " SET ");
 	merge_add_quoted(out, "", s->to);
 	buf_adds(out, " = ");
 	add_time(m, m->boundary, out);
