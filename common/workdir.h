@@ -87,6 +87,14 @@ int workdir_commit(struct workdir *w, enum stage stage, const char *build_dir,
  * unchanged: ERR_TEMP when it is another one, or gone. */
 int workdir_watch(const char *package, char mark[64], struct error *err);
 int workdir_unchanged(const char *package, const char *mark, struct error *err);
+/* The same of one file, which need not be there. */
+void workdir_watch_file(const char *path, char mark[64]);
+int
+workdir_file_unchanged(const char *path, const char *mark, struct error *err);
+/* What failed because another process has removed `build`, or the working
+ * directory: says so in err, as ERR_TEMP. */
+void
+workdir_blame(const struct workdir *w, const char *build, struct error *err);
 
 /* schemas/NAME.schema.json: NULL with err untouched and *missing true when
  * there is none; the stored hash is verified (1.8). */

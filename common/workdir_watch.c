@@ -93,3 +93,37 @@ workdir_unchanged(const char *package, const char *mark, struct error *err)
 		    "%s: another process has changed the package", package);
 	return 0;
 }
+
+void
+workdir_watch_file(const char *path, char mark[64])
+{
+	struct hash *h = hash_sha3_256_new();
+
+	add_entry(h, path, "");
+	hash_final_base64(h, mark);
+}
+
+int
+workdir_file_unchanged(const char *path, const char *mark, struct error *err)
+{
+	char now[64];
+
+	workdir_watch_file(path, now);
+	if (strcmp(now, mark) == 0)
+		return 0;
+	return error_set(err, ERR_TEMP, "%s: another process has %s it", path,
+	    access(path, F_OK) == 0 ? "changed" : "removed");
+}
+
+void
+workdir_blame(const struct workdir *w, const char *build, struct error *err)
+{
+	const char *gone = access(w->path, F_OK) != 0 ? w->path
+	    : build && access(build, F_OK) != 0       ? build
+	                                              : NULL;
+
+	if (gone && err->code != ERR_QUIET && err->code != ERR_TEMP)
+		error_set(err, ERR_TEMP,
+		    "%s: another process has removed what was being made",
+		    gone);
+}

@@ -6,6 +6,7 @@
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/package.h"
+#include "common/testhook.h"
 #include "tools/dlt-extract/pull.h"
 #include "tools/dlt-extract/settings.h"
 #include "tools/dlt-extract/sync.h"
@@ -28,7 +29,10 @@ struct run {
 	struct pull pull;
 	struct writer *writer;
 	struct buf state_doc, new_state;
-	char *pipeline; /* its name, or the schema's */
+	char *pipeline;      /* its name, or the schema's */
+	bool had_schema;     /* the pipeline had one in schemas/ */
+	char *state_path;    /* state.json of the pipeline, or NULL */
+	char state_mark[64]; /* of it, as it was read */
 };
 
 /* ---- the schema ---- */
@@ -88,6 +92,7 @@ find_schema(struct run *r, struct error *err)
 		    r->target.workdir, name, &missing, err);
 		if (r->schema == NULL && !missing)
 			return -1;
+		r->had_schema = r->schema != NULL;
 		say_import(&r->settings.exchange);
 	}
 	if (r->schema == NULL) {
@@ -134,6 +139,10 @@ replay(struct run *r, struct error *err)
 		return 0;
 	now = workdir_schema(r->target.workdir, r->settings.schema_name,
 	    &missing, err);
+	if (now == NULL && missing && r->had_schema)
+		return error_set(err, ERR_TEMP,
+		    "%s: another process has removed the schema \"%s\"",
+		    r->target.workdir->path, r->settings.schema_name);
 	if (now == NULL)
 		return missing ? 0 : -1;
 	if (strcmp(now->hash, r->base_hash) == 0) {
@@ -249,6 +258,12 @@ find_state(struct run *r, struct error *err)
 	bool replace = strcmp(r->o->hints.disposition.kind, "replace") == 0;
 	int rc;
 
+	if (r->target.workdir != NULL) {
+		free(r->state_path);
+		r->state_path = xasprintf("%s/state.json",
+		    r->target.workdir->path);
+		workdir_watch_file(r->state_path, r->state_mark);
+	}
 	for (size_t i = 0; i < r->sources.count; i++)
 		names[i] = r->sources.items[i].name;
 	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
@@ -392,13 +407,27 @@ say(const struct run *r)
 		puts(r->target.path);
 }
 
+/* Python dlt takes no locks. What is in the package, and what state.json is to
+ * become, follows from state.json as it was read. */
+static int
+check_unchanged(const struct run *r, struct error *err)
+{
+	if (r->state_path == NULL)
+		return 0;
+	return workdir_file_unchanged(r->state_path, r->state_mark, err);
+}
+
 static int
 finish(struct run *r, struct error *err)
 {
 	if (check_empty(r, err) < 0 || empty_tables(r, err) < 0 ||
-	    add_state(r, err) < 0 || writer_finish(r->writer, err) < 0 ||
-	    target_lock(&r->target, r->settings.wait_s, err) < 0 ||
-	    replay(r, err) < 0 || write_documents(r, err) < 0 ||
+	    add_state(r, err) < 0 || writer_finish(r->writer, err) < 0)
+		return -1;
+	if (r->target.workdir != NULL)
+		TEST_RUN("extract.commit");
+	if (target_lock(&r->target, r->settings.wait_s, err) < 0 ||
+	    check_unchanged(r, err) < 0 || replay(r, err) < 0 ||
+	    write_documents(r, err) < 0 ||
 	    exchange_offer(&r->settings.exchange, r->schema, err) < 0 ||
 	    target_commit(&r->target, r->schema, &r->new_state, err) < 0)
 		return -1;
@@ -492,6 +521,8 @@ out:
 		target_cancel();
 	if (rc < 0 && r.target.build != NULL && o->output != NULL)
 		output_dir_blame(r.target.build, o->output, err);
+	if (rc < 0 && r.target.workdir != NULL)
+		workdir_blame(r.target.workdir, r.target.build, err);
 	target_close(&r.target, rc < 0);
 	writer_free(r.writer);
 	pull_release(&r.pull, rc < 0);
@@ -503,5 +534,6 @@ out:
 	sources_release(&r.sources);
 	settings_release(&r.settings);
 	free(r.pipeline);
+	free(r.state_path);
 	return rc;
 }

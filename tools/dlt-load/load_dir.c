@@ -11,6 +11,7 @@
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/testhook.h"
+#include "tools/dlt-load/meanwhile.h"
 #include "tools/dlt-load/pool.h"
 
 #include <errno.h>
@@ -358,6 +359,7 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	TEST_HOOK("load_put_away");
 	if (make_dirs(parent, err) < 0 || rename_synced(d->path, to, err) < 0)
 		goto out;
+	d->put_away = true;
 	if (d->l->delete_completed && !d->failed &&
 	    remove_tree(completed, err) < 0)
 		goto out;
@@ -492,7 +494,7 @@ load_new(struct dir_load *d, struct error *err)
 		return error_set(err, ERR_DATA, "%zu jobs have failed before",
 		    d->failed);
 	}
-	if (finish(d, err) < 0)
+	if (meanwhile_check_end(d, err) < 0 || finish(d, err) < 0)
 		return -1;
 	if (d->pipeline)
 		return put_away(d, "loaded", err);
@@ -558,6 +560,7 @@ load_directory(struct loader *l, const char *path, bool pipeline,
 	bool foreign = false;
 	int rc = -1;
 
+	meanwhile_begin(&d);
 	if (open_package(&d, err) < 0)
 		goto out;
 	if (l->done.len && l->plan) {
@@ -579,6 +582,8 @@ load_directory(struct loader *l, const char *path, bool pipeline,
 	}
 	rc = load_new(&d, err);
 out:
+	if (rc < 0)
+		meanwhile_blame(&d, err);
 	if (rc < 0 && !names_path(err, path))
 		error_prefix(err, "%s: ", path);
 	jobs_release(&d.jobs);

@@ -8,6 +8,8 @@
 #ifndef DLT_LOAD_LOAD_DIR_H
 #define DLT_LOAD_LOAD_DIR_H
 
+#include <sys/types.h>
+
 #include "tools/dlt-load/jobs.h"
 #include "tools/dlt-load/load.h"
 
@@ -20,6 +22,9 @@ struct dir_load {
 	enum load_how *how;
 	bool *done;
 	size_t failed; /* jobs that will not be tried again */
+	dev_t dev;     /* of the package, as it was when we began */
+	ino_t ino;
+	bool put_away; /* it is in loaded/ */
 };
 
 /* What Python dlt has left of a merge, or of a replace through staging: the

@@ -3,7 +3,7 @@
  * Units of a package: a job, or all jobs of a replaced or merged chain, which
  * share one transaction.
  */
-#include "tools/dlt-load/load_dir.h"
+#include "tools/dlt-load/meanwhile.h"
 
 #include "common/mem.h"
 #include "common/msg.h"
@@ -158,10 +158,13 @@ insert_unit(struct dir_load *d, size_t i, size_t *bad, struct error *err)
 	if (d->how[i] == LOAD_STAGED &&
 	    load_merge(d->l, unit_root(d, i), err) < 0)
 		return -1;
+	if (meanwhile_check_unit(d, i, err) < 0)
+		return -1;
 	TEST_HOOK("load_commit");
 	if (ops->commit(d->l->dest, err) < 0)
 		return -1;
 	TEST_HOOK("load_committed");
+	TEST_RUN("load.committed");
 	return 0;
 }
 
@@ -239,7 +242,7 @@ complete_unit(struct dir_load *d, size_t i, struct error *err)
 			continue;
 		if (d->pipeline &&
 		    job_complete(&d->jobs, &d->jobs.items[k], err) < 0)
-			return -1;
+			return meanwhile_late(d, k, err);
 		d->done[k] = true;
 		TEST_HOOK("load_completed");
 	}
@@ -320,6 +323,7 @@ run_unit(struct dir_load *d, size_t i, struct error *err)
 		d->done[i] = true;
 		return 0;
 	}
+	TEST_RUN("load.start");
 	if (move_unit(d, i, JOBS_NEW, JOBS_STARTED, false, err) < 0)
 		return -1;
 	TEST_HOOK("load_started");

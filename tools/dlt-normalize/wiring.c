@@ -385,6 +385,7 @@ run_there(struct place_out *p, const struct sink *sink, struct error *err)
 	if (err->code != ERR_QUIET &&
 	    workdir_unchanged(p->source, p->mark, &changed))
 		*err = changed;
+	workdir_blame(p->workdir, p->build, err);
 	return -1;
 }
 
