@@ -49,6 +49,36 @@ dataset_name(struct config *c, const char *flag, const char *pipeline,
 	return rc;
 }
 
+char *
+dataset_staging(const char *layout, const char *dataset, struct error *err)
+{
+	static const struct naming naming = { .kind = NAMING_SNAKE_CASE,
+		.max_length = NAME_MAX_ };
+	const char *text = layout ? layout : "%s_staging";
+	const char *at = strstr(text, "%s");
+	struct buf name = { 0 }, joined = { 0 };
+	int rc;
+
+	buf_add(&joined, text, at ? (size_t)(at - text) : strlen(text));
+	if (at)
+		buf_addf(&joined, "%s%s", dataset, at + 2);
+	rc = name_table_identifier(&naming, buf_str(&joined), joined.len, &name,
+	    err);
+	if (rc < 0)
+		error_prefix(err, "staging_dataset_name_layout: ");
+	else if (!strcmp(buf_str(&name), dataset))
+		rc = error_set(err, ERR_USAGE,
+		    "staging_dataset_name_layout is \"%s\": the staging dataset "
+		    "would be the dataset \"%s\" itself, and its rows be lost",
+		    text, dataset);
+	if (rc < 0) {
+		err->code = ERR_USAGE;
+		buf_release(&name);
+	}
+	buf_release(&joined);
+	return rc < 0 ? NULL : buf_take(&name);
+}
+
 /* ---- credentials ---- */
 
 const char *

@@ -17,9 +17,16 @@
 int dataset_name(struct config *c, const char *flag, const char *pipeline,
     const struct json *state, char **out, struct error *err);
 
+/* Where the rows of a dataset are staged: the layout with the dataset's name for
+ * "%s" (NULL: dlt's, "%s_staging"), made an identifier; malloc'd. NULL, with
+ * ERR_USAGE, when it is the dataset itself. */
+char *
+dataset_staging(const char *layout, const char *dataset, struct error *err);
+
 /* A configured destination: destination.NAME.credentials, a URL or a table of
- * database, username, host and port; or its bucket_url, of files. *url is malloc'd, or NULL: not
- * configured. *password is the credentials' own, malloc'd, or NULL. */
+ * database, username, host and port; or its bucket_url, of files. *url is
+ * malloc'd, or NULL: not configured. *password is the credentials' own,
+ * malloc'd, or NULL. */
 int dataset_credentials(struct config *c, const char *pipeline,
     const char *name, char **url, char **password, struct error *err);
 

@@ -21,7 +21,8 @@
  *         staging place and brought over by merge_sql() in the transaction
  *         that also marks their jobs. Staging tables may be private to the
  *         connection and gone after the transaction (SQLite), or a dataset of
- *         their own: then a kill leaves rows there, and begins with empty().
+ *         their own: rows that an earlier load has left there go with empty()
+ *         before new ones come.
  * Errors: ERR_TEMP when trying again may help (locked, busy); ERR_IO disks and
  *         files; ERR_REMOTE what the destination refuses; ERR_DATA rows.
  * Owner:  dest_open() -> dest_close().
@@ -42,7 +43,8 @@ struct dest;
 struct dest_settings {
 	double wait_s;  /* for a lock of the destination; < 0: its default */
 	bool read_only; /* for --sync: nothing is created or changed */
-	const char *dataset;  /* where the tables go; NULL: its default */
+	const char *dataset;        /* where the tables go; NULL: its default */
+	const char *staging_layout; /* see dataset_staging(); NULL: dlt's */
 	const char *password; /* beats that of the URL; NULL: none given */
 	bool no_indexes;      /* none for columns that are unique */
 	const char *layout;   /* of files; NULL: dlt's default */
@@ -123,7 +125,8 @@ struct dest_caps {
 	/* Emptying tables and inserting rows is hidden from readers until the
 	 * commit: truncate-and-insert then needs no staging. */
 	bool isolated;
-	/* Staging tables are private and vanish with the transaction. */
+	/* Staging tables are private and vanish with the transaction; else
+	 * they are in a dataset of their own, and stay there. */
 	bool private_staging;
 	const struct merge_dialect *merge; /* NULL: no merges */
 	/* Connections that may load at the same time; 0: one, and what fails
@@ -150,7 +153,8 @@ struct dest_ops {
 	struct dest_values values;
 	struct dest_caps caps;
 
-	/* rest: what follows "SCHEME:"; returns NULL on failure. */
+	/* rest: what follows "SCHEME:"; returns NULL on failure. May set
+	 * its ops, where they depend on what is found there. */
 	struct dest *(*open)(const char *rest, const struct dest_settings *set,
 	    struct error *err);
 	void (*close)(struct dest *d);
@@ -200,6 +204,14 @@ struct dest_ops {
 	    void (*f)(const struct dest_mark *m, void *arg), void *arg,
 	    struct error *err);
 	int (*unmark)(struct dest *d, const char *load_id, struct error *err);
+	/* NULL: nothing to do. Keep other runs out of the staging dataset until
+	 * this connection ends; ERR_TEMP: one is in there. Before the first
+	 * transaction that stages rows; again is a no-op. */
+	int (*claim_staging)(struct dest *d, struct error *err);
+	/* NULL: there is none. The schema's row of _dlt_version in the staging
+	 * dataset, unless it is there; the table is. */
+	int (*staging_version)(struct dest *d, const struct schema *s,
+	    struct error *err);
 	/* _dlt_loads: is the load there, and adding it with status 0. */
 	int (*has_load)(struct dest *d, const char *load_id,
 	    const char *schema_name, bool *found, struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/dest_duckdb_private.h"
 
+#include "common/dest/dataset.h"
 #include "common/dest/ddl.h"
 #include "common/mem.h"
 #include "common/output.h"
@@ -45,6 +46,17 @@ open_patiently(struct duckdb_dest *d, const struct dest_settings *set,
 			return error_set(err, ERR_QUIET, "interrupted");
 		left -= BUSY_PAUSE_MS / 1e3;
 	}
+}
+
+/* What DuckDB will call the database: its file, without directories and all
+ * from the first point on. */
+static char *
+catalog_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+
+	return xstrndup(base, strcspn(base, "."));
 }
 
 static int
@@ -95,9 +107,9 @@ duckdb_close(struct dest *base)
 	duck_close(d->duck);
 	if (d->created)
 		remove_file(d->path);
-	buf_release(&d->staged);
 	free(d->catalog);
 	free(d->dataset);
+	free(d->staging);
 	free(d->path);
 	free(d);
 }
@@ -123,9 +135,12 @@ duckdb_open(const char *rest, const struct dest_settings *set,
 	d = xcalloc(1, sizeof(*d));
 	d->path = xstrdup(path);
 	d->dataset = xstrdup(set->dataset ? set->dataset : DEFAULT_DATASET);
-	if (set->read_only && !exists)
+	d->staging = dataset_staging(set->staging_layout, d->dataset, err);
+	if (d->staging && set->read_only && !exists) {
+		d->catalog = catalog_of(path);
 		return &d->base;
-	if (open_patiently(d, set, err) == 0) {
+	}
+	if (d->staging && open_patiently(d, set, err) == 0) {
 		d->created = !exists;
 		if (read_catalog(d, err) == 0)
 			return &d->base;
@@ -165,15 +180,9 @@ duckdb_execute(struct dest *base, const char *sql, struct error *err)
 }
 
 const char *
-duckdb_catalog(const struct duckdb_dest *d, enum dest_place place)
-{
-	return place == DEST_STAGING ? "temp" : d->catalog;
-}
-
-const char *
 duckdb_schema(const struct duckdb_dest *d, enum dest_place place)
 {
-	return place == DEST_STAGING ? "main" : d->dataset;
+	return place == DEST_STAGING ? d->staging : d->dataset;
 }
 
 /* All three parts: a database and a schema in it may have one name. */
@@ -183,7 +192,7 @@ duckdb_name(void *arg, enum dest_place place, const char *table,
 {
 	const struct duckdb_dest *d = arg;
 
-	ddl_quote(duckdb_catalog(d, place), out);
+	ddl_quote(d->catalog, out);
 	buf_addc(out, '.');
 	ddl_quote(duckdb_schema(d, place), out);
 	buf_addc(out, '.');
@@ -204,33 +213,15 @@ duckdb_begin(struct dest *base, struct error *err)
 }
 
 static int
-drop_staged(struct duckdb_dest *d, struct error *err)
-{
-	struct buf sql = { 0 };
-	int rc = 0;
-
-	for (size_t at = 0; at < d->staged.len && rc == 0;
-	     at += strlen(d->staged.data + at) + 1) {
-		buf_reset(&sql);
-		buf_adds(&sql, "DROP TABLE IF EXISTS ");
-		duckdb_name(d, DEST_STAGING, d->staged.data + at, &sql);
-		rc = duck_run(d->duck, sql.data, err);
-	}
-	buf_release(&sql);
-	return rc;
-}
-
-static int
 duckdb_commit(struct dest *base, struct error *err)
 {
 	struct duckdb_dest *d = (struct duckdb_dest *)base;
 
-	if (duckdb_append_end(d, err) < 0 || drop_staged(d, err) < 0)
+	if (duckdb_append_end(d, err) < 0)
 		return -1;
 	append_drop(d);
 	if (duck_run(d->duck, "COMMIT", err))
 		return -1;
-	buf_reset(&d->staged);
 	d->open = d->created = false;
 	return 0;
 }
@@ -244,8 +235,8 @@ duckdb_rollback(struct dest *base)
 	append_drop(d);
 	if (d->open)
 		(void)duck_run(d->duck, "ROLLBACK", &unused);
-	d->open = d->schema = false;
-	buf_reset(&d->staged);
+	d->schemas[DEST_DATASET] = d->schemas[DEST_STAGING] = false;
+	d->open = d->jobs_table = false;
 }
 
 /* ---- rows ---- */
@@ -298,9 +289,8 @@ begin_append(struct duckdb_dest *d, enum dest_place place,
 		return -1;
 	append_drop(d);
 	if (find_positions(d, place, t, err) == 0)
-		d->appender = duck_appender_open(d->duck,
-		    duckdb_catalog(d, place), duckdb_schema(d, place), t->name,
-		    err);
+		d->appender = duck_appender_open(d->duck, d->catalog,
+		    duckdb_schema(d, place), t->name, err);
 	if (!d->appender) {
 		append_drop(d);
 		return error_prefix(err, "table \"%s\": ", t->name);
@@ -398,7 +388,6 @@ static const struct merge_dialect merging = {
 	.zone = true,
 	.temp_create = "CREATE TEMPORARY TABLE ",
 	.temp_suffix = "",
-	.temp_staged = true,
 	.empty_open = "DELETE FROM ",
 	.empty_close = "",
 };
@@ -409,7 +398,7 @@ const struct dest_ops dest_duckdb = {
 	.form = "duckdb:FILE",
 	.values = { false, false, false },
 	.caps = { merge_strategies, replace_strategies, .isolated = true,
-	    .private_staging = true, .merge = &merging },
+	    .merge = &merging },
 	.open = duckdb_open,
 	.close = duckdb_close,
 	.stored_schema = duckdb_stored_schema,
@@ -428,6 +417,7 @@ const struct dest_ops dest_duckdb = {
 	.mark = duckdb_mark,
 	.each_mark = duckdb_each_mark,
 	.unmark = duckdb_unmark,
+	.staging_version = duckdb_staging_version,
 	.has_load = duckdb_has_load,
 	.add_load = duckdb_add_load,
 };

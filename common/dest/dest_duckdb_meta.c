@@ -153,12 +153,12 @@ duckdb_has_version(struct dest *base, const char *hash, bool *found,
 	    &hash, 1, found, err);
 }
 
-int
-duckdb_add_version(struct dest *base, const struct schema *schema,
-    struct error *err)
+static int
+add_version(struct duckdb_dest *d, enum dest_place place,
+    const struct schema *schema, struct error *err)
 {
 	char version[NUMBER_SIZE], engine[NUMBER_SIZE];
-	struct buf json = { 0 }, now = { 0 };
+	struct buf json = { 0 }, now = { 0 }, sql = { 0 };
 	const char *texts[] = { version, engine, schema->name, schema->hash,
 		NULL, NULL };
 	int rc;
@@ -169,13 +169,45 @@ duckdb_add_version(struct dest *base, const struct schema *schema,
 	now_text(&now);
 	texts[4] = json.data;
 	texts[5] = now.data;
-	rc = insert((struct duckdb_dest *)base,
-	    "INSERT INTO %s (version, engine_version, schema_name, "
-	    "version_hash, schema, inserted_at) VALUES ($1::BIGINT, "
-	    "$2::BIGINT, $3, $4, $5, $6::TIMESTAMPTZ)",
-	    "_dlt_version", texts, 6, err);
+	buf_adds(&sql, "INSERT INTO ");
+	duckdb_name(d, place, "_dlt_version", &sql);
+	buf_adds(&sql,
+	    " (version, engine_version, schema_name, version_hash, schema, "
+	    "inserted_at) VALUES ($1::BIGINT, $2::BIGINT, $3, $4, $5, "
+	    "$6::TIMESTAMPTZ)");
+	rc = duckdb_run(d, sql.data, texts, 6, err);
+	buf_release(&sql);
 	buf_release(&json);
 	buf_release(&now);
+	return rc;
+}
+
+int
+duckdb_add_version(struct dest *base, const struct schema *schema,
+    struct error *err)
+{
+	return add_version((struct duckdb_dest *)base, DEST_DATASET, schema,
+	    err);
+}
+
+int
+duckdb_staging_version(struct dest *base, const struct schema *schema,
+    struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+	const char *texts[] = { schema->hash };
+	struct buf sql = { 0 };
+	bool found;
+	int rc = duckdb_append_end(d, err);
+
+	buf_adds(&sql, "SELECT 1 FROM ");
+	duckdb_name(d, DEST_STAGING, "_dlt_version", &sql);
+	buf_adds(&sql, " WHERE version_hash = $1 LIMIT 1");
+	if (rc == 0)
+		rc = duck_exec(d->duck, sql.data, texts, 1, &found, err);
+	if (rc == 0 && !found)
+		rc = add_version(d, DEST_STAGING, schema, err);
+	buf_release(&sql);
 	return rc;
 }
 
@@ -265,19 +297,33 @@ duckdb_stored_state(struct dest *base, const char *pipeline_name,
 
 /* No primary key: only one process has the file, and DuckDB would refuse a
  * mark that the same transaction has removed before. */
-static int
-need_jobs_table(struct duckdb_dest *d, struct error *err)
+int
+duckdb_need_jobs_table(struct duckdb_dest *d, struct error *err)
 {
-	if (duckdb_need_schema(d, err) < 0)
+	bool found = false;
+	char *sql;
+	int rc;
+
+	if (d->jobs_table)
+		return 0;
+	if (duckdb_has_table(d, "_dlt_jobs", &found, err) < 0)
 		return -1;
-	return insert(d,
-	    "CREATE TABLE IF NOT EXISTS %s (\n"
+	sql = statement(d,
+	    "CREATE TABLE %s (\n"
 	    "load_id VARCHAR NOT NULL,\n"
 	    "job_id VARCHAR NOT NULL,\n"
 	    "checksum VARCHAR NOT NULL,\n"
 	    "\"rows\" BIGINT NOT NULL,\n"
 	    "inserted_at TIMESTAMP WITH TIME ZONE NOT NULL)",
-	    "_dlt_jobs", NULL, 0, err);
+	    "_dlt_jobs");
+	rc = found || dest_planned(&d->base, sql)
+	    ? 0
+	    : duckdb_need_schema(d, DEST_DATASET, err);
+	if (rc == 0 && !found && !d->base.plan)
+		rc = duckdb_run(d, sql, NULL, 0, err);
+	free(sql);
+	d->jobs_table = rc == 0;
+	return rc;
 }
 
 int
@@ -312,7 +358,7 @@ duckdb_mark(struct dest *base, const struct dest_mark *m, struct error *err)
 		NULL };
 	int rc;
 
-	if (need_jobs_table(d, err) < 0)
+	if (duckdb_need_jobs_table(d, err) < 0)
 		return -1;
 	snprintf(rows, sizeof(rows), "%llu", (unsigned long long)m->rows);
 	now_text(&now);
@@ -363,7 +409,7 @@ duckdb_unmark(struct dest *base, const char *load_id, struct error *err)
 {
 	struct duckdb_dest *d = (struct duckdb_dest *)base;
 
-	if (need_jobs_table(d, err) < 0)
+	if (duckdb_need_jobs_table(d, err) < 0)
 		return -1;
 	return insert(d, "DELETE FROM %s WHERE load_id = $1", "_dlt_jobs",
 	    &load_id, 1, err);

@@ -4,8 +4,9 @@
  *
  * Shape:  dest_duckdb.c holds the connection, transactions and the insert,
  *         _meta the tables that dlt keeps, _tables what creates and changes
- *         tables. Staging tables are temporary ones, dropped when the
- *         transaction ends.
+ *         tables. The dataset is a schema, and so is the staging dataset,
+ *         whose rows are written, brought over and committed in one
+ *         transaction, and stay there until the next one.
  */
 #ifndef DLT_DEST_DUCKDB_PRIVATE_H
 #define DLT_DEST_DUCKDB_PRIVATE_H
@@ -17,12 +18,12 @@ struct duckdb_dest {
 	struct dest base;
 	struct duck *duck; /* NULL: read only, and there is no such file */
 	char *path;
-	char *catalog;     /* the database's name in statements */
-	char *dataset;     /* the schema there */
-	bool created;      /* by us: removed again when nothing was committed */
-	bool open;         /* a transaction is */
-	bool schema;       /* is known to be there */
-	struct buf staged; /* names of staging tables, each with its NUL */
+	char *catalog;           /* the database's name in statements */
+	char *dataset, *staging; /* the schemas there */
+	bool created;    /* by us: removed again when nothing was committed */
+	bool open;       /* a transaction is */
+	bool schemas[2]; /* of each place: is known to be there */
+	bool jobs_table; /* the same */
 
 	/* the insert in progress */
 	struct duck_appender *appender;
@@ -32,8 +33,6 @@ struct duckdb_dest {
 	bool appended;
 };
 
-/* Catalog and schema of a place. */
-const char *duckdb_catalog(const struct duckdb_dest *d, enum dest_place place);
 const char *duckdb_schema(const struct duckdb_dest *d, enum dest_place place);
 void
 duckdb_name(void *d, enum dest_place place, const char *table, struct buf *out);
@@ -51,7 +50,8 @@ struct duck_rows *duckdb_query(struct duckdb_dest *d, const char *sql,
 /* dest_duckdb_tables.c */
 int duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
     struct error *err);
-int duckdb_need_schema(struct duckdb_dest *d, struct error *err);
+int duckdb_need_schema(struct duckdb_dest *d, enum dest_place place,
+    struct error *err);
 /* Rows of name and type, in the table's order. */
 struct duck_rows *duckdb_columns(struct duckdb_dest *d, enum dest_place place,
     const char *table, struct error *err);
@@ -61,6 +61,7 @@ int duckdb_empty(struct dest *base, enum dest_place place,
     const struct table *t, struct error *err);
 
 /* dest_duckdb_meta.c */
+int duckdb_need_jobs_table(struct duckdb_dest *d, struct error *err);
 int duckdb_stored_schema(struct dest *base, const char *schema_name,
     struct buf *json, bool *found, struct error *err);
 int duckdb_stored_state(struct dest *base, const char *pipeline_name,
@@ -68,6 +69,8 @@ int duckdb_stored_state(struct dest *base, const char *pipeline_name,
 int duckdb_has_version(struct dest *base, const char *hash, bool *found,
     struct error *err);
 int duckdb_add_version(struct dest *base, const struct schema *schema,
+    struct error *err);
+int duckdb_staging_version(struct dest *base, const struct schema *schema,
     struct error *err);
 int duckdb_marked(struct dest *base, const char *load_id, const char *job_id,
     struct buf *checksum, uint64_t *rows, struct error *err);

@@ -107,8 +107,7 @@ struct duck_rows *
 duckdb_columns(struct duckdb_dest *d, enum dest_place place, const char *table,
     struct error *err)
 {
-	const char *texts[] = { duckdb_catalog(d, place),
-		duckdb_schema(d, place), table };
+	const char *texts[] = { d->catalog, duckdb_schema(d, place), table };
 
 	return duckdb_query(d,
 	    "SELECT column_name, data_type FROM duckdb_columns() "
@@ -117,23 +116,45 @@ duckdb_columns(struct duckdb_dest *d, enum dest_place place, const char *table,
 	    texts, 3, err);
 }
 
-int
-duckdb_need_schema(struct duckdb_dest *d, struct error *err)
+static int
+has_schema(struct duckdb_dest *d, const char *name, bool *found,
+    struct error *err)
 {
+	const char *texts[] = { d->catalog, name };
+
+	*found = !strcmp(name, "main");
+	if (*found || !d->duck)
+		return 0;
+	if (duckdb_append_end(d, err) < 0)
+		return -1;
+	return duck_exec(d->duck,
+	    "SELECT 1 FROM duckdb_schemas() WHERE database_name = $1 "
+	    "AND lower(schema_name) = lower($2)",
+	    texts, 2, found, err);
+}
+
+int
+duckdb_need_schema(struct duckdb_dest *d, enum dest_place place,
+    struct error *err)
+{
+	const char *name = duckdb_schema(d, place);
 	struct buf sql = { 0 };
+	bool found;
 	int rc;
 
-	if (d->schema)
+	if (d->schemas[place])
 		return 0;
-	buf_adds(&sql, "CREATE SCHEMA IF NOT EXISTS ");
+	rc = has_schema(d, name, &found, err);
+	buf_adds(&sql, "CREATE SCHEMA ");
 	ddl_quote(d->catalog, &sql);
 	buf_addc(&sql, '.');
-	ddl_quote(d->dataset, &sql);
-	rc = duckdb_run(d, sql.data, NULL, 0, err);
+	ddl_quote(name, &sql);
+	if (rc == 0 && !found && !dest_planned(&d->base, sql.data))
+		rc = duckdb_run(d, sql.data, NULL, 0, err);
 	buf_release(&sql);
 	if (rc < 0)
-		return error_prefix(err, "dataset \"%s\": ", d->dataset);
-	d->schema = true;
+		return error_prefix(err, "dataset \"%s\": ", name);
+	d->schemas[place] = true;
 	return 0;
 }
 
@@ -239,20 +260,12 @@ create_table(struct duckdb_dest *d, enum dest_place place,
     const struct table *t, struct error *err)
 {
 	struct buf sql = { 0 }, name = { 0 };
-	size_t start;
 	int rc;
 
 	duckdb_name(d, place, t->name, &name);
-	if (place == DEST_STAGING)
-		buf_adds(&sql, "CREATE TEMPORARY ");
-	start = sql.len;
 	rc = ddl_create(&dialect, name.data, t, &sql, err);
-	if (rc == 0 && start)
-		memset(sql.data + start, ' ', strlen("CREATE"));
 	if (rc == 0 && !dest_planned(&d->base, sql.data))
 		rc = duckdb_run(d, sql.data, NULL, 0, err);
-	if (rc == 0 && place == DEST_STAGING)
-		buf_add(&d->staged, t->name, t->name_len + 1);
 	buf_release(&sql);
 	buf_release(&name);
 	return rc;
@@ -323,9 +336,9 @@ duckdb_migrate(struct dest *base, enum dest_place place, const struct table *t,
 
 	if (ddl_check_names(t, err) < 0)
 		return -1;
-	if (!base->plan &&
-	    (forget_append(d, err) < 0 ||
-	        (place == DEST_DATASET && duckdb_need_schema(d, err) < 0)))
+	if ((!base->plan && forget_append(d, err) < 0) ||
+	    duckdb_need_schema(d, place, err) < 0 ||
+	    (place == DEST_DATASET && duckdb_need_jobs_table(d, err) < 0))
 		return -1;
 	return change(d, place, t, added, err);
 }

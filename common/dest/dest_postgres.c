@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/dest_postgres_private.h"
 
+#include "common/dest/dataset.h"
 #include "common/dest/ddl.h"
 #include "common/mem.h"
 #include "common/output.h"
@@ -394,14 +395,19 @@ start(struct postgres_dest *p, struct error *err)
 static int
 connect_now(struct postgres_dest *p, struct error *err)
 {
+	bool claimed = p->claimed;
+
 	PQfinish(p->conn);
 	p->conn = NULL;
-	p->jobs_table = p->schema = p->locked = false;
+	p->jobs_table = p->locked = p->claimed = false;
+	p->schemas[DEST_DATASET] = p->schemas[DEST_STAGING] = false;
 	if (start(p, err) < 0 || await_connection(p, err) < 0)
 		return -1;
 	PQsetErrorVerbosity(p->conn, PQERRORS_DEFAULT);
 	PQsetnonblocking(p->conn, 1);
-	return begin_session(p, err);
+	if (begin_session(p, err) < 0)
+		return -1;
+	return claimed ? pg_claim_staging(&p->base, err) : 0;
 }
 
 /* libpq's own message may quote what it did not understand: a password. */
@@ -449,10 +455,12 @@ postgres_close(struct dest *d)
 	struct postgres_dest *p = (struct postgres_dest *)d;
 
 	pg_copy_release(p);
+	pg_unclaim_staging(p);
 	PQfinish(p->conn);
 	PQconninfoFree(p->options);
 	buf_release(&p->staged);
 	free(p->dataset);
+	free(p->staging);
 	free(p);
 }
 
@@ -466,7 +474,8 @@ postgres_open(const char *rest, const struct dest_settings *set,
 	p->wait_s = set->wait_s;
 	p->read_only = set->read_only;
 	p->no_indexes = set->no_indexes;
-	if (parse_url(p, rest, err) == 0) {
+	p->staging = dataset_staging(set->staging_layout, p->dataset, err);
+	if (p->staging && parse_url(p, rest, err) == 0) {
 		if (set->password)
 			set_option(p, "password", set->password);
 		if (connect_now(p, err) == 0)
@@ -549,7 +558,8 @@ postgres_rollback(struct dest *d)
 		p->conn = NULL;
 	}
 	pg_copy_drop(p);
-	p->jobs_table = p->schema = false;
+	p->jobs_table = false;
+	p->schemas[DEST_DATASET] = p->schemas[DEST_STAGING] = false;
 	end_transaction(p);
 }
 
@@ -560,10 +570,7 @@ pg_name(void *d, enum dest_place place, const char *table, struct buf *out)
 {
 	struct postgres_dest *p = d;
 
-	if (place == DEST_STAGING)
-		buf_adds(out, "pg_temp");
-	else
-		ddl_quote(p->dataset, out);
+	ddl_quote(place == DEST_STAGING ? p->staging : p->dataset, out);
 	buf_addc(out, '.');
 	ddl_quote(table, out);
 }
@@ -625,8 +632,8 @@ static const struct merge_dialect merging = {
 		.scheme = scheme_, .form = "postgresql://HOST/DATABASE",       \
 		.values = { false, false, false },                             \
 		.caps = { merge_strategies, replace_strategies,                \
-			.isolated = true, .private_staging = true,             \
-			.merge = &merging, .connections = 40 },                \
+			.isolated = true, .merge = &merging,                   \
+			.connections = 40 },                                   \
 		.open = postgres_open, .close = postgres_close,                \
 		.stored_schema = pg_stored_schema,                             \
 		.stored_state = pg_stored_state, .begin = postgres_begin,      \
@@ -636,6 +643,8 @@ static const struct merge_dialect merging = {
 		.name = pg_name, .execute = postgres_execute,                  \
 		.marked = pg_marked, .mark = pg_mark,                          \
 		.each_mark = pg_each_mark, .unmark = pg_unmark,                \
+		.claim_staging = pg_claim_staging,                             \
+		.staging_version = pg_staging_version,                         \
 		.has_load = pg_has_load, .add_load = pg_add_load,              \
 	}
 

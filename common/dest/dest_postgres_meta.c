@@ -128,11 +128,12 @@ pg_has_version(struct dest *d, const char *hash, bool *found, struct error *err)
 	    &hash, 1, found, err);
 }
 
-int
-pg_add_version(struct dest *d, const struct schema *schema, struct error *err)
+static int
+add_version(struct postgres_dest *p, enum dest_place place,
+    const struct schema *schema, struct error *err)
 {
 	char version[NUMBER_SIZE], engine[NUMBER_SIZE];
-	struct buf json = { 0 };
+	struct buf json = { 0 }, sql = { 0 };
 	const char *texts[] = { version, engine, schema->name, schema->hash,
 		NULL };
 	int rc;
@@ -142,12 +143,41 @@ pg_add_version(struct dest *d, const struct schema *schema, struct error *err)
 	schema_write(schema, false, &json);
 	texts[4] = json.data;
 	/* Not now(), which is when the transaction began. */
-	rc = insert((struct postgres_dest *)d,
-	    "INSERT INTO %s (version, engine_version, schema_name, "
-	    "version_hash, schema, inserted_at) "
-	    "VALUES ($1, $2, $3, $4, $5, clock_timestamp())",
-	    "_dlt_version", texts, 5, err);
+	buf_adds(&sql, "INSERT INTO ");
+	pg_name(p, place, "_dlt_version", &sql);
+	buf_adds(&sql,
+	    " (version, engine_version, schema_name, version_hash, schema, "
+	    "inserted_at) VALUES ($1, $2, $3, $4, $5, clock_timestamp())");
+	rc = pg_run(p, sql.data, texts, 5, err);
+	buf_release(&sql);
 	buf_release(&json);
+	return rc;
+}
+
+int
+pg_add_version(struct dest *d, const struct schema *schema, struct error *err)
+{
+	return add_version((struct postgres_dest *)d, DEST_DATASET, schema,
+	    err);
+}
+
+int
+pg_staging_version(struct dest *d, const struct schema *schema,
+    struct error *err)
+{
+	struct postgres_dest *p = (struct postgres_dest *)d;
+	const char *texts[] = { schema->hash };
+	struct buf sql = { 0 };
+	bool found = false;
+	int rc;
+
+	buf_adds(&sql, "SELECT 1 FROM ");
+	pg_name(p, DEST_STAGING, "_dlt_version", &sql);
+	buf_adds(&sql, " WHERE version_hash = $1 LIMIT 1");
+	rc = pg_has_row(p, sql.data, texts, 1, &found, err);
+	if (rc == 0 && !found)
+		rc = add_version(p, DEST_STAGING, schema, err);
+	buf_release(&sql);
 	return rc;
 }
 
@@ -235,6 +265,30 @@ pg_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
 
 /* ---- _dlt_jobs: ours; Python dlt does not mind it ---- */
 
+static int
+make_jobs_table(struct postgres_dest *p, struct error *err)
+{
+	char *sql = statement(p,
+	    "CREATE TABLE IF NOT EXISTS %s (\n"
+	    "load_id varchar NOT NULL,\n"
+	    "job_id varchar NOT NULL,\n"
+	    "checksum varchar NOT NULL,\n"
+	    "\"rows\" bigint NOT NULL,\n"
+	    "inserted_at timestamp with time zone NOT NULL,\n"
+	    "PRIMARY KEY (load_id, job_id))",
+	    "_dlt_jobs");
+	int rc = 0;
+
+	if (!dest_planned(&p->base, sql))
+		rc = pg_lock(p, err) < 0 ||
+		        pg_need_schema(p, DEST_DATASET, err) < 0 ||
+		        pg_run(p, sql, NULL, 0, err) < 0
+		    ? -1
+		    : 0;
+	free(sql);
+	return rc;
+}
+
 int
 pg_need_jobs_table(struct postgres_dest *p, struct error *err)
 {
@@ -244,17 +298,7 @@ pg_need_jobs_table(struct postgres_dest *p, struct error *err)
 		return 0;
 	if (pg_has_table(p, "_dlt_jobs", &found, err) < 0)
 		return -1;
-	if (!found &&
-	    (pg_lock(p, err) < 0 || pg_need_schema(p, err) < 0 ||
-	        insert(p,
-	            "CREATE TABLE IF NOT EXISTS %s (\n"
-	            "load_id varchar NOT NULL,\n"
-	            "job_id varchar NOT NULL,\n"
-	            "checksum varchar NOT NULL,\n"
-	            "\"rows\" bigint NOT NULL,\n"
-	            "inserted_at timestamp with time zone NOT NULL,\n"
-	            "PRIMARY KEY (load_id, job_id))",
-	            "_dlt_jobs", NULL, 0, err) < 0))
+	if (!found && make_jobs_table(p, err) < 0)
 		return -1;
 	p->jobs_table = true;
 	return 0;

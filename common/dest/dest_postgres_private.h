@@ -6,9 +6,11 @@
  * Shape:  dest_postgres.c holds the connection, statements and transactions,
  *         _meta the tables that dlt keeps, _tables what creates and changes
  *         tables, _copy the insert, _value the binary form of values.
- *         The dataset is a schema. Staging tables are temporary: private to
- *         the connection, not logged, gone with the transaction. All names are
- *         qualified: search_path holds pg_catalog only.
+ *         The dataset is a schema, and so is the staging dataset. Its rows are
+ *         written, brought over and committed in one transaction, and stay
+ *         there until the next one: no other connection ever sees those of a
+ *         load that is not through. All names are qualified: search_path holds
+ *         pg_catalog only.
  * Units:  times on the wire count from 2000-01-01.
  * Source: PostgreSQL 15 manual, "libpq", "COPY", "Frontend/Backend Protocol".
  */
@@ -57,13 +59,14 @@ struct postgres_dest {
 	struct dest base;
 	PGconn *conn;
 	PQconninfoOption *options;
-	char *dataset;
+	char *dataset, *staging;
 	double wait_s; /* for locks; negative: as long as it takes */
 	bool read_only;
 	bool no_indexes;
 	bool locked;     /* the dataset, until the transaction ends */
 	bool jobs_table; /* is known to be there */
-	bool schema;     /* is known to be there */
+	bool schemas[2]; /* of each place: is known to be there */
+	bool claimed;    /* the staging dataset, for this connection */
 	/* Staging tables that got rows: to be analyzed before a merge. */
 	struct buf staged; /* names, each ended by a NUL byte */
 	struct pg_copy copy;
@@ -108,6 +111,8 @@ int pg_has_version(struct dest *d, const char *hash, bool *found,
     struct error *err);
 int
 pg_add_version(struct dest *d, const struct schema *schema, struct error *err);
+int pg_staging_version(struct dest *d, const struct schema *schema,
+    struct error *err);
 int pg_marked(struct dest *d, const char *load_id, const char *job_id,
     struct buf *checksum, uint64_t *rows, struct error *err);
 int pg_mark(struct dest *d, const struct dest_mark *m, struct error *err);
@@ -123,7 +128,11 @@ int pg_add_load(struct dest *d, const char *load_id,
 /* dest_postgres_tables.c */
 /* Whoever creates or changes tables of a dataset waits for the others. */
 int pg_lock(struct postgres_dest *p, struct error *err);
-int pg_need_schema(struct postgres_dest *p, struct error *err);
+int pg_need_schema(struct postgres_dest *p, enum dest_place place,
+    struct error *err);
+int pg_claim_staging(struct dest *d, struct error *err);
+/* After claiming, before the connection ends in peace. */
+void pg_unclaim_staging(struct postgres_dest *p);
 /* In the dataset. */
 int pg_has_table(struct postgres_dest *p, const char *name, bool *found,
     struct error *err);

@@ -5,10 +5,16 @@
 #include "common/hash.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "common/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define KEY_SIZE        32
+#define CLAIM_TIMEOUT_S 5.0
+#define CLAIM_PAUSE_MS  50
 
 static const struct ddl_type types[] = {
 	{ TYPE_TEXT, "varchar", "varchar(%)", NULL },
@@ -103,16 +109,31 @@ dialect_of(const struct postgres_dest *p, enum dest_place place)
 
 /* ---- the dataset ---- */
 
-int
-pg_lock(struct postgres_dest *p, struct error *err)
+static const char *
+dataset_of(const struct postgres_dest *p, enum dest_place place)
 {
-	char *what = xasprintf("dlt dataset %s", p->dataset), key[32];
-	const char *texts[] = { key };
+	return place == DEST_STAGING ? p->staging : p->dataset;
+}
+
+/* The number of an advisory lock. */
+static void
+lock_key(const char *kind, const char *name, char key[KEY_SIZE])
+{
+	char *what = xasprintf("dlt %s %s", kind, name);
 	int64_t number;
 
 	hash_shake128(what, strlen(what), &number, sizeof(number));
 	free(what);
-	snprintf(key, sizeof(key), "%lld", (long long)number);
+	snprintf(key, KEY_SIZE, "%lld", (long long)number);
+}
+
+int
+pg_lock(struct postgres_dest *p, struct error *err)
+{
+	char key[KEY_SIZE];
+	const char *texts[] = { key };
+
+	lock_key("dataset", p->dataset, key);
 	if (p->locked)
 		return 0;
 	if (pg_run(p, "SELECT pg_advisory_xact_lock($1::bigint)", texts, 1,
@@ -123,29 +144,77 @@ pg_lock(struct postgres_dest *p, struct error *err)
 	return 0;
 }
 
+/* Tried now and then, not waited for: a wait that ends without it would end the
+ * transaction, too. What a killed run has left is gone in a moment. */
+int
+pg_claim_staging(struct dest *d, struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = CLAIM_PAUSE_MS * 1000000L };
+	struct postgres_dest *p = (struct postgres_dest *)d;
+	double left = p->wait_s < 0 ? CLAIM_TIMEOUT_S : p->wait_s;
+	char key[KEY_SIZE];
+	const char *texts[] = { key };
+
+	lock_key("staging", p->staging, key);
+	while (!p->claimed) {
+		if (pg_has_row(p,
+		        "SELECT 1 WHERE pg_try_advisory_lock($1::bigint)",
+		        texts, 1, &p->claimed, err) < 0)
+			return -1;
+		if (p->claimed)
+			break;
+		if (left <= 0)
+			return error_set(err, ERR_TEMP,
+			    "staging dataset \"%s\": another run stages its "
+			    "rows there; wait for it (--wait), or give one of "
+			    "the two pipelines a staging dataset of its own: "
+			    "destination.staging_dataset_name_layout",
+			    p->staging);
+		nanosleep(&pause, NULL);
+		if (signal_pending())
+			return error_set(err, ERR_QUIET, "interrupted");
+		left -= CLAIM_PAUSE_MS / 1e3;
+	}
+	return 0;
+}
+
+/* The server takes its time to see that a connection has gone: the next run is
+ * not to meet this one's claim. */
+void
+pg_unclaim_staging(struct postgres_dest *p)
+{
+	if (p->claimed && p->conn &&
+	    PQtransactionStatus(p->conn) == PQTRANS_IDLE)
+		PQclear(PQexec(p->conn,
+		    "SELECT pg_catalog.pg_advisory_unlock_all()"));
+	p->claimed = false;
+}
+
 /* CREATE .. IF NOT EXISTS would need the right to create even if it does. */
 int
-pg_need_schema(struct postgres_dest *p, struct error *err)
+pg_need_schema(struct postgres_dest *p, enum dest_place place,
+    struct error *err)
 {
-	const char *texts[] = { p->dataset };
+	const char *name = dataset_of(p, place);
+	const char *texts[] = { name };
 	struct buf sql = { 0 };
 	bool found = false;
 	int rc;
 
-	if (p->schema)
+	if (p->schemas[place])
 		return 0;
 	if (pg_has_row(p, "SELECT 1 FROM pg_namespace WHERE nspname = $1",
 	        texts, 1, &found, err) < 0)
 		return -1;
 	buf_adds(&sql, "CREATE SCHEMA ");
-	ddl_quote(p->dataset, &sql);
+	ddl_quote(name, &sql);
 	rc = found || dest_planned(&p->base, sql.data)
 	    ? 0
 	    : pg_run(p, sql.data, NULL, 0, err);
 	buf_release(&sql);
 	if (rc < 0)
-		return error_prefix(err, "dataset \"%s\": ", p->dataset);
-	p->schema = true;
+		return error_prefix(err, "dataset \"%s\": ", name);
+	p->schemas[place] = true;
 	return 0;
 }
 
@@ -169,23 +238,15 @@ static PGresult *
 read_columns(struct postgres_dest *p, enum dest_place place, const char *table,
     struct error *err)
 {
-	const char *texts[] = { p->dataset, table };
+	const char *texts[] = { dataset_of(p, place), table };
 
 	return pg_query(p,
-	    place == DEST_STAGING
-	        ? "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "
-	          "FROM pg_attribute AS a JOIN pg_class AS c "
-	          "ON c.oid = a.attrelid "
-	          "WHERE c.relnamespace = pg_my_temp_schema() "
-	          "AND $1::text IS NOT NULL AND c.relname = $2 "
-	          "AND a.attnum > 0 AND NOT a.attisdropped"
-	        : "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "
-	          "FROM pg_attribute AS a JOIN pg_class AS c "
-	          "ON c.oid = a.attrelid JOIN pg_namespace AS n "
-	          "ON n.oid = c.relnamespace "
-	          "WHERE n.nspname = $1 AND c.relname = $2 "
-	          "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
-	          "AND a.attnum > 0 AND NOT a.attisdropped",
+	    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "
+	    "FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
+	    "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+	    "WHERE n.nspname = $1 AND c.relname = $2 "
+	    "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+	    "AND a.attnum > 0 AND NOT a.attisdropped",
 	    texts, 2, err);
 }
 
@@ -293,8 +354,6 @@ create_table(struct postgres_dest *p, enum dest_place place,
 	pg_name(p, place, t->name, &name);
 	rc = ddl_create(late ? &plain_dialect : dialect_of(p, place), name.data,
 	    t, &sql, err);
-	if (place == DEST_STAGING)
-		buf_adds(&sql, " ON COMMIT DROP");
 	if (rc == 0 && !dest_planned(&p->base, sql.data))
 		rc = pg_run(p, sql.data, NULL, 0, err);
 	if (rc == 0 && late)
@@ -422,9 +481,10 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 
 	if (ddl_check_names(t, err) < 0)
 		return -1;
-	if (place == DEST_DATASET && !d->plan &&
-	    (pg_lock(p, err) < 0 || pg_need_schema(p, err) < 0 ||
-	        pg_need_jobs_table(p, err) < 0))
+	if (place == DEST_DATASET && !d->plan && pg_lock(p, err) < 0)
+		return -1;
+	if (pg_need_schema(p, place, err) < 0 ||
+	    (place == DEST_DATASET && pg_need_jobs_table(p, err) < 0))
 		return -1;
 	res = read_columns(p, place, t->name, err);
 	if (!res)
@@ -435,7 +495,9 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 }
 
 /* Readers see the old rows until the commit and never wait; who writes does:
- * of two loads that replace the rows, the second one must see the first's. */
+ * of two loads that replace the rows, the second one must see the first's.
+ * Nobody reads staged rows: there, TRUNCATE is faster, rows stand in the order
+ * in which they came, and who else would use the table waits. */
 int
 pg_empty(struct dest *d, enum dest_place place, const struct table *t,
     struct error *err)
@@ -449,9 +511,11 @@ pg_empty(struct dest *d, enum dest_place place, const struct table *t,
 		if (place == DEST_DATASET) {
 			buf_adds(&sql, "LOCK TABLE ");
 			pg_name(p, place, t->name, &sql);
-			buf_adds(&sql, " IN SHARE ROW EXCLUSIVE MODE; ");
+			buf_adds(&sql,
+			    " IN SHARE ROW EXCLUSIVE MODE; DELETE FROM ");
+		} else {
+			buf_adds(&sql, "TRUNCATE TABLE ");
 		}
-		buf_adds(&sql, "DELETE FROM ");
 		pg_name(p, place, t->name, &sql);
 		rc = pg_run(p, sql.data, NULL, 0, err);
 	}

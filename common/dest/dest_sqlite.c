@@ -285,6 +285,7 @@ sqlite_rollback(struct dest *d)
 
 	if (s->db && !sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	s->jobs_table = false;
 	drop_staging(s);
 }
 

@@ -231,18 +231,27 @@ sqlite_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
 
 /* ---- _dlt_jobs: ours; Python dlt does not mind it ---- */
 
-static int
-make_jobs_table(struct sqlite_dest *s, struct error *err)
+int
+sqlite_need_jobs_table(struct sqlite_dest *s, struct error *err)
 {
-	return sqlite_exec(s,
-	    "CREATE TABLE IF NOT EXISTS _dlt_jobs (\n"
-	    "load_id VARCHAR(64) NOT NULL,\n"
-	    "job_id TEXT NOT NULL,\n"
-	    "checksum TEXT NOT NULL,\n"
-	    "\"rows\" BIGINT NOT NULL,\n"
-	    "inserted_at DATETIME NOT NULL,\n"
-	    "PRIMARY KEY (load_id, job_id))",
-	    err);
+	static const char sql[] = "CREATE TABLE IF NOT EXISTS _dlt_jobs (\n"
+	                          "load_id VARCHAR(64) NOT NULL,\n"
+	                          "job_id TEXT NOT NULL,\n"
+	                          "checksum TEXT NOT NULL,\n"
+	                          "\"rows\" BIGINT NOT NULL,\n"
+	                          "inserted_at DATETIME NOT NULL,\n"
+	                          "PRIMARY KEY (load_id, job_id))";
+	bool none;
+
+	if (s->jobs_table)
+		return 0;
+	if (missing(s, "_dlt_jobs", NULL, &none, err) < 0)
+		return -1;
+	if (none && !dest_planned(&s->base, sql) &&
+	    sqlite_exec(s, sql, err) < 0)
+		return -1;
+	s->jobs_table = true;
+	return 0;
 }
 
 int
@@ -284,7 +293,7 @@ sqlite_mark(struct dest *d, const struct dest_mark *m, struct error *err)
 	sqlite3_stmt *q;
 	int rc;
 
-	if (make_jobs_table(s, err) < 0)
+	if (sqlite_need_jobs_table(s, err) < 0)
 		return -1;
 	now_text(&now);
 	texts[3] = now.data;
@@ -344,7 +353,7 @@ sqlite_unmark(struct dest *d, const char *load_id, struct error *err)
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
 	sqlite3_stmt *q;
 
-	if (make_jobs_table(s, err) < 0 ||
+	if (sqlite_need_jobs_table(s, err) < 0 ||
 	    sqlite_query(s, "DELETE FROM _dlt_jobs WHERE load_id = ?1",
 	        &load_id, 1, &q, err) < 0)
 		return -1;

@@ -17,8 +17,9 @@ struct sqlite_dest {
 	struct dest base;
 	sqlite3 *db; /* NULL: read only, and there is no such file */
 	char *path;
-	bool created; /* by us: removed again when it stays empty */
-	bool staging; /* attached */
+	bool created;    /* by us: removed again when it stays empty */
+	bool staging;    /* attached */
+	bool jobs_table; /* is known to be there */
 
 	/* the insert in progress (dest_sqlite_rows.c) */
 	const struct rows *feed;
@@ -63,6 +64,7 @@ int sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
     struct error *err);
 
 /* dest_sqlite_meta.c */
+int sqlite_need_jobs_table(struct sqlite_dest *s, struct error *err);
 int sqlite_stored_schema(struct dest *d, const char *schema_name,
     struct buf *json, bool *found, struct error *err);
 int sqlite_stored_state(struct dest *d, const char *pipeline_name,

@@ -269,7 +269,8 @@ sqlite_migrate(struct dest *d, enum dest_place place, const struct table *t,
 	int rc = -1;
 
 	sqlite_rows_forget(s);
-	if (place == DEST_STAGING && sqlite_need_staging(s, err) < 0)
+	if ((place == DEST_STAGING && sqlite_need_staging(s, err) < 0) ||
+	    (place == DEST_DATASET && sqlite_need_jobs_table(s, err) < 0))
 		return -1;
 	if (ddl_check_names(t, err) < 0 ||
 	    read_existing(s, place, t->name, &have, err) < 0 ||

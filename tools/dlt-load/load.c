@@ -398,7 +398,7 @@ load_finish(struct loader *l, bool partial, struct error *err)
 	int rc = ops->each_mark(l->dest, l->load_id, add_mark, h, err);
 
 	hash_final_hex(h, fingerprint);
-	if (rc < 0 ||
+	if (rc < 0 || load_truncate_staging(l, err) < 0 ||
 	    ops->has_load(l->dest, l->load_id, l->schema->name, &found, err) <
 	        0 ||
 	    (!found && add_state(l, err) < 0) ||

@@ -128,6 +128,14 @@ load_check_chain(struct loader *l, const struct table *root, struct error *err);
 
 /* Delete all rows of a root table and of all below it, once a package. */
 int load_empty(struct loader *l, const struct table *t, struct error *err);
+/* Keep other runs out of the staging dataset, if the schema makes use of it;
+ * before the transaction in which it is needed locks anything else. */
+int load_claim_staging(struct loader *l, struct error *err);
+/* What Python dlt finds in a staging dataset: all tables of the schema whose
+ * rows are staged, with this load or another, and a version. */
+int load_init_staging(struct loader *l, struct error *err);
+/* If the settings say so: no rows stay in the staging dataset. */
+int load_truncate_staging(struct loader *l, struct error *err);
 /* An empty staging table for rows of the table, once a package. */
 int load_stage(struct loader *l, const struct table *t, struct error *err);
 /* Within the transaction that staged its rows: the chain into the dataset. */

@@ -221,18 +221,6 @@ ready_chain(struct loader *l, const struct merge *m, struct error *err)
 	return 0;
 }
 
-static int
-truncate_chain(struct loader *l, const struct merge *m, struct error *err)
-{
-	if (l->dest->ops->caps.private_staging || !l->truncate_staging)
-		return 0;
-	for (size_t i = 0; i < m->count; i++)
-		if (l->dest->ops->empty(l->dest, DEST_STAGING, m->chain[i],
-		        err) < 0)
-			return -1;
-	return 0;
-}
-
 int
 load_merge(struct loader *l, const struct table *root, struct error *err)
 {
@@ -243,7 +231,7 @@ load_merge(struct loader *l, const struct table *root, struct error *err)
 
 	if (begin_merge(l, root, &m, &chain, &boundary, err) == 0 &&
 	    ready_chain(l, &m, err) == 0 && merge_sql(&m, &sql, err) == 0 &&
-	    execute_all(l, &sql, err) == 0 && truncate_chain(l, &m, err) == 0)
+	    execute_all(l, &sql, err) == 0)
 		rc = 0;
 	if (rc < 0 && err->code != ERR_QUIET)
 		error_prefix(err, "merge of \"%s\": ", root->name);
@@ -287,6 +275,80 @@ load_empty(struct loader *l, const struct table *t, struct error *err)
 		if (l->dest->ops->empty(l->dest, DEST_DATASET, each, err) < 0)
 			return -1;
 		note_table(&l->emptied, each);
+	}
+	return 0;
+}
+
+/* ---- the staging dataset ---- */
+
+/* Are rows of the table staged, as it is and as the settings are? */
+static bool
+is_staged(struct loader *l, const struct table *t)
+{
+	struct error ignored;
+	enum load_how how;
+
+	return strncmp(t->name, "_dlt", 4) != 0 && merge_has_part(t) &&
+	    load_how_of(l, t, &how, &ignored) == 0 && how == LOAD_STAGED;
+}
+
+static bool
+has_staging(struct loader *l)
+{
+	const struct dest_caps *caps = &l->dest->ops->caps;
+
+	if (caps->private_staging || !caps->merge || !l->schema)
+		return false;
+	for (size_t i = 0; i < l->schema->table_count; i++)
+		if (is_staged(l, l->schema->tables[i]))
+			return true;
+	return false;
+}
+
+int
+load_claim_staging(struct loader *l, struct error *err)
+{
+	const struct dest_ops *ops = l->dest->ops;
+
+	if (!ops->claim_staging || !has_staging(l))
+		return 0;
+	return ops->claim_staging(l->dest, err);
+}
+
+int
+load_init_staging(struct loader *l, struct error *err)
+{
+	const struct dest_ops *ops = l->dest->ops;
+	struct table *versions = schema_table(l->schema, "_dlt_version");
+
+	if (!has_staging(l))
+		return 0;
+	for (size_t i = 0; i < l->schema->table_count; i++) {
+		const struct table *t = l->schema->tables[i];
+
+		if (is_staged(l, t) &&
+		    ops->migrate(l->dest, DEST_STAGING, t, NULL, err) < 0)
+			return -1;
+	}
+	if (!ops->staging_version || !versions)
+		return 0;
+	if (ops->migrate(l->dest, DEST_STAGING, versions, NULL, err) < 0)
+		return -1;
+	return l->dest->plan ? 0
+	                     : ops->staging_version(l->dest, l->schema, err);
+}
+
+int
+load_truncate_staging(struct loader *l, struct error *err)
+{
+	if (!l->truncate_staging || !has_staging(l))
+		return 0;
+	for (size_t i = 0; i < l->schema->table_count; i++) {
+		const struct table *t = l->schema->tables[i];
+
+		if (is_staged(l, t) &&
+		    l->dest->ops->empty(l->dest, DEST_STAGING, t, err) < 0)
+			return -1;
 	}
 	return 0;
 }

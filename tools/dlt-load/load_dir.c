@@ -97,6 +97,8 @@ migrate_all(struct dir_load *d, struct buf *added, struct error *err)
 		if (load_migrate(d->l, t, added, err) < 0)
 			return -1;
 	}
+	if (load_init_staging(d->l, err) < 0)
+		return -1;
 	return load_version(d->l, err);
 }
 
@@ -128,7 +130,8 @@ init_package(struct dir_load *d, struct error *err)
 	struct buf added = { 0 };
 	int rc = -1;
 
-	if (ops->begin(d->l->dest, err) < 0 || migrate_all(d, &added, err) < 0)
+	if (load_claim_staging(d->l, err) < 0 ||
+	    ops->begin(d->l->dest, err) < 0 || migrate_all(d, &added, err) < 0)
 		goto out;
 	TEST_HOOK("load_init");
 	if (ops->commit(d->l->dest, err) < 0)

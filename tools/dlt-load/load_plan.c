@@ -89,6 +89,8 @@ plan_tables(struct loader *l, struct error *err)
 			continue;
 		rc = load_migrate(l, t, NULL, err);
 	}
+	if (rc == 0)
+		rc = load_init_staging(l, err);
 	d->plan = NULL;
 	return rc;
 }

@@ -56,7 +56,9 @@ take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 	schema = schema_parse(e->data, e->len, err);
 	if (!schema)
 		return error_prefix(err, "schema.json: ");
-	return load_schema(s->l, schema, err);
+	if (load_schema(s->l, schema, err) < 0)
+		return -1;
+	return s->l->done.len || s->l->plan ? 0 : load_claim_staging(s->l, err);
 }
 
 static int
@@ -199,7 +201,8 @@ complete_package(struct streaming *s, struct error *err)
 		return load_plan_print(l, err);
 	}
 	if (empty_rest(l, err) < 0 || load_merge_all(l, err) < 0 ||
-	    load_migrate_own(l, NULL, err) < 0 || load_version(l, err) < 0 ||
+	    load_migrate_own(l, NULL, err) < 0 ||
+	    load_init_staging(l, err) < 0 || load_version(l, err) < 0 ||
 	    load_finish(l, false, err) < 0)
 		return -1;
 	TEST_HOOK("load_stream_commit");

@@ -414,8 +414,6 @@ read_strategy(struct run *r, struct error *err)
 	const char *want = config_get(r->config, &ctx, "replace_strategy",
 	    NULL);
 
-	/* Not needed, but no mistake either. */
-	(void)config_get(r->config, &ctx, "staging_dataset_name_layout", NULL);
 	r->loader.replace_strategy = want ? want : known[0];
 	for (size_t i = 0; want && known[i]; i++)
 		if (!strcmp(known[i], want))
@@ -481,6 +479,22 @@ read_indexes(struct run *r, struct error *err)
 	return rc;
 }
 
+/* Where tables are staged; without effect in SQLite and files. */
+static void
+read_staging(struct run *r)
+{
+	char *scheme = xstrndup(r->url, strcspn(r->url, ":"));
+	struct config_context ctx = {
+		.pipeline = r->has_workdir ? r->workdir.name : NULL,
+		.path = { "destination", section_of(r, scheme) },
+		.count = 2
+	};
+
+	r->settings.staging_layout = config_get(r->config, &ctx,
+	    "staging_dataset_name_layout", NULL);
+	free(scheme);
+}
+
 /* Of files. */
 static int
 read_layout(struct run *r, struct error *err)
@@ -515,6 +529,7 @@ open_destination(struct run *r, struct error *err)
 		.dataset = r->dataset,
 		.password = r->password,
 		.read_only = r->o->plan };
+	read_staging(r);
 	if (read_indexes(r, err) < 0 || read_layout(r, err) < 0)
 		return -1;
 	if (r->o->common.wait)

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# Staging datasets, and the datasets of other schemas: as Python dlt has them.
+
+load helper
+load postgres
+load duckdb
+
+setup_file() {
+  python_dlt
+  postgres_start
+}
+
+teardown_file() {
+  postgres_stop
+}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
+  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+  DB=s$BATS_TEST_NUMBER
+  URL=$(postgres_db "$DB")
+}
+
+teardown() {
+  psql -qX -c "DROP DATABASE IF EXISTS $DB WITH (FORCE)" 2>/dev/null || true
+}
+
+sql() {
+  pgsql "$DB" "$1"
+}
+
+claimed() {
+  [ "$(sql "select count(*) from pg_locks where locktype = 'advisory'")" != 0 ]
+}
+
+# A package of rows to merge, with nested ones: merge DIR ROW...
+merge() {
+  local dir=$1
+  shift
+  printf '%s\n' "$@" >m.jsonl
+  dlt-extract -q m=m.jsonl --schema-name s --write-disposition merge --primary-key id |
+    dlt-normalize -q --for postgresql -o "$dir"
+}
+
+until_true() {
+  local i
+  for ((i = 0; i < 200; i++)); do
+    "$@" && return 0
+    read -rt 0.05 <> <(:) || true
+  done
+  echo "never: $*"
+  return 1
+}
+
+@test "postgres: staged rows stay in a dataset of their own until the next load" {
+  merge a '{"id":1,"l":[1,2]}' '{"id":2}'
+  merge b '{"id":2,"l":[3],"new":1}'
+  merge c '{"id":3,"l":[4]}'
+  quiet dlt-load "$URL" a --dataset d
+  run sql "select (select count(*) from d_staging.m), (select count(*) from d_staging.m__l), (select count(*) from d_staging._dlt_version)"
+  assert_output '2|2|1'
+  quiet dlt-load "$URL" b --dataset d
+  run sql "select (select count(*) from d_staging.m), (select count(*) from d_staging.m__l), (select count(*) from d_staging._dlt_version)"
+  assert_output '1|1|2'
+  run sql "select count(*), count(new), (select count(*) from d.m__l) from d.m"
+  assert_output '2|1|3'
+  quiet dlt-load "$URL" c --dataset d -c load.truncate_staging_dataset=true
+  run sql "select (select count(*) from d_staging.m), (select count(*) from d_staging.m__l), (select count(*) from d.m)"
+  assert_output '0|0|3'
+  run sql "select string_agg(table_name, ',' order by table_name) from information_schema.tables where table_schema = 'd_staging'"
+  assert_output '_dlt_version,m,m__l'
+}
+
+@test "postgres: staging_dataset_name_layout; never the dataset itself" {
+  merge a '{"id":1}'
+  quiet dlt-load "$URL" a -c destination.staging_dataset_name_layout=tmp_%s
+  quiet dlt-load "$URL" a --dataset d -c destination.postgresql.staging_dataset_name_layout=onlyThis
+  run sql "select string_agg(nspname, ',' order by nspname) from pg_namespace where nspname !~ '^pg_|^information'"
+  assert_output 'd,only_this,public,tmp_public'
+  local layout
+  for layout in %s d D; do
+    fails 2 dlt-load "$URL" a --dataset d -c destination.staging_dataset_name_layout=$layout
+    assert_output --partial "staging_dataset_name_layout is \"$layout\": the staging dataset would be the dataset \"d\" itself"
+  done
+}
+
+@test "postgres: a replaced table by way of staging, and one without" {
+  echo '{"id":1}' >r
+  local how
+  for how in insert-from-staging staging-optimized; do
+    dlt-extract -q --write-disposition replace r=r | dlt-normalize -q |
+      quiet dlt-load "$URL" --dataset d -c destination.replace_strategy=$how
+    run sql "select (select count(*) from d_staging.r), (select count(*) from d.r)"
+    assert_output '1|1'
+    sql "drop schema d_staging cascade" 2>/dev/null
+  done
+  dlt-extract -q --write-disposition replace r=r | dlt-normalize -q |
+    quiet dlt-load "$URL" --dataset d
+  run sql "select count(*) from pg_namespace where nspname = 'd_staging'"
+  assert_output 0
+}
+
+@test "postgres: two runs that stage rows in one place: the second is refused" {
+  merge a '{"id":1}'
+  merge b '{"id":2}'
+  quiet dlt-load "$URL" a --dataset d
+  mkfifo in
+  psql -qX -d "$DB" <in >out 3>&- &
+  exec 9>in
+  # the first run waits for the table when it has claimed the staging dataset
+  echo 'begin; lock table d.m; \! touch locked' >&9
+  until_true test -e locked
+  dlt-load "$URL" b --dataset d 3>&- 9>&- &
+  first=$!
+  until_true claimed
+  merge c '{"id":3,"l":[4]}'
+  fails 75 dlt-load --wait 0 "$URL" c --dataset d
+  assert_output --partial 'staging dataset "d_staging": another run stages its rows there; wait for it (--wait), or give one of the two pipelines a staging dataset of its own: destination.staging_dataset_name_layout'
+  # other datasets with that staging dataset, too; and as a stream
+  fails 75 dlt-load --wait 0 "$URL" c --dataset e -c destination.staging_dataset_name_layout=d_staging
+  dlt-extract -q m=m.jsonl --schema-name s --write-disposition merge --primary-key id |
+    dlt-normalize -q >stream
+  fails 75 dlt-load --wait 0 "$URL" --dataset e -c destination.staging_dataset_name_layout=d_staging <stream
+  # not those with another one, nor those that stage nothing
+  quiet dlt-load --wait 0 "$URL" c --dataset e
+  echo '{"id":1}' | dlt-extract -q app=- | dlt-normalize -q |
+    quiet dlt-load --wait 0 "$URL" --dataset e
+  dlt-load --wait 60 "$URL" c --dataset d 3>&- 9>&- &
+  second=$!
+  exec 9>&-
+  wait $first
+  wait $second
+  run sql "select string_agg(id::text, ',' order by id) from d.m"
+  assert_output '1,2,3'
+}
+
+@test "postgres: rows of a killed run are never there" {
+  merge a '{"id":1}' '{"id":2}'
+  DLT_TEST_FAIL=load_init:1 dlt-load "$URL" a --dataset x 2>/dev/null &&
+    skip "built without -Dtest_hooks=true"
+  quiet dlt-load "$URL" a --dataset d
+  merge b '{"id":3}' '{"id":4}' '{"id":5}'
+  local hook
+  for hook in load_job load_merge load_commit load_committed load_finish; do
+    run -137 env DLT_TEST_FAIL=$hook:1 dlt-load "$URL" b --dataset d
+    run sql "select count(*) from d_staging.m"
+    case $hook in
+      load_committed | load_finish) assert_output 3 ;;
+      *) assert_output 2 ;;
+    esac
+  done
+  quiet dlt-load "$URL" b --dataset d
+  run sql "select (select count(*) from d_staging.m), (select count(*) from d.m), (select count(*) from d._dlt_loads)"
+  assert_output '3|5|2'
+}
+
+@test "duckdb: the same, in schemas of the file" {
+  need_duckdb
+  merge a '{"id":1,"l":[1,2]}' '{"id":2}'
+  merge b '{"id":2,"l":[3],"new":1}'
+  quiet dlt-load duckdb:x.db a
+  run duckq x.db "SELECT (select count(*) from main_staging.m), (select count(*) from main_staging.m__l), (select count(*) from main_staging._dlt_version)"
+  assert_output '2|2|1'
+  quiet dlt-load duckdb:x.db b
+  run duckq x.db "SELECT (select count(*) from main_staging.m), (select count(*) from main_staging.m__l), (select count(*) from main_staging._dlt_version)"
+  assert_output '1|1|2'
+  run duckq x.db "SELECT count(*), count(new), (select count(*) from m__l) from m"
+  assert_output '2|1|3'
+  merge c '{"id":3,"l":[4]}'
+  quiet dlt-load duckdb:x.db c -c load.truncate_staging_dataset=true -c destination.duckdb.staging_dataset_name_layout=t_%s
+  run duckq x.db "SELECT (select count(*) from main_staging.m__l), (select count(*) from t_main.m), (select count(*) from t_main.m__l), (select count(*) from m)"
+  assert_output '1|0|0|3'
+  fails 2 dlt-load duckdb:x.db c -c destination.staging_dataset_name_layout=main
+  assert_output --partial 'would be the dataset "main" itself'
+}
+
+oracle() {
+  need_level all
+  "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
+    skip "no Python dlt 1.26.0: DLT_PYTHON names none"
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/staging.py" out "$@" >&2
+}
+
+@test "duckdb: as Python dlt leaves it, and each goes on from the other" {
+  need_duckdb
+  oracle duckdb
+}
+
+@test "postgres: as Python dlt leaves it, and each goes on from the other" {
+  [ "${DLT_TEST_LEVEL:-base}" = base ] || "$DLT_PYTHON" -c 'import psycopg2' 2>/dev/null ||
+    "$DLT_PYTHON" -m pip install -q psycopg2-binary >log 2>&1 || true
+  oracle postgres
+}
