@@ -517,34 +517,73 @@ ch_commit(struct dest *d, struct error *err)
 
 /* ---- replaced tables ---- */
 
+static bool
+is_partitioned(const struct table *t)
+{
+	if (hints_get(&t->hints, "x-clickhouse-partition"))
+		return true;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (column_has(t->columns[i], "partition"))
+			return true;
+	return false;
+}
+
 /* All of a chain change places with what was staged, in one statement: readers
- * see the old rows or the new ones. Then the old ones go. */
+ * see the old rows or the new ones. */
+static void
+exchange(const struct merge *m, struct buf *out)
+{
+	const char *between = "EXCHANGE TABLES ";
+
+	for (size_t i = 0; i < m->count; i++) {
+		buf_adds(out, between);
+		m->name(m->arg, DEST_DATASET, m->chain[i]->name, out);
+		buf_adds(out, " AND ");
+		m->name(m->arg, DEST_STAGING, m->chain[i]->name, out);
+		between = ", ";
+	}
+	merge_end_statement(out);
+}
+
+/* Where tables cannot be exchanged: all parts of one are replaced, or three
+ * names change in one statement, which a server that is killed in its middle
+ * does not take back. */
+static void
+exchange_old(const struct merge *m, const struct table *t, struct buf *out)
+{
+	struct buf d = { 0 }, s = { 0 }, x = { 0 };
+	char *old = xasprintf("%s_dlt_old", t->name);
+
+	m->name(m->arg, DEST_DATASET, t->name, &d);
+	m->name(m->arg, DEST_STAGING, t->name, &s);
+	m->name(m->arg, DEST_STAGING, old, &x);
+	if (!is_partitioned(t)) {
+		buf_addf(out,
+		    "ALTER TABLE %s REPLACE PARTITION ID 'all' FROM %s", d.data,
+		    s.data);
+	} else {
+		buf_addf(out, "DROP TABLE IF EXISTS %s", x.data);
+		merge_end_statement(out);
+		buf_addf(out, "RENAME TABLE %s TO %s, %s TO %s, %s TO %s",
+		    d.data, x.data, s.data, d.data, x.data, s.data);
+	}
+	merge_end_statement(out);
+	buf_release(&d);
+	buf_release(&s);
+	buf_release(&x);
+	free(old);
+}
+
+/* Then the old rows go. */
 static void
 swap_tables(const struct merge *m, struct buf *out)
 {
 	const struct clickhouse_dest *c = m->arg;
-	const char *between = c->atomic ? "EXCHANGE TABLES " : "RENAME TABLE ";
 
-	for (size_t i = 0; i < m->count; i++) {
-		struct buf d = { 0 }, s = { 0 }, x = { 0 };
-		char *old = xasprintf("%s_dlt_old", m->chain[i]->name);
-
-		m->name(m->arg, DEST_DATASET, m->chain[i]->name, &d);
-		m->name(m->arg, DEST_STAGING, m->chain[i]->name, &s);
-		m->name(m->arg, DEST_STAGING, old, &x);
-		buf_adds(out, between);
-		between = ", ";
-		if (c->atomic)
-			buf_addf(out, "%s AND %s", d.data, s.data);
-		else
-			buf_addf(out, "%s TO %s, %s TO %s, %s TO %s", d.data,
-			    x.data, s.data, d.data, x.data, s.data);
-		buf_release(&d);
-		buf_release(&s);
-		buf_release(&x);
-		free(old);
-	}
-	merge_end_statement(out);
+	if (c->atomic)
+		exchange(m, out);
+	for (size_t i = 0; i < m->count && !c->atomic; i++)
+		exchange_old(m, m->chain[i], out);
 	for (size_t i = 0; i < m->count; i++) {
 		buf_adds(out, "TRUNCATE TABLE ");
 		m->name(m->arg, DEST_STAGING, m->chain[i]->name, out);
