@@ -23,11 +23,22 @@ is_lock(const char *message)
 	    strstr(message, "Conflict on ");
 }
 
+/* A commit that the disk has no room for calls itself one of transactions. */
+static bool
+is_disk(const char *message)
+{
+	return strstr(message, "No space left on device") ||
+	    strstr(message, "Could not write file") ||
+	    strstr(message, "Could not fsync file");
+}
+
 static enum err_code
 code_of(int type, const char *message)
 {
 	if (is_lock(message))
 		return ERR_TEMP;
+	if (is_disk(message))
+		return ERR_IO;
 	switch (type) {
 	case DUCKDB_ERROR_OUT_OF_RANGE:
 	case DUCKDB_ERROR_CONVERSION:
