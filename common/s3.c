@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define REGION      "us-east-1"
-#define TRIES       6 /* of what the server cannot do now */
+#define TRIES       5 /* of what the server cannot do now */
 #define TRIES_UNMET 4 /* of a server that does not answer */
 #define PAUSE_MS    100
 #define PAUSE_MAX_S 20

@@ -4,7 +4,7 @@
  *
  * Shape:  keys are any bytes but NUL, at most 1,024. Requests are signed
  *         (sigv4.h), with a checksum of what is sent, so that damage on the
- *         way is noticed. What fails for now is tried again, up to six times
+ *         way is noticed. What fails for now is tried again, up to five times
  *         with growing pauses.
  *         A struct s3 is used by one thread at a time.
  * Errors: ERR_TEMP for what may be better later; ERR_REMOTE with the server's

@@ -42,7 +42,9 @@ s3_is_temporary(int status, const char *code)
 {
 	static const char *const codes[] = { "RequestTimeout", "SlowDown",
 		"InternalError", "ServiceUnavailable", "OperationAborted",
-		"ConditionalRequestConflict" };
+		"ConditionalRequestConflict",
+		/* damaged on the way */
+		"BadDigest", "XAmzContentSHA256Mismatch" };
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (!strcmp(code, codes[i]))

@@ -37,6 +37,25 @@ libduckdb() {
   [ -e "$dir/libduckdb.so" ] && echo "$dir/libduckdb.so"
 }
 
+# python_moto DIR: the path of a Python that has moto, an S3 for tests: that of
+# MOTO_PYTHON, or one that pip fills in DIR, once. Fails where there is none.
+python_moto() {
+  local dir=$1/moto-python
+  if [ -n "${MOTO_PYTHON:-}" ]; then
+    "$MOTO_PYTHON" -c 'import moto.server' 2>/dev/null && echo "$MOTO_PYTHON"
+    return
+  fi
+  (
+    flock 9
+    [ ! -e "$dir/ready" ] && [ ! -e "$dir/none" ] || exit 0
+    python3 -m venv "$dir" &&
+      "$dir/bin/pip" install -q 'moto[s3]==5.2.5' flask flask-cors &&
+      "$dir/bin/python" -c 'import moto.server' && : >"$dir/ready"
+    [ -e "$dir/ready" ] || : >"$dir/none"
+  ) 9>"$1/.moto-python.lock" >/dev/null 2>&1
+  [ -e "$dir/ready" ] && echo "$dir/bin/python"
+}
+
 # install_missing PACKAGE...: says what is missing and installs it; does nothing
 # as root when all is there.
 install_missing() {

@@ -3,55 +3,12 @@
 # with --all.
 
 load helper
+load files
 
 FILES=$SOURCE_DIR/tests/interop/files.py
 
-# package DISPOSITION LOAD_ID [OPTION...]: rows on stdin, into the directory
-# LOAD_ID, normalized.
-package() {
-  local disposition=$1 id=$2
-  shift 2
-  dlt-extract --load-id "$id" --write-disposition "$disposition" t=- |
-    dlt-normalize -o "$id" "$@"
-}
-
-# The same as a stream.
-stream() {
-  dlt-extract --load-id "$2" --write-disposition "$1" t=- | dlt-normalize
-}
-
-rows() {
-  printf '%s\n' "$@"
-}
-
-# Files and folders below DIR, but for moments.
-tree_of() {
-  (cd "$1" && find . -mindepth 1 | sed -E 's/(_dlt_version\/.*__)[0-9.]+(__)/\1T\2/' | sort)
-}
-
-# The same with what the files hold.
-contents_of() {
-  (
-    cd "$1" || exit
-    find . -type f ! -path '*/_dlt_jobs/*' |
-      sed -E 'h; s/(_dlt_version\/.*__)[0-9.]+(__)/\1T\2/; G; s/\n/ /' | sort |
-      while read -r name path; do
-        echo "$name $(sed -E 's/"inserted_at":"[^"]*"/"inserted_at":T/' "$path" | sha256sum)"
-      done
-  )
-}
-
-data_of() {
-  find "$@" -type f -name '*.jsonl.*' -exec zstdcat -f {} + |
-    jq -c 'del(._dlt_id, ._dlt_load_id, ._dlt_parent_id, ._dlt_list_idx)' | sort
-}
-
-need_dlt() {
-  need_level all
+setup_file() {
   python_dlt
-  "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0: DLT_PYTHON names none"
-  export RUNTIME__DLTHUB_TELEMETRY=false RUNTIME__LOG_LEVEL=CRITICAL
 }
 
 @test "file: job files are copied as they are, with what dlt keeps beside them" {

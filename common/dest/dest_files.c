@@ -357,11 +357,15 @@ files_commit(struct dest *d, struct error *err)
 	struct search found = { .dest = s };
 	int rc = -1;
 
-	if (s->store->ops->lock(s->store, s->wait_s, err) == 0 &&
-	    find_old(s, &found, err) == 0 &&
-	    s->store->ops->publish(s->store, err) == 0 &&
-	    delete_old(s, &found.old, err) == 0 && write_texts(s, err) == 0)
+	if (s->store->ops->lock(s->store, s->wait_s, err) < 0 ||
+	    find_old(s, &found, err) < 0 ||
+	    s->store->ops->publish(s->store, err) < 0)
+		goto out;
+	if (s->staged.count)
+		TEST_RUN("files_published");
+	if (delete_old(s, &found.old, err) == 0 && write_texts(s, err) == 0)
 		rc = 0;
+out:
 	s->store->ops->unlock(s->store);
 	release_paths(&found.old);
 	if (rc == 0)

@@ -163,11 +163,16 @@ bucket_make_folder(struct store *s, const char *path, struct error *err)
 	return 0;
 }
 
+/* Uploads of loads that were killed cost their owner money, unseen. */
 static int
 bucket_ready(struct store *s, struct error *err)
 {
-	(void)s;
+	struct bucket *b = (struct bucket *)s;
+
 	(void)err;
+	if (!b->swept)
+		s3_upload_sweep(b->s3, b->root, (int64_t)time(NULL) - STALE_S);
+	b->swept = true;
 	return 0;
 }
 
@@ -236,24 +241,15 @@ read_part(zin_source source, void *arg, struct hash *sum, struct buf *part,
 	return 0;
 }
 
-/* Uploads whose loads were killed cost their owner money, unseen. */
-static void
-sweep(struct bucket *b)
-{
-	if (!b->swept)
-		s3_upload_sweep(b->s3, b->root, (int64_t)time(NULL) - STALE_S);
-	b->swept = true;
-}
-
 static int
 send_parts(struct bucket *b, struct staged *f, zin_source source, void *arg,
     struct hash *sum, struct buf *part, bool end, struct error *err)
 {
-	sweep(b);
 	if (s3_upload_begin(b->s3, f->key, &f->upload, err) < 0)
 		return -1;
 	for (;;) {
 		TEST_HOOK("s3_part");
+		TEST_RUN("s3_part");
 		if (s3_upload_part(b->s3, &f->upload, part->data, part->len,
 		        err) < 0)
 			return -1;

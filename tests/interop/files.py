@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Python dlt's filesystem destination, one step at a time.
 
-files.py extract|load|sync|run PIPELINES_DIR URL LAYOUT [DISPOSITION FORMAT]
+files.py extract|load|sync|resume|run PIPELINES_DIR URL LAYOUT [DISPOSITION FORMAT]
 """
 
 import sys
@@ -27,7 +27,10 @@ def orders():
     yield [{"id": n, "items": [{"a": 1}]}, {"id": 100 + n}]
 
 
-if step == "extract":
+if step == "resume":
+    pipeline.sync_destination()
+    pipeline.activate()
+if step in ("extract", "resume"):
     pipeline.extract(orders(), loader_file_format=file_format)
     pipeline.normalize()
 elif step == "sync":

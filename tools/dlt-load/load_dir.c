@@ -212,7 +212,10 @@ start_hand(void *own, struct error *err)
 	struct hand *h = own;
 
 	h->loader.dest = h->loader.connect(h->loader.connect_arg, err);
-	return h->loader.dest ? 0 : -1;
+	if (!h->loader.dest)
+		return -1;
+	h->loader.dest->schema = h->loader.schema;
+	return 0;
 }
 
 static int
