@@ -2,146 +2,13 @@
 #include "common/hash.h"
 
 #include "common/mem.h"
+#include "common/shake.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-/*
- * SHAKE-128 is written out here: an id is made for every nested row, from some
- * fifty bytes. One permutation on the stack is a little faster than the
- * library's context, and there is no context per thread to keep and to free.
- */
-#define SHAKE_RATE 168 /* bytes: 1600 - 2 * 128 bits */
-#define LANES      25
-
-static const uint64_t round_constants[24] = {
-	0x0000000000000001,
-	0x0000000000008082,
-	0x800000000000808a,
-	0x8000000080008000,
-	0x000000000000808b,
-	0x0000000080000001,
-	0x8000000080008081,
-	0x8000000000008009,
-	0x000000000000008a,
-	0x0000000000000088,
-	0x0000000080008009,
-	0x000000008000000a,
-	0x000000008000808b,
-	0x800000000000008b,
-	0x8000000000008089,
-	0x8000000000008003,
-	0x8000000000008002,
-	0x8000000000000080,
-	0x000000000000800a,
-	0x800000008000000a,
-	0x8000000080008081,
-	0x8000000000008080,
-	0x0000000080000001,
-	0x8000000080008008,
-};
-
-static ALWAYS_INLINE uint64_t
-rotate(uint64_t v, int n)
-{
-	return v << n | v >> (64 - n);
-}
-
-/*
- * The steps of a round without loops: with constant indices the compiler keeps
- * the lanes in registers at any level of optimisation.
- */
-#define SUM(x)          c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20]
-#define TURN(x)         d[x] = c[(x + 4) % 5] ^ rotate(c[(x + 1) % 5], 1)
-#define MIX(y, p, q, r) a[y + p] = b[y + p] ^ (~b[y + q] & b[y + r])
-#define ROW(y)                                                              \
-	MIX(y, 0, 1, 2), MIX(y, 1, 2, 3), MIX(y, 2, 3, 4), MIX(y, 3, 4, 0), \
-	    MIX(y, 4, 0, 1)
-/* Rho and pi of one lane: where it goes, and by how much it turns. */
-#define MOVE(to, from, n) b[to] = rotate(a[from] ^ d[(from) % 5], n)
-
-static ALWAYS_INLINE void
-keccak_round(uint64_t a[LANES], uint64_t constant)
-{
-	uint64_t b[LANES], c[5], d[5];
-
-	SUM(0), SUM(1), SUM(2), SUM(3), SUM(4);
-	TURN(0), TURN(1), TURN(2), TURN(3), TURN(4);
-	b[0] = a[0] ^ d[0];
-	MOVE(10, 1, 1), MOVE(7, 10, 3), MOVE(11, 7, 6), MOVE(17, 11, 10);
-	MOVE(18, 17, 15), MOVE(3, 18, 21), MOVE(5, 3, 28), MOVE(16, 5, 36);
-	MOVE(8, 16, 45), MOVE(21, 8, 55), MOVE(24, 21, 2), MOVE(4, 24, 14);
-	MOVE(15, 4, 27), MOVE(23, 15, 41), MOVE(19, 23, 56), MOVE(13, 19, 8);
-	MOVE(12, 13, 25), MOVE(2, 12, 43), MOVE(20, 2, 62), MOVE(14, 20, 18);
-	MOVE(22, 14, 39), MOVE(9, 22, 61), MOVE(6, 9, 20), MOVE(1, 6, 44);
-	ROW(0), ROW(5), ROW(10), ROW(15), ROW(20);
-	a[0] ^= constant;
-}
-
-static void
-keccak(uint64_t state[LANES])
-{
-	uint64_t a[LANES];
-
-	memcpy(a, state, sizeof(a));
-	for (int i = 0; i < 24; i += 2) {
-		keccak_round(a, round_constants[i]);
-		keccak_round(a, round_constants[i + 1]);
-	}
-	memcpy(state, a, sizeof(a));
-}
-
-/* The format is little-endian, whatever the machine is. */
-static uint64_t
-lane_swap(uint64_t v)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	return __builtin_bswap64(v);
-#else
-	return v;
-#endif
-}
-
-static void
-absorb(uint64_t state[LANES], const unsigned char block[SHAKE_RATE])
-{
-	uint64_t lane;
-
-	for (size_t i = 0; i < SHAKE_RATE / 8; i++) {
-		memcpy(&lane, block + 8 * i, 8);
-		state[i] ^= lane_swap(lane);
-	}
-	keccak(state);
-}
-
-void
-hash_shake128(const void *data, size_t len, void *out, size_t out_len)
-{
-	uint64_t state[LANES] = { 0 }, lane;
-	unsigned char block[SHAKE_RATE], *to = out;
-	const unsigned char *from = data;
-
-	for (; len >= SHAKE_RATE; len -= SHAKE_RATE, from += SHAKE_RATE)
-		absorb(state, from);
-	if (len > 0)
-		memcpy(block, from, len);
-	memset(block + len, 0, SHAKE_RATE - len);
-	block[len] ^= 0x1f;
-	block[SHAKE_RATE - 1] ^= 0x80;
-	absorb(state, block);
-	for (size_t i = 0, n; out_len > 0; out_len -= n, to += n, i++) {
-		if (i == SHAKE_RATE / 8) {
-			keccak(state);
-			i = 0;
-		}
-		lane = lane_swap(state[i]);
-		n = out_len < 8 ? out_len : 8;
-		memcpy(to, &lane, n);
-	}
-}
 
 /* ---- base64 ---- */
 
@@ -236,6 +103,24 @@ hash_id(const void *data, size_t len, char out[HASH_ID_LEN + 1])
 
 	hash_shake128(data, len, digest, sizeof(digest));
 	out[encode(digest, sizeof(digest), out)] = '\0';
+}
+
+void
+hash_ids(const char *const data[HASH_IDS], const size_t len[HASH_IDS],
+    char out[HASH_IDS][HASH_ID_LEN + 1])
+{
+	unsigned char digests[HASH_IDS * ID_BYTES];
+
+	_Static_assert(HASH_IDS == SHAKE_LANES, "as many as there are lanes");
+	shake128_four(data, len, digests, ID_BYTES);
+	for (size_t i = 0; i < HASH_IDS; i++)
+		out[i][encode(digests + i * ID_BYTES, ID_BYTES, out[i])] = '\0';
+}
+
+bool
+hash_ids_pay(void)
+{
+	return shake_has_lanes();
 }
 
 void

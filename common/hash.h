@@ -22,7 +22,14 @@ void hash_shake128(const void *data, size_t len, void *out, size_t out_len);
  * NUL. Thread-safe; this is on the row path (one per nested row). */
 void hash_id(const void *data, size_t len, char out[HASH_ID_LEN + 1]);
 
-/* The same with n bytes of digest; out holds base64 without '=' and a NUL. */
+/* Ids of several texts at once. Where that pays, they cost about what one
+ * costs; elsewhere as many times as much. */
+#define HASH_IDS 4
+void hash_ids(const char *const data[HASH_IDS], const size_t len[HASH_IDS],
+    char out[HASH_IDS][HASH_ID_LEN + 1]);
+bool hash_ids_pay(void);
+
+/* The same as hash_id() with n bytes of digest; out holds base64 without '=' and a NUL. */
 void hash_digest128(const void *data, size_t len, size_t n, char *out);
 
 /* Cryptographically random id of the same shape. Thread-safe and fast

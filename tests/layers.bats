@@ -4,7 +4,7 @@
 load helper
 
 # From the bottom up; a module includes only what stands left of it.
-ORDER='base error mem msg buf output utf8 decimal timestamp hash scan json jsonw
+ORDER='base error mem msg buf output utf8 decimal timestamp shake hash scan json jsonw
 yaml http sigv4 s3 opt pathlist zio archive zlibtext type name toml config jobwriter schema caps package
 state workdir failed secret exchange testhook duck parquet'
 

@@ -63,6 +63,31 @@ test_blocks(void)
 	tap_str(out, "8OxlCikhmCdSEaVr", "the third block of output");
 }
 
+/* Four at once are the same as one by one, whatever their lengths. */
+static void
+test_four(void)
+{
+	char text[4][200], ids[HASH_IDS][HASH_ID_LEN + 1];
+	char want[HASH_ID_LEN + 1];
+	const char *data[HASH_IDS] = { text[0], text[1], text[2], text[3] };
+	size_t len[HASH_IDS];
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[0][i] = (char)(i * 7 % 251);
+	for (size_t n = 0; n < 200; n++) {
+		for (size_t k = 0; k < HASH_IDS; k++)
+			len[k] = (n * (k + 1)) % 200;
+		hash_ids(data, len, ids);
+		for (size_t k = 0; k < HASH_IDS; k++) {
+			hash_id(data[k], len[k], want);
+			wrong += strcmp(want, ids[k]) != 0;
+		}
+	}
+	tap_ok(wrong == 0, "four ids at once%s",
+	    hash_ids_pay() ? "" : " (one by one here)");
+}
+
 static void
 test_running(void)
 {
@@ -217,6 +242,7 @@ main(void)
 {
 	test_digests();
 	test_blocks();
+	test_four();
 	test_running();
 	test_base64();
 	test_random();

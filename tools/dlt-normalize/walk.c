@@ -326,7 +326,7 @@ walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
 }
 
 static const char *walk_element(struct walker *w, struct node *n, const char *p,
-    const char *parent_id, uint64_t index);
+    const char *parent_id, uint64_t index, struct list_ids *ids);
 
 /* A list: each element is a row of the table that key k leads to. p behind
  * the bracket. An empty list writes nothing, unless it stays json. */
@@ -335,6 +335,7 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
     const char *id)
 {
 	struct node *n = k->child;
+	struct list_ids ids;
 	uint64_t index = 0;
 
 	if (UNLIKELY(k->json_checked != w->evolve->json_version) &&
@@ -349,7 +350,7 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
 	    !node_ready(n))
 		return NULL;
 	for (;;) {
-		p = walk_element(w, n, p, id, index++);
+		p = walk_element(w, n, p, id, index++, &ids);
 		if (UNLIKELY(!p))
 			return NULL;
 		p = space(p);
@@ -364,14 +365,13 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
 /* One element of a list; p stands at it. */
 static const char *
 walk_element(struct walker *w, struct node *n, const char *p,
-    const char *parent_id, uint64_t index)
+    const char *parent_id, uint64_t index, struct list_ids *ids)
 {
 	struct out *o = n->out;
-	char id[HASH_ID_LEN + 1];
+	const char *id = list_row_id(w, o, parent_id, index, ids);
 	uint64_t row = ++w->row;
 	struct key *k;
 
-	nested_row_id(w, o, parent_id, index, id);
 	begin_nested_row(w, o, n->root->propagates ? w->root_id : NULL,
 	    parent_id, index, id);
 	if (*p == '{') {

@@ -242,20 +242,58 @@ begin_nested_row(struct walker *w, struct out *o, const char *root_id,
 	*o->w++ = '"';
 }
 
+/* What the id of a list's row is made of; appended to the buffer. */
+static void
+add_id_text(struct buf *b, const struct out *o, const char *parent_id,
+    uint64_t index)
+{
+	size_t parent_len = strlen(parent_id);
+
+	buf_reserve(b, parent_len + o->id_infix_len + 24);
+	memcpy(b->data + b->len, parent_id, parent_len);
+	b->len += parent_len;
+	memcpy(b->data + b->len, o->id_infix, o->id_infix_len);
+	b->len += o->id_infix_len;
+	b->len += format_uint(b->data + b->len, index);
+}
+
 void
 nested_row_id(struct walker *w, struct out *o, const char *parent_id,
     uint64_t index, char id[HASH_ID_LEN + 1])
 {
-	size_t parent_len = strlen(parent_id);
-	struct buf *b = &w->id_buf;
+	buf_reset(&w->id_buf);
+	add_id_text(&w->id_buf, o, parent_id, index);
+	hash_id(w->id_buf.data, w->id_buf.len, id);
+}
 
+const char *
+list_row_id(struct walker *w, struct out *o, const char *parent_id,
+    uint64_t index, struct list_ids *l)
+{
+	struct buf *b = &w->id_buf;
+	const char *text[HASH_IDS];
+	size_t at[HASH_IDS + 1] = { 0 }, len[HASH_IDS];
+
+	if (index > 0 && index < l->end)
+		return l->ids[index % HASH_IDS];
+	if (!w->ids_pay) {
+		nested_row_id(w, o, parent_id, index, l->ids[0]);
+		l->end = 0;
+		return l->ids[0];
+	}
+	/* Those of the rows that may follow come nearly for nothing. */
 	buf_reset(b);
-	buf_reserve(b, parent_len + o->id_infix_len + 24);
-	memcpy(b->data, parent_id, parent_len);
-	memcpy(b->data + parent_len, o->id_infix, o->id_infix_len);
-	b->len = parent_len + o->id_infix_len;
-	b->len += format_uint(b->data + b->len, index);
-	hash_id(b->data, b->len, id);
+	for (size_t i = 0; i < HASH_IDS; i++) {
+		add_id_text(b, o, parent_id, index + i);
+		at[i + 1] = b->len;
+	}
+	for (size_t i = 0; i < HASH_IDS; i++) {
+		text[i] = b->data + at[i];
+		len[i] = at[i + 1] - at[i];
+	}
+	hash_ids(text, len, l->ids);
+	l->end = index + HASH_IDS;
+	return l->ids[0];
 }
 
 void

@@ -506,6 +506,7 @@ walker_new(const struct walk_config *cfg)
 	buf_adds(&b, ",\"_dlt_id\":\"");
 	w->root_prefix_len = b.len;
 	w->root_prefix = buf_take(&b);
+	w->ids_pay = hash_ids_pay();
 	return w;
 }
 

@@ -119,6 +119,7 @@ struct walker {
 	bool force_slow;    /* the block is no UTF-8 */
 	char nothing[1];
 	struct buf name_buf, id_buf, root_buf;
+	bool ids_pay;        /* hash_ids_pay() */
 	struct json_doc doc; /* of the slow lane */
 	struct arena row_arena;
 	struct slow *slow;                  /* private to slow.c */
@@ -160,6 +161,13 @@ void begin_nested_row(struct walker *w, struct out *o, const char *root_id,
     const char *parent_id, uint64_t index, const char *id);
 void nested_row_id(struct walker *w, struct out *o, const char *parent_id,
     uint64_t index, char id[HASH_ID_LEN + 1]);
+/* Ids of the rows of one list, asked for in order from 0. */
+struct list_ids {
+	uint64_t end; /* one past the last one made */
+	char ids[HASH_IDS][HASH_ID_LEN + 1];
+};
+const char *list_row_id(struct walker *w, struct out *o, const char *parent_id,
+    uint64_t index, struct list_ids *l);
 
 /* ---- walk_reject.c ---- */
 
