@@ -44,21 +44,66 @@ read_whole(const char *path, struct buf *out, struct error *err)
 	return rc;
 }
 
+/* What came from a file, as a schema; where its values stood is known. */
+static struct schema *
+from_yaml(const struct buf *json, const struct yaml_places *places,
+    struct error *err)
+{
+	struct json_doc doc = { 0 };
+	struct schema *s = NULL;
+	const struct json *where;
+	size_t i = places->count, at;
+
+	if (json_parse(&doc, json->data, json->len, err) < 0)
+		goto out;
+	if (schema_check(doc.root, true, &where, err) == 0) {
+		s = schema_from_json(doc.root, err);
+		if (!s)
+			error_prefix(err, " ");
+		goto out;
+	}
+	at = (size_t)(where->raw - json->data);
+	while (i > 0 && places->items[i - 1].at > at)
+		i--;
+	if (i > 0)
+		error_prefix(err, "%zu:%zu: ", places->items[i - 1].line,
+		    places->items[i - 1].column);
+	else
+		error_prefix(err, " ");
+out:
+	json_release(&doc);
+	return s;
+}
+
 static struct schema *
 read_yaml(const char *path, struct error *err)
 {
 	struct buf text = { 0 }, json = { 0 };
+	struct yaml_places places = { 0 };
 	struct schema *s = NULL;
 
-	if (read_whole(path, &text, err) == 0) {
-		if (yaml_to_json(buf_str(&text), text.len, &json, err) < 0)
-			error_prefix(err, "%s:", path);
-		else if (!(s = schema_parse(buf_str(&json), json.len, err)))
-			error_prefix(err, "%s: ", path);
-	}
+	if (read_whole(path, &text, err) == 0 &&
+	    (yaml_to_json(buf_str(&text), text.len, &json, &places, err) < 0 ||
+	        !(s = from_yaml(&json, &places, err))))
+		error_prefix(err, "%s:", path);
+	free(places.items);
 	buf_release(&text);
 	buf_release(&json);
 	return s;
+}
+
+/* "LINE:COLUMN: " of a value. */
+static void
+add_place(const char *text, const char *at, struct error *err)
+{
+	size_t line = 1;
+	const char *begin = text, *p;
+
+	while ((p = memchr(begin, '\n', (size_t)(at - begin)))) {
+		line++;
+		begin = p + 1;
+	}
+	error_prefix(err, "%zu:%td: ", line, at - begin + 1);
 }
 
 struct schema *
@@ -66,15 +111,19 @@ schema_read(const char *path, struct error *err)
 {
 	struct json_doc doc = { 0 };
 	struct schema *s = NULL;
+	const struct json *where;
 	char *text = NULL;
 
 	if (is_yaml(path))
 		return read_yaml(path, err);
 	/* For errors with line and column. */
 	if (json_read_file(&doc, path, &text, err) == 0) {
-		s = schema_from_json(doc.root, err);
-		if (!s)
+		if (schema_check(doc.root, false, &where, err) < 0) {
+			add_place(text, where->raw, err);
+			error_prefix(err, "%s:", path);
+		} else if (!(s = schema_from_json(doc.root, err))) {
 			error_prefix(err, "%s: ", path);
+		}
 	}
 	json_release(&doc);
 	free(text);

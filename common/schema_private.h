@@ -110,6 +110,11 @@ struct schema *schema_from_json(const struct json *root, struct error *err);
  * stays (schema_layout.c). */
 int
 schema_repack(const struct json *document, struct buf *out, struct error *err);
+/* Are the values of a document what their keys want (schema_check.c)? strict:
+ * keys that are not known are errors, too. Documents of older engines pass.
+ * *where: what is wrong. */
+int schema_check(const struct json *root, bool strict,
+    const struct json **where, struct error *err);
 /* Bring the document of an older engine up to date (schema_migrate.c). The
  * schema holds it as it was read. */
 int schema_migrate(struct schema *s, struct error *err);

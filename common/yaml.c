@@ -157,7 +157,8 @@ struct reader {
 	struct resolver resolver;
 	yaml_document_t document;
 	struct buf *out;
-	size_t limit; /* of out->len */
+	struct yaml_places *places; /* or NULL */
+	size_t limit;               /* of out->len */
 	int depth;
 };
 
@@ -346,12 +347,25 @@ read_members(struct reader *r, const yaml_node_t *n, size_t from,
 	return 0;
 }
 
+static void
+note_place(struct reader *r, const yaml_node_t *n)
+{
+	struct yaml_places *p = r->places;
+
+	if (!p)
+		return;
+	p->items = xgrow(p->items, &p->cap, p->count + 1, sizeof(*p->items));
+	p->items[p->count++] = (struct yaml_place){ r->out->len,
+		n->start_mark.line + 1, n->start_mark.column + 1 };
+}
+
 static int
 read_node(struct reader *r, const yaml_node_t *n, struct error *err)
 {
 	yaml_node_item_t *i;
 	size_t from;
 
+	note_place(r, n);
 	if (r->depth >= MAX_DEPTH || r->out->len > r->limit) {
 		error_set(err, ERR_DATA, "too deep, or too much of aliases");
 		return at(&n->start_mark, err);
@@ -412,9 +426,12 @@ check_end(yaml_parser_t *p, struct error *err)
 }
 
 int
-yaml_to_json(const char *text, size_t len, struct buf *json, struct error *err)
+yaml_to_json(const char *text, size_t len, struct buf *json,
+    struct yaml_places *places, struct error *err)
 {
-	struct reader r = { .out = json, .limit = json->len + MAX_UNFOLDED };
+	struct reader r = {
+		.out = json, .places = places, .limit = json->len + MAX_UNFOLDED
+	};
 	yaml_parser_t parser;
 	yaml_node_t *root;
 	int rc = -1;

@@ -17,9 +17,21 @@
 
 #include "common/json.h"
 
-/* Append the document as JSON text; an empty one is null. */
-int
-yaml_to_json(const char *text, size_t len, struct buf *json, struct error *err);
+/* Where the values of the JSON text stood: for errors that are found later. */
+struct yaml_place {
+	size_t at; /* offset in the JSON text */
+	size_t line, column;
+};
+
+struct yaml_places {
+	struct yaml_place *items; /* by offset */
+	size_t count, cap;
+};
+
+/* Append the document as JSON text; an empty one is null. places may be NULL;
+ * its items are to be freed. */
+int yaml_to_json(const char *text, size_t len, struct buf *json,
+    struct yaml_places *places, struct error *err);
 /* Append a value as a YAML document. */
 int yaml_from_json(const struct json *v, struct buf *out, struct error *err);
 

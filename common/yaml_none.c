@@ -11,8 +11,10 @@ unavailable(struct error *err)
 }
 
 int
-yaml_to_json(const char *text, size_t len, struct buf *json, struct error *err)
+yaml_to_json(const char *text, size_t len, struct buf *json,
+    struct yaml_places *places, struct error *err)
 {
+	(void)places;
 	(void)text;
 	(void)len;
 	(void)json;

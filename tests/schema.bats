@@ -225,3 +225,30 @@ EOF
   need_yaml
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/exchange.py" "$PWD/pipelines" 1-15 101-125
 }
+
+@test "values of another kind, and unknown keys: an error with its place" {
+  need_yaml
+  echo '{"a":1}' >t.jsonl
+  quiet dlt-extract -q -o pk t=t.jsonl
+  quiet dlt-normalize -q -o out pk
+  dlt-package schema --format yaml out >good.yaml
+  quiet dlt-normalize -q --schema good.yaml -o again pk
+  while IFS='~' read -r edit want; do
+    sed "$edit" good.yaml >bad.yaml
+    ! cmp -s good.yaml bad.yaml
+    fails 1 dlt-normalize -q --schema bad.yaml -o again pk
+    assert_output --regexp "error: bad.yaml:[0-9]+:[0-9]+: $want"
+  done <<'J'
+0,/nullable: true/s//nullable: maybe/~table "_dlt_loads": column "[a-z_]*": nullable is "maybe", not true or false
+0,/nullable: true/s//nulable: true/~table "_dlt_loads": column "[a-z_]*": "nulable" is no key that is known here
+0,/data_type: bigint/s//data_type: int/~table "[a-z_]*": column "[a-z_]*": data_type is "int", not one of text, double
+0,/write_disposition: append/s//write_disposition: apend/~table "t": write_disposition is "apend", not one of skip
+s/^engine_version: .*/&\nfoo: 1/~"foo" is no key
+J
+  : >empty.yaml
+  fails 1 dlt-normalize -q --schema empty.yaml -o again pk
+  assert_output 'dlt-normalize: error: empty.yaml: there is no schema in it'
+  jq '.tables.t.columns.a.precision = "x"' out/schema.json >bad.json
+  fails 1 dlt-normalize -q --schema bad.json -o again pk
+  assert_output --regexp 'bad.json:[0-9]+:[0-9]+: table "t": column "a": precision is "x", not an integer'
+}

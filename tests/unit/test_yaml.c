@@ -66,7 +66,7 @@ test_reading(void)
 		struct buf out = { 0 };
 		struct error err = { 0 };
 		int rc = yaml_to_json(good[i].yaml, strlen(good[i].yaml), &out,
-		    &err);
+		    NULL, &err);
 
 		tap_ok(rc == 0, "reads %zu %s", i, err.msg);
 		tap_str(buf_str(&out), good[i].json, "as PyYAML");
@@ -76,7 +76,7 @@ test_reading(void)
 		struct buf out = { 0 };
 		struct error err = { 0 };
 		int rc = yaml_to_json(bad[i].yaml, strlen(bad[i].yaml), &out,
-		    &err);
+		    NULL, &err);
 
 		if (!tap_ok(rc < 0 && err.code == ERR_DATA &&
 		            strstr(err.msg, bad[i].error),
@@ -100,14 +100,14 @@ test_bomb(void)
 			buf_addf(&text, "%s*a%d", k ? ", " : "", i - 1);
 		buf_adds(&text, "]\n");
 	}
-	tap_ok(yaml_to_json(text.data, text.len, &out, &err) < 0 &&
+	tap_ok(yaml_to_json(text.data, text.len, &out, NULL, &err) < 0 &&
 	        strstr(err.msg, "too much of aliases"),
 	    "aliases of aliases are refused");
 	buf_reset(&text);
 	buf_reset(&out);
 	for (int i = 0; i < 100000; i++)
 		buf_addc(&text, '[');
-	tap_ok(yaml_to_json(text.data, text.len, &out, &err) < 0,
+	tap_ok(yaml_to_json(text.data, text.len, &out, NULL, &err) < 0,
 	    "so are endless brackets");
 	buf_release(&text);
 	buf_release(&out);
@@ -143,7 +143,7 @@ main(void)
 	struct buf out = { 0 };
 	struct error err = { 0 };
 
-	if (yaml_to_json("a", 1, &out, &err) < 0) {
+	if (yaml_to_json("a", 1, &out, NULL, &err) < 0) {
 		tap_ok(err.code == ERR_USAGE && strstr(err.msg, "libyaml-dev"),
 		    "without libyaml: says what to install");
 		return tap_done();
