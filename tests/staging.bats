@@ -175,6 +175,30 @@ until_true() {
   assert_output --partial 'would be the dataset "main" itself'
 }
 
+@test "use_single_dataset=false: other schemas have datasets of their own" {
+  local where
+  echo '{"id":1}' | dlt-extract -q -p p a=-
+  echo '{"id":2}' | dlt-extract -q -p p --schema-name other b=-
+  echo '{"id":3}' | dlt-extract -q -p p a=-
+  dlt-normalize -q -p p
+  cp -r data/pipelines/p/load/normalized packages
+  quiet dlt-load -p p "$URL" -c use_single_dataset=false
+  run sql "select table_schema || '.' || table_name from information_schema.tables where table_name in ('a', 'b') or table_name = '_dlt_jobs' order by 1"
+  assert_output $'p_dataset._dlt_jobs\np_dataset.a\np_dataset_other._dlt_jobs\np_dataset_other.b'
+  # as folders, as a file, and in one dataset
+  quiet dlt-load -p p file:dir packages/* -c pipelines.p.use_single_dataset=false
+  [ "$(cd dir && echo */[ab])" = 'p_dataset/a p_dataset_other/b' ]
+  quiet dlt-load -p p sqlite:x.db packages/* -c use_single_dataset=false
+  quiet dlt-load -p p "$URL" packages/* --dataset all
+  run sql "select (select count(*) from \"all\".a), (select count(*) from \"all\".b), (select count(*) from \"all\"._dlt_loads)"
+  assert_output '2|1|3'
+  # a stream, too: the schema comes first
+  echo '{"id":4}' | dlt-extract --schema-name other b=- | dlt-normalize |
+    quiet dlt-load -p p "$URL" - -c use_single_dataset=false
+  run sql "select string_agg(id::text, ',' order by id) from p_dataset_other.b"
+  assert_output '2,4'
+}
+
 oracle() {
   need_level all
   "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
@@ -184,11 +208,11 @@ oracle() {
 
 @test "duckdb: as Python dlt leaves it, and each goes on from the other" {
   need_duckdb
-  oracle duckdb
+  oracle duckdb tools
 }
 
 @test "postgres: as Python dlt leaves it, and each goes on from the other" {
   [ "${DLT_TEST_LEVEL:-base}" = base ] || "$DLT_PYTHON" -c 'import psycopg2' 2>/dev/null ||
     "$DLT_PYTHON" -m pip install -q psycopg2-binary >log 2>&1 || true
-  oracle postgres
+  oracle postgres odd
 }

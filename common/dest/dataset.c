@@ -49,6 +49,24 @@ dataset_name(struct config *c, const char *flag, const char *pipeline,
 	return rc;
 }
 
+int
+dataset_of_schema(const char *dataset, const char *schema, char **out,
+    struct error *err)
+{
+	static const struct naming naming = { .kind = NAMING_SNAKE_CASE,
+		.max_length = NAME_MAX_ };
+	struct buf name = { 0 }, joined = { 0 };
+	int rc;
+
+	buf_addf(&joined, "%s_%s", dataset, schema);
+	rc = name_table_identifier(&naming, joined.data, joined.len, &name,
+	    err);
+	*out = rc < 0 ? NULL : buf_take(&name);
+	buf_release(&name);
+	buf_release(&joined);
+	return rc < 0 ? error_prefix(err, "dataset name: ") : 0;
+}
+
 char *
 dataset_staging(const char *layout, const char *dataset, struct error *err)
 {

@@ -17,6 +17,11 @@
 int dataset_name(struct config *c, const char *flag, const char *pipeline,
     const struct json *state, char **out, struct error *err);
 
+/* That of a schema which is not the default one and is not to share it: the
+ * dataset's name, "_" and the schema's, made an identifier; malloc'd. */
+int dataset_of_schema(const char *dataset, const char *schema, char **out,
+    struct error *err);
+
 /* Where the rows of a dataset are staged: the layout with the dataset's name for
  * "%s" (NULL: dlt's, "%s_staging"), made an identifier; malloc'd. NULL, with
  * ERR_USAGE, when it is the dataset itself. */

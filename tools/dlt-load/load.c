@@ -19,11 +19,14 @@
 void
 load_reset(struct loader *l)
 {
-	l->dest->ops->rollback(l->dest);
+	if (l->dest) {
+		l->dest->ops->rollback(l->dest);
+		l->dest->schema = NULL;
+	}
 	free(l->load_id);
 	l->load_id = NULL;
 	schema_free(l->schema);
-	l->dest->schema = l->schema = NULL;
+	l->schema = NULL;
 	free(l->emptied.items);
 	free(l->staged.items);
 	free(l->fallen.items);

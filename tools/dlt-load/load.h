@@ -61,6 +61,9 @@ struct loader {
 	struct load_plan *plan; /* NULL: load */
 	/* Another connection to the same place. */
 	struct dest *(*connect)(void *arg, struct error *err);
+	/* Make dest that of the dataset in which a schema's tables are; 1: it
+	 * is another one than before. dest may be NULL after a failure. */
+	int (*retarget)(void *arg, const char *schema, struct error *err);
 	void *connect_arg;
 	size_t workers; /* connections at most, dest's own among them */
 	size_t retries; /* tries of what fails for now, in one run */

@@ -538,12 +538,13 @@ open_package(struct dir_load *d, struct error *err)
 		    "not a package (it has no schema.json)");
 	else
 		load_id = package_load_id(d->path, err);
-	if (load_id && load_begin(d->l, load_id, err) == 0) {
-		s = schema_read(path, err);
-		if (s && load_schema(d->l, s, err) == 0 &&
-		    read_state(d, err) == 0)
-			rc = jobs_read(&d->jobs, d->path, err);
-	}
+	s = load_id ? schema_read(path, err) : NULL;
+	if (s &&
+	    (d->l->retarget(d->l->connect_arg, s->name, err) < 0 ||
+	        load_begin(d->l, load_id, err) < 0))
+		schema_free(s);
+	else if (s && load_schema(d->l, s, err) == 0 && read_state(d, err) == 0)
+		rc = jobs_read(&d->jobs, d->path, err);
 	free(load_id);
 	free(path);
 	return rc;

@@ -44,6 +44,23 @@ begin_package(struct streaming *s, const char *load_id, struct error *err)
 	return l->done.len || l->plan ? 0 : l->dest->ops->begin(l->dest, err);
 }
 
+/* Before the first job: the schema may have a dataset of its own. */
+static int
+follow_schema(struct streaming *s, const struct schema *schema,
+    struct error *err)
+{
+	struct loader *l = s->l;
+	uint64_t rows;
+	int rc = l->retarget(l->connect_arg, schema->name, err);
+
+	if (rc <= 0)
+		return rc;
+	if (l->dest->ops->marked(l->dest, l->load_id, "", &l->done, &rows,
+	        err) < 0)
+		return -1;
+	return l->done.len || l->plan ? 0 : l->dest->ops->begin(l->dest, err);
+}
+
 static int
 take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 {
@@ -56,6 +73,10 @@ take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 	schema = schema_parse(e->data, e->len, err);
 	if (!schema)
 		return error_prefix(err, "schema.json: ");
+	if (!s->l->schema && follow_schema(s, schema, err) < 0) {
+		schema_free(schema);
+		return -1;
+	}
 	if (load_schema(s->l, schema, err) < 0)
 		return -1;
 	return s->l->done.len || s->l->plan ? 0 : load_claim_staging(s->l, err);
@@ -253,7 +274,8 @@ load_stream(struct loader *l, int fd, struct error *err)
 out:
 	if (rc < 0 && s.open)
 		error_prefix(err, "%s: ", l->load_id);
-	l->dest->ops->rollback(l->dest);
+	if (l->dest)
+		l->dest->ops->rollback(l->dest);
 	package_in_free(s.in);
 	arena_release(&s.strings);
 	free(s.seen);

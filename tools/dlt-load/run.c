@@ -30,6 +30,8 @@ struct run {
 	char *unknown;  /* the state names it; nothing is configured */
 	char *password; /* that is not in the URL */
 	char *dataset;
+	char *own_dataset;    /* of the schema at hand, which is another one */
+	char *default_schema; /* others have datasets of their own; or NULL */
 	struct dest_settings settings; /* of each connection */
 	struct s3_account account;     /* of buckets */
 	struct buf shown;              /* the URL without secrets */
@@ -434,6 +436,27 @@ read_password(struct run *r, struct error *err)
 	return dataset_password(r->o->password_file, &r->password, err);
 }
 
+/* It is asked for only where the schemas do not share one dataset. */
+static int
+find_default_schema(struct run *r, const struct json *state, struct error *err)
+{
+	struct config_context ctx = { .pipeline = r->workdir.name,
+		.path = { "pipelines", r->workdir.name },
+		.count = 2 };
+	const char *name = NULL;
+	bool single = true;
+
+	if (!r->has_workdir || !state)
+		return 0;
+	if (config_bool(r->config, &ctx, "use_single_dataset", &single, err) <
+	    0)
+		return -1;
+	if (!single)
+		name = json_get_str(state, "default_schema_name", NULL);
+	r->default_schema = name ? xstrdup(name) : NULL;
+	return 0;
+}
+
 static int
 find_dataset(struct run *r, struct error *err)
 {
@@ -446,6 +469,8 @@ find_dataset(struct run *r, struct error *err)
 		rc = dataset_name(r->config, r->o->dataset,
 		    r->has_workdir ? r->workdir.name : NULL, st.doc.root,
 		    &r->dataset, err);
+	if (rc == 0)
+		rc = find_default_schema(r, st.doc.root, err);
 	state_release(&st);
 	return rc;
 }
@@ -459,6 +484,32 @@ connect_again(void *arg, struct error *err)
 
 	set.first = r->loader.dest;
 	return dest_open(r->url, &set, err);
+}
+
+/* SQLite knows no datasets: all is in the file. */
+static int
+retarget(void *arg, const char *schema, struct error *err)
+{
+	struct run *r = arg;
+	char *own = NULL;
+
+	if (!r->default_schema || !strncmp(r->url, "sqlite:", 7))
+		return 0;
+	if (strcmp(schema, r->default_schema) != 0 &&
+	    dataset_of_schema(r->dataset, schema, &own, err) < 0)
+		return -1;
+	if (own ? r->own_dataset && !strcmp(own, r->own_dataset)
+	        : !r->own_dataset) {
+		free(own);
+		return 0;
+	}
+	dest_close(r->loader.dest);
+	r->loader.dest = NULL;
+	free(r->own_dataset);
+	r->own_dataset = own;
+	r->settings.dataset = own ? own : r->dataset;
+	r->loader.dest = connect_again(r, err);
+	return r->loader.dest ? 1 : -1;
 }
 
 /* Before there is a destination to ask for its name: that is its scheme. */
@@ -537,6 +588,7 @@ open_destination(struct run *r, struct error *err)
 		                                                   : r->wait;
 	r->loader.connect = connect_again;
 	r->loader.connect_arg = r;
+	r->loader.retarget = retarget;
 	r->loader.dest = connect_again(r, err);
 	return r->loader.dest ? read_strategy(r, err) : -1;
 }
@@ -685,6 +737,8 @@ load_run(const struct load_options *o, bool *changes, struct error *err)
 	free(r.password);
 	s3_account_release(&r.account);
 	free(r.dataset);
+	free(r.own_dataset);
+	free(r.default_schema);
 	buf_release(&r.shown);
 	buf_release(&r.report);
 	return rc;
