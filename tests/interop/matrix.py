@@ -15,29 +15,29 @@ m  by turns: the extract of each second step and the normalize of each other are
 Each way has a working directory and a database of its own and does all steps of the case. Every second case is compressed; of those, a and
 c leave the choice of the compression to the tools. Equal are: tables, columns with their types, rows, what dlt keeps for itself, and the
 version_hash of the schema. Prints what differs; exit 1.
+
+Python's part takes nearly all of the time: cases are shared among as many processes as there are processors (INTEROP_JOBS), forked when dlt is
+there; Python's databases of DuckDB are in memory; WORK is best where fsync costs nothing.
 """
-import json, os, shutil, subprocess, sys, warnings
+import concurrent.futures, gc, json, multiprocessing, os, shutil, subprocess, sys, warnings
 
 os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"})
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 import cases, tables
-import dlt
+import dlt, duckdb
 
 UNCOMPRESSED = ("NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION", "DATA_WRITER__DISABLE_COMPRESSION")
-# dispositions that dlt-load cannot do in SQLite: none now
-LOAD_CANNOT = os.environ.get("INTEROP_LOAD_CANNOT", "").split()
-bad = done = 0
 warnings.simplefilter("ignore")
 
 
-class Refused(Exception):
-    """Python dlt alone cannot do this: a case to be exchanged."""
+class Report:
+    """What became of one case."""
 
+    def __init__(self):
+        self.lines, self.runs, self.steps = [], 0, 0
 
-def complain(*words):
-    global bad
-    bad += 1
-    print(*words, flush=True)
+    def complain(self, line):
+        self.lines.append(line)
 
 
 class Way:
@@ -48,11 +48,13 @@ class Way:
         self.dir = os.path.join(self.work, cases.NAME)
         self.sqlite = letter in "dS"
         self.file = os.path.join(self.work, "x.sqlite" if self.sqlite else "x.duckdb")
+        # a file only where another process has to see it
+        self.memory = duckdb.connect(":memory:") if letter not in "dSf" else None
         self.pipeline = None
 
     def attach(self):
         """As a program that starts: nothing is kept in memory."""
-        where = dlt.destinations.sqlalchemy("sqlite:///" + self.file) if self.sqlite else dlt.destinations.duckdb(self.file)
+        where = dlt.destinations.sqlalchemy("sqlite:///" + self.file) if self.sqlite else dlt.destinations.duckdb(self.memory or self.file)
         self.pipeline = dlt.pipeline(cases.NAME, pipelines_dir=self.work, destination=where, dataset_name="main" if self.sqlite else "d")
         return self.pipeline
 
@@ -99,10 +101,10 @@ class Way:
                 stage()
         self.pipeline.deactivate()
         self.schema = json.load(open("%s/schemas/%s.schema.json" % (self.dir, cases.NAME), encoding="utf-8"))
-        self.tables = (tables.of_sqlite if self.sqlite else tables.of_duckdb)(self.file, "d")
+        self.tables = tables.of_sqlite(self.file) if self.sqlite else tables.of_duckdb(self.memory or duckdb.connect(self.file, read_only=True), "d")
 
 
-def compare_schema(case, name, want, have):
+def compare_schema(report, case, name, want, have):
     if want["version_hash"] == have["version_hash"]:
         return
     if not case.ordered:
@@ -112,57 +114,79 @@ def compare_schema(case, name, want, have):
     for t in sorted(set(want["tables"]) | set(have["tables"])):
         a, b = want["tables"].get(t), have["tables"].get(t)
         if a != b or list((a or {}).get("columns", {})) != list((b or {}).get("columns", {})):
-            complain("%s: schema of %s is\n  %s, should be\n  %s" % (name, t, tables.short(b), tables.short(a)))
+            report.complain("%s: schema of %s is\n  %s, should be\n  %s" % (name, t, tables.short(b), tables.short(a)))
     for k in ("settings", "normalizers", "engine_version"):
         if want.get(k) != have.get(k):
-            complain("%s: %s is %s, should be %s" % (name, k, have.get(k), want.get(k)))
-    complain("%s: version_hash differs" % name)
+            report.complain("%s: %s is %s, should be %s" % (name, k, have.get(k), want.get(k)))
+    report.complain("%s: version_hash differs" % name)
+
+
+def cause_of(e):
+    while e.__cause__:
+        e = e.__cause__
+    return "%s: %s" % (type(e).__name__, str(e)[-600:])
+
+
+def ways_of(report, text, case, work, compressed):
+    gold = {}
+    for letter in ("E" if set(case.ways) - {"d"} else "") + ("S" if "d" in case.ways else ""):
+        gold[letter] = Way(case, letter, work, compressed)
+        try:
+            gold[letter].run()
+        except Exception as e:
+            return report.complain("%s: Python dlt refuses it: %s" % (text, cause_of(e)))
+    for letter in case.ways:
+        if letter == "f" and not os.environ.get("DLT_LIBDUCKDB"):
+            continue
+        name, way, want = "%s %s" % (text, letter), Way(case, letter, work, compressed), gold["S" if letter == "d" else "E"]
+        try:
+            way.run()
+        except Exception as e:
+            report.complain("%s: %s" % (name, cause_of(e)))
+            continue
+        report.runs += 1
+        for line in tables.differences(want.tables, way.tables, want.schema, case.hashed, case.ordered):
+            report.complain("%s: %s" % (name, line))
+        compare_schema(report, case, name, want.schema, way.schema)
 
 
 def one(text, base, compressed):
-    global done
-    case, work = cases.case_of(text), os.path.join(base, text.replace(":", "-"))
+    report, case, work = Report(), cases.case_of(text), os.path.join(base, text.replace(":", "-"))
     shutil.rmtree(work, ignore_errors=True)
-    for k in UNCOMPRESSED:
-        os.environ.pop(k, None)
-        if not compressed:
-            os.environ[k] = "true"
-    os.environ.update(case.env)
-    gold = {}
+    env = {**case.env, **({} if compressed else dict.fromkeys(UNCOMPRESSED, "true"))}
+    os.environ.update(env)
+    report.steps = case.steps
     try:
-        for letter in "E" + ("S" if "d" in case.ways else ""):
-            gold[letter] = Way(case, letter, work, compressed)
-            try:
-                gold[letter].run()
-            except Exception as e:
-                return complain("%s: Python dlt refuses it: %s: %s" % (text, type(e).__name__, str(e)[-400:]))
-        for letter in case.ways.replace("e", "") + ("f" if "d" in case.ways and os.environ.get("DLT_LIBDUCKDB") else ""):
-            if letter == "d" and case.merges and "merge" in LOAD_CANNOT:
-                continue
-            name, way, want = "%s %s" % (text, letter), Way(case, letter, work, compressed), gold["S" if letter == "d" else "E"]
-            try:
-                way.run()
-            except Exception as e:
-                while e.__cause__:
-                    e = e.__cause__
-                complain("%s: %s: %s" % (name, type(e).__name__, str(e)[-600:]))
-                continue
-            done += 1
-            for line in tables.differences(want.tables, way.tables, want.schema, case.hashed, case.ordered):
-                complain("%s: %s" % (name, line))
-            compare_schema(case, name, want.schema, way.schema)
+        ways_of(report, text, case, work, compressed)
     finally:
-        for k in case.env:
-            os.environ.pop(k, None)
+        for k in env:
+            os.environ.pop(k)
     if not os.environ.get("INTEROP_KEEP"):
         shutil.rmtree(work)
+    return report
+
+
+def named(words):
+    """KIND:SEED-SEED is many cases; every second case is compressed."""
+    for n, text in enumerate(words):
+        kind, _, seeds = text.partition(":")
+        first, dash, last = seeds.partition("-")
+        if dash:
+            yield from (("%s:%d" % (kind, i), i % 2 == 0) for i in range(int(first), int(last) + 1))
+        else:
+            yield text, n % 2 == 0
 
 
 if __name__ == "__main__":
-    for n, text in enumerate(sys.argv[2:]):
-        kind, _, seeds = text.partition(":")
-        first, dash, last = seeds.partition("-")
-        for k in ["%s:%d" % (kind, i) for i in range(int(first), int(last) + 1)] if dash else [text]:
-            one(k, os.path.abspath(sys.argv[1]), (n if not dash else int(k.split(":")[1])) % 2 == 0)
-    print("%d runs compared, %d differences" % (done, bad))
+    base, total, bad = os.path.abspath(sys.argv[1]), Report(), 0
+    jobs = int(os.environ.get("INTEROP_JOBS", len(os.sched_getaffinity(0))))
+    with concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), gc.freeze) as pool:
+        made = [pool.submit(one, text, base, compressed) for text, compressed in named(sys.argv[2:])]
+        for job in concurrent.futures.as_completed(made):
+            report = job.result()
+            bad += len(report.lines)
+            total.runs, total.steps = total.runs + report.runs, total.steps + report.steps
+            for line in report.lines:
+                print(line, flush=True)
+    print("%d data sets of %d steps in all, %d runs compared, %d differences" % (len(made), total.steps, total.runs, bad))
     sys.exit(1 if bad else 0)

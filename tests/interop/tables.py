@@ -15,7 +15,7 @@ def plain(v):
     return v if v is None or isinstance(v, (bool, int, str)) else repr(v) if isinstance(v, float) else "%s %s" % (type(v).__name__, v)
 
 
-def of_sqlite(path, _=None):
+def of_sqlite(path):
     db, out = sqlite3.connect("file:%s?mode=ro" % path, uri=True), {}
     for (t,) in db.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'").fetchall():
         q = '"' + t.replace('"', '""') + '"'
@@ -27,12 +27,13 @@ def of_sqlite(path, _=None):
     return out
 
 
-def of_duckdb(path, dataset):
-    import duckdb
-    db, out = duckdb.connect(path, read_only=True), {}
-    for (t,) in db.execute("select table_name from information_schema.tables where table_schema = ?", [dataset]).fetchall():
-        columns = db.execute("select column_name, data_type, is_nullable from information_schema.columns where table_schema = ? and table_name = ? "
-                             "order by ordinal_position", [dataset, t]).fetchall()
+def of_duckdb(db, dataset):
+    """Of a connection, which is closed."""
+    columns_of, out = {}, {}
+    for t, *column in db.execute("select table_name, column_name, data_type, is_nullable from information_schema.columns where table_schema = ? "
+                                 "order by table_name, ordinal_position", [dataset]).fetchall():
+        columns_of.setdefault(t, []).append(tuple(column))
+    for t, columns in columns_of.items():
         # time zones need pytz: text will do
         shown = ", ".join('CAST("%s" AS VARCHAR)' % c[0].replace('"', '""') if "TIME ZONE" in c[1] else '"%s"' % c[0].replace('"', '""') for c in columns)
         rows = db.execute('select %s from "%s"."%s"' % (shown, dataset, t.replace('"', '""'))).fetchall()
