@@ -66,11 +66,13 @@ tar_out_write(struct archive *a, void *arg, const void *data, size_t len)
 	struct tar_out *t = arg;
 
 	(void)a;
+	/* libarchive is never told of a failure: a writer that has failed keeps
+	 * the memory of its filter when it is freed. Our callers look. */
 	if (t->broken)
-		return -1;
+		return (la_ssize_t)len;
 	buf_add(&t->pending, data, len);
-	if (t->pending.len >= IO_BLOCK && tar_out_flush(t))
-		return -1;
+	if (t->pending.len >= IO_BLOCK)
+		(void)tar_out_flush(t);
 	return (la_ssize_t)len;
 }
 
@@ -127,14 +129,17 @@ tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
 	archive_entry_free(e);
 	/* ARCHIVE_WARN: a name outside ASCII, which is written as it is all the
 	 * same. */
-	return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 0
-	                                              : tar_out_fail(t, err);
+	return !t->broken && (rc == ARCHIVE_OK || rc == ARCHIVE_WARN)
+	    ? 0
+	    : tar_out_fail(t, err);
 }
 
 int
 tar_out_data(struct tar_out *t, const void *data, size_t len, struct error *err)
 {
-	if (len && archive_write_data(t->a, data, len) != (la_ssize_t)len)
+	if (len &&
+	    (archive_write_data(t->a, data, len) != (la_ssize_t)len ||
+	        t->broken))
 		return tar_out_fail(t, err);
 	return 0;
 }

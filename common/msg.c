@@ -11,6 +11,7 @@
 
 static const char *progname = "dlt";
 static int verbosity;
+static bool error_said;
 
 void
 msg_init(const char *tool)
@@ -72,6 +73,7 @@ static void
 void
 msg_error(const char *fmt, ...)
 {
+	error_said = true;
 	SAY("error");
 }
 
@@ -125,7 +127,9 @@ msg_close(int status)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	msg_error("standard output: %s",
-	    errno ? strerror(errno) : "write error");
+	/* Who has failed has said why, be it this. */
+	if (!status || !error_said)
+		msg_error("standard output: %s",
+		    errno ? strerror(errno) : "write error");
 	return status ? status : EXIT_FAILED;
 }

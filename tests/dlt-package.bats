@@ -209,3 +209,13 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
   run -0 dlt-package cat t < <(dlt-extract t.jsonl)
   assert_output '{"a":1}'
 }
+
+@test "a full disk behind standard output: one error line, without a file's name" {
+  seq 50000 | sed 's/.*/{"n":&}/' >t.jsonl
+  quiet dlt-extract -q -o pk t=t.jsonl
+  for command in "cat t" info schema; do
+    # shellcheck disable=SC2086
+    run -1 --separate-stderr bash -c 'dlt-package "$@" pk >/dev/full' - $command
+    [ "$stderr" = 'dlt-package: error: standard output: No space left on device' ]
+  done
+}

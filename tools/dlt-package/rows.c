@@ -143,7 +143,9 @@ cat_visit(void *arg, struct package_in *in, enum package_event event,
 		return error_set(err, ERR_DATA,
 		    "%s: parquet files cannot be shown", e->name);
 	rc = copy_job(in, &s, !json, err);
-	return rc ? error_prefix(err, "%s: ", e->name) : 0;
+	if (rc && !ferror(stdout))
+		error_prefix(err, "%s: ", e->name);
+	return rc;
 }
 
 int
