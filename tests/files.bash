@@ -24,16 +24,14 @@ tree_of() {
   (cd "$1" && find . -mindepth 1 | sed -E 's/(_dlt_version\/.*__)[0-9.]+(__)/\1T\2/' | sort)
 }
 
-# The same with what the files hold.
+# The same with what the files hold: dlt's in full, checksums of others.
 contents_of() {
   (
     cd "$1" || exit
-    find . -type f ! -path '*/_dlt_jobs/*' |
-      sed -E 'h; s/(_dlt_version\/.*__)[0-9.]+(__)/\1T\2/; G; s/\n/ /' | sort |
-      while read -r name path; do
-        echo "$name $(sed -E 's/"inserted_at":"[^"]*"/"inserted_at":T/' "$path" | sha256sum)"
-      done
-  )
+    find . -type f ! -path '*/_dlt_*' -exec sha256sum {} +
+    find . -type f -path '*/_dlt_*' ! -path '*/_dlt_jobs/*' -exec awk \
+      '{ gsub(/"inserted_at":"[^"]*"/, "\"inserted_at\":T"); print FILENAME, $0 }' {} +
+  ) | sed -E 's/(_dlt_version\/.*__)[0-9.]+(__)/\1T\2/' | sort
 }
 
 data_of() {

@@ -186,8 +186,10 @@ EOF
     load_stream_committed; do
     for n in 1 2 3; do
       rm -rf out out_stream && cp -r begun out && cp -r begun out_stream
+      before=$kills
       DLT_TEST_FAIL=$hook:$n dlt-load file:out 2 || kills=$((kills + 1))
       DLT_TEST_FAIL=$hook:$n dlt-load file:out_stream <two || kills=$((kills + 1))
+      [ $kills -gt $before ] || break # it has no such pass
       dlt-load file:out 2
       dlt-load file:out_stream <two
       diff <(contents_of whole) <(contents_of out)
@@ -215,6 +217,45 @@ EOF
   )
   [ -z "$(find out -name '2.*')" ]
   dlt-load file:out 2
+}
+
+@test "file: several connections copy what one does" {
+  seq -f '{"id":%.0f,"s":"'"$(head -c 300 /dev/urandom | base64 -w 0)"'"}' 4000 |
+    package append 1 -c data_writer.file_max_items=200 -c data_writer.disable_compression=true
+  [ "$(find 1/new_jobs -name 't.*' | wc -l)" = 20 ]
+  quiet dlt-load file:out 1
+  quiet dlt-load -c load.workers=1 file:one 1
+  diff <(contents_of one) <(contents_of out)
+  [ "$(jq .checksum out/_dlt_jobs/1.json)" = "$(jq .checksum one/_dlt_jobs/1.json)" ]
+  [ ! -e out/_dlt_tmp ]
+  DESTINATION__FILESYSTEM__LAYOUT='{table_name}/{load_id}.{ext}' fails 2 dlt-load file:other 1
+  assert_output --partial 'needs {file_id}'
+}
+
+@test "file: loads at the same time lose nothing" {
+  rows '{"id":1}' | package append 1
+  rows '{"id":2}' | package replace 2
+  rows '{"id":3}' | package append 3
+  rows '{"id":4}' | package replace 4
+  dlt-load file:begun 1
+  for n in 1 2 3 4 5; do
+    rm -rf out && cp -r begun out
+    dlt-load file:out 2 &
+    dlt-load file:out 4 &
+    dlt-load file:out 3
+    wait
+    [ "$(data_of out/t | grep -c '{"id":[24]}')" = 1 ]
+    [ "$(find out/_dlt_loads -type f | wc -l)" = 4 ]
+  done
+  dlt-load file:hooked 1
+  DLT_TEST_FAIL=load_init:1 dlt-load file:hooked 2 &&
+    skip "needs a build with -Dtest_hooks=true"
+  rm -rf out && cp -r begun out
+  # shellcheck disable=SC2016
+  DLT_TEST_RUN='files_published:env -u DLT_TEST_RUN dlt-load --wait 0 -c load.raise_on_max_retries=1 file:out 4 2>inner; [ $? = 75 ]' \
+    dlt-load file:out 2
+  grep -q 'out: another load is changing the dataset' inner
+  [ "$(data_of out/t)" = '{"id":2}' ]
 }
 
 @test "file: --sync takes schema and state back; old states are dropped" {

@@ -19,8 +19,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LOCK_WAIT_S    60
+#define LOCK_WAIT_S    10
 #define S3_CONNECTIONS 16 /* a part of a file is in the memory of each */
+#define CONNECTIONS    8
 
 /* ---- lists of paths ---- */
 
@@ -471,7 +472,7 @@ const struct dest_ops dest_file = {
 	.scheme = "file",
 	.form = "file:DIR",
 	.open = open_local,
-	.caps = { FILES_CAPS },
+	.caps = { FILES_CAPS, .connections = CONNECTIONS },
 	FILES_OPS,
 };
 const struct dest_ops dest_s3 = {

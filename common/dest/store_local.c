@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define BLOCK      ((size_t)256 << 10)
-#define TEMP_TRIES 10
+#define TEMP_TRIES 100
 #define DEPTH_MAX  64
 
 struct staged {
@@ -287,42 +287,63 @@ local_unlock(struct store *s)
 
 /* ---- staged files ---- */
 
+/* 1: somebody who swept has taken the new folder for a left-over. */
+static int
+hold_temp(const char *path, int *fd, struct error *err)
+{
+	struct stat st;
+
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
+		return errno == ENOENT ? 1 : error_errno(err, "%s", path);
+	if ((flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+	    fstat(*fd, &st) == 0 && st.st_nlink > 0)
+		return 0;
+	close(*fd);
+	*fd = -1;
+	return 1;
+}
+
+/* 1: try again. */
+static int
+try_temp(struct local *l, const char *parent, char *path, struct error *err)
+{
+	int rc;
+
+	if (make_dirs(parent, err) < 0)
+		return -1;
+	/* That may be swept away as well before we are in it. */
+	if (!mkdtemp(path))
+		return errno == ENOENT ? 1 : error_errno(err, "%s", parent);
+	output_remove_at_exit(path);
+	rc = hold_temp(path, &l->temp_fd, err);
+	if (rc != 0)
+		output_keep(path);
+	return rc;
+}
+
 static int
 make_temp(struct local *l, struct error *err)
 {
-	char *parent = full_path(l, "_dlt_tmp"), *path;
-	int rc = -1;
+	char *parent, *path;
+	int rc = 1;
 
-	if (l->temp) {
-		free(parent);
+	if (l->temp)
 		return 0;
-	}
+	parent = full_path(l, "_dlt_tmp");
 	path = xasprintf("%s/XXXXXX", parent);
-	/* Another process may sweep the folder away before we are in it. */
-	for (int tries = 1;; tries++) {
-		if (make_dirs(parent, err) < 0)
-			goto out;
-		if (mkdtemp(path))
-			break;
-		if (errno != ENOENT || tries == TEMP_TRIES) {
-			error_errno(err, "%s", parent);
-			goto out;
-		}
+	for (int tries = 0; rc > 0 && tries < TEMP_TRIES; tries++) {
 		memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+		rc = try_temp(l, parent, path, err);
 	}
-	output_remove_at_exit(path);
-	l->temp_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->temp_fd < 0) {
-		error_errno(err, "%s", path);
-		goto out;
-	}
-	flock(l->temp_fd, LOCK_EX | LOCK_NB);
-	l->temp = path;
-	path = NULL;
-	rc = 0;
-out:
+	if (rc > 0)
+		rc = error_set(err, ERR_TEMP, "%s: vanishes again and again",
+		    parent);
+	if (rc == 0)
+		l->temp = path;
+	else
+		free(path);
 	free(parent);
-	free(path);
 	return rc;
 }
 
