@@ -373,8 +373,8 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
 @test "kill -9 at any point, then again: nothing lost, nothing twice" {
   hooks
   for point in load_init load_init_committed load_started load_batch load_job \
-    load_commit load_committed load_marker load_completed load_finish \
-    load_finished load_put_away; do
+    load_commit load_committed load_marker load_moved load_completed \
+    load_finish load_finished load_put_away; do
     for pass in 1 2; do
       rm -rf data x.db* a.jsonl
       pipeline
@@ -385,6 +385,8 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
       run sql x.db 'select (select group_concat(a) from a), (select group_concat(b) from b), (select count(*) from _dlt_loads), (select count(*) from _dlt_jobs)'
       assert_output '1,2|x|1|1'
       [ "$(cat "$(only data/pipelines/p/load/loaded)/package_completed.json")" = loaded ]
+      run find data/pipelines/p/load/loaded/*/.pending_transitions -type f
+      assert_output ''
     done
   done
 }

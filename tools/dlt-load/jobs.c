@@ -507,11 +507,27 @@ job_complete(struct jobs *j, struct job *job, struct error *err)
 	} else if (write_marker(j, file, &written, err) == 0) {
 		TEST_HOOK("load_marker");
 		rc = job_move(j, job, JOBS_COMPLETED, false, err);
+		TEST_HOOK("load_moved");
 		unlink(marker);
 	}
 	free(file);
 	free(marker);
 	return rc;
+}
+
+void
+jobs_drop_markers(const struct jobs *j)
+{
+	char *dir = marker_path(j, "");
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	free(dir);
 }
 
 int

@@ -66,6 +66,9 @@ int job_move(struct jobs *j, struct job *job, enum job_folder to, bool retry,
 
 /* Started to completed, with the marker that Python dlt would leave. */
 int job_complete(struct jobs *j, struct job *job, struct error *err);
+/* When no job is under way: the markers that a kill between the move and their
+ * removal has left. */
+void jobs_drop_markers(const struct jobs *j);
 /* Started to failed, with the message beside it. */
 int
 job_fail(struct jobs *j, struct job *job, const char *why, struct error *err);

@@ -360,6 +360,7 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	char *completed = xasprintf("%s/completed_jobs", to);
 	int rc = -1;
 
+	jobs_drop_markers(&d->jobs);
 	if (output_file(marker, status, strlen(status), err) < 0)
 		goto out;
 	TEST_HOOK("load_put_away");
