@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/jsonw.h"
 
+#include "common/utf8.h"
+
 #include <string.h>
 
 /* The letter after the backslash, 'u' for \u00xx, 0 for bytes that stand as
@@ -42,8 +44,8 @@ static const char escape_of[256] = {
 	['\\'] = '\\',
 };
 
-void
-jsonw_quote(struct buf *out, const char *s, size_t len)
+static void
+quote(struct buf *out, const char *s, size_t len)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t run = 0;
@@ -64,6 +66,37 @@ jsonw_quote(struct buf *out, const char *s, size_t len)
 	if (len > run)
 		buf_add(out, s + run, len - run);
 	buf_addc(out, '"');
+}
+
+/* Names of files need not be UTF-8; a document must. */
+static void
+repair(struct buf *out, const char *s, size_t len)
+{
+	while (len > 0) {
+		size_t good = utf8_valid_prefix(s, len);
+
+		buf_add(out, s, good);
+		if (good < len) {
+			buf_adds(out, "\xef\xbf\xbd");
+			good++;
+		}
+		s += good;
+		len -= good;
+	}
+}
+
+void
+jsonw_quote(struct buf *out, const char *s, size_t len)
+{
+	struct buf good = { 0 };
+
+	if (LIKELY(utf8_is_valid(s, len))) {
+		quote(out, s, len);
+		return;
+	}
+	repair(&good, s, len);
+	quote(out, good.data, good.len);
+	buf_release(&good);
 }
 
 void

@@ -32,7 +32,7 @@ void jsonw_null(struct jsonw *w);
 /* A value that is JSON text already (compact); pretty re-indents it. */
 void jsonw_raw(struct jsonw *w, const char *text, size_t len);
 
-/* Just the quoted, escaped string. */
+/* Just the quoted, escaped string; U+FFFD stands for bytes that are no UTF-8. */
 void jsonw_quote(struct buf *out, const char *s, size_t len);
 
 #endif

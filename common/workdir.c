@@ -18,6 +18,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/utf8.h"
 
 #define NORMALIZE_VERSION "1.0.1"
 #define LOAD_VERSION      "1.0.0"
@@ -96,7 +97,8 @@ is_component(const char *s, const char *forbidden)
 {
 	size_t n = strlen(s);
 
-	if (!n || n > 255 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+	if (!n || n > 255 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 ||
+	    strspn(s, " ") == n || !utf8_is_valid(s, n))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f || s[i] == '/')

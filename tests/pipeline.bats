@@ -300,6 +300,20 @@ each_case() {
   fails 2 dlt-extract -o '' t=one
   assert_output --partial 'names no directory'
   fails 2 dlt-extract --load-id $'a\nb' -o x t=one
+  for name in ' ' $'\xff' 'a/b' 'a.b' $'a\nb'; do
+    fails 2 dlt-extract -p "$name" t=one
+    assert_output --partial 'is no name of a pipeline'
+  done
+  [ ! -e data ]
+}
+
+@test "a file whose name is no UTF-8 goes the whole way" {
+  printf '{"a":1}\n{"a":"x"}\n' >$'n\xe4me.jsonl'
+  quiet dlt-extract -o e t=$'n\xe4me.jsonl'
+  quiet dlt-package verify e
+  quiet dlt-normalize -q -o n e
+  [ "$(dlt-package why --json t.a__v_text n | jq -r .input)" = $'n\ufffdme.jsonl' ]
+  dlt-extract t=$'n\xe4me.jsonl' | dlt-normalize -q | quiet dlt-load sqlite:x.db
 }
 
 # ---- places ----
