@@ -3,6 +3,7 @@
 # performance page, and files that end where those of Python dlt end.
 
 load helper
+load duckdb
 
 LIMIT_KIB=97656 # 100 MB
 
@@ -200,35 +201,43 @@ jobs_in() {
     "of $(find "$1" -path "*/$2/*" -type f | wc -l)"
 }
 
+# performance_page ROWS URL COMMAND...: the command runs SQL of what is last.
 performance_page() {
-  local rows=$1 work=data/pipelines/perf
+  local rows=$1 url=$2 work=data/pipelines/perf
+  shift 2
   perf_config $((rows / 10))
   perf_rows "$rows" 1000 >rows.jsonl
   quiet dlt-extract -p perf --section performance-snippets \
     perf_table=rows.jsonl
   run -0 jobs_in $work/normalize/extracted new_jobs
   [ "$output" = '10 + 1 of 11' ]
-  quiet dlt-normalize -p perf
+  quiet dlt-normalize -p perf --for "${url%%:*}"
   run -0 jobs_in $work/load/normalized new_jobs
   [ "$output" = '10 + 1 of 11' ]
-  quiet dlt-load -p perf sqlite:perf.db
+  quiet dlt-load -p perf --dataset main "$url"
   run -0 jobs_in $work/load/loaded completed_jobs
   [ "$output" = '10 + 1 of 11' ]
   [ "$(find $work/load/normalized -mindepth 1)" = '' ]
-  run -0 sqlite3 perf.db 'select count(*), count(distinct row), min(row),
-    max(row), count(distinct timestamp) from perf_table'
+  run -0 "$@" 'SELECT count(*), count(distinct "row"), min("row"),
+    max("row"), count(distinct timestamp) FROM perf_table'
   [ "$output" = "$rows|$rows|0|$((rows - 1))|1" ]
-  run -0 sqlite3 perf.db 'select count(*) from _dlt_loads where status = 0'
+  run -0 "$@" 'SELECT count(*) FROM _dlt_loads WHERE status = 0'
   [ "$output" = 1 ]
 }
 
 @test "the performance page, 10,000 rows: 10 + 1 jobs" {
-  performance_page 10000
+  performance_page 10000 sqlite:perf.db sqlite3 perf.db
 }
 
 @test "the performance page, 1,000,000 rows: 10 + 1 jobs" {
   need_level all
-  performance_page 1000000
+  performance_page 1000000 sqlite:perf.db sqlite3 perf.db
+}
+
+@test "the performance page, 1,000,000 rows into DuckDB: 10 + 1 jobs" {
+  need_level all
+  need_duckdb
+  performance_page 1000000 duckdb:perf.duckdb duckq perf.duckdb
 }
 
 @test "its settings are found, and only for that section" {

@@ -154,10 +154,19 @@ rows() {
   make append '{"a":1}'
   dlt-load -q -p p -c load.delete_completed_jobs=true sqlite:x.db
   [ ! -e "data/pipelines/p/load/loaded/$(basename "$pkg")/completed_jobs" ]
-  make append '{"a":2}'
+  # every file of it is still there, and no other
+  printf '{"a":%d,"l":[1]}\n' 1 2 3 4 >a.jsonl
+  dlt-extract -q -p p a=a.jsonl
+  dlt-normalize -q -p p --file-max-items 1
+  pkg=$(printf '%s\n' data/pipelines/p/load/normalized/* | tail -n 1)
   spoil
-  fails 1 dlt-load -q -p p -c load.delete_completed_jobs=true sqlite:x.db
   loaded=data/pipelines/p/load/loaded/$(basename "$pkg")
-  [ -d "$loaded/completed_jobs" ]
+  (cd "$pkg/new_jobs" && sha256sum -- *) | sort >before
+  [ "$(wc -l <before)" -ge 9 ]
+  fails 1 dlt-load -q -p p -c load.delete_completed_jobs=true sqlite:x.db
   [ -e "$loaded/failed_jobs/a.1000000002.0.jsonl" ]
+  rm "$loaded"/failed_jobs/*.exception
+  for d in "$loaded"/*_jobs; do
+    [ -z "$(ls "$d")" ] || (cd "$d" && sha256sum -- *)
+  done | sort | diff before -
 }
