@@ -34,9 +34,8 @@ in_authority(const char *text, size_t at, size_t *len)
 static size_t
 after_key(const char *text, size_t at, size_t *len)
 {
-	static const char *const keys[] = {
-		"password=", "secret=", "token=", "api_key="
-	};
+	static const char *const keys[] = { "password=", "secret=",
+		"secret_access_key=", "token=", "api_key=" };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		size_t n = strlen(keys[i]);

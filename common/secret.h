@@ -4,7 +4,8 @@
  * of processes until they are overwritten.
  *
  * Shape:  what stands between ':' and '@' before a host, and what follows
- *         "password=", "secret=", "token=" or "api_key=" (up to '&').
+ *         "password=", "secret=", "secret_access_key=", "token=" or
+ *         "api_key=" (up to '&').
  * Owner:  secret_hide() -> secret_release().
  */
 #ifndef DLT_SECRET_H

@@ -16,6 +16,8 @@ static const char *const cases[][2] = {
 	    "destination.pg.credentials=postgresql://u:***@h/db" },
 	{ "destination.pg.credentials.password=hush",
 	    "destination.pg.credentials.password=***" },
+	{ "x.credentials.aws_secret_access_key=hu/s+h=",
+	    "x.credentials.aws_secret_access_key=***" },
 	{ "sources.x.API_KEY=hush", "sources.x.API_KEY=***" },
 	{ "x://u:a@h,x://u:b@i", "x://u:*@h,x://u:*@i" },
 	{ "a://u:x@h", "a://u:*@h" },
