@@ -97,7 +97,13 @@ int duck_put_number(struct duck_appender *a, size_t column, const char *text,
     size_t len);
 int duck_put_text(struct duck_appender *a, size_t column, const char *text,
     size_t len);
+/* The same without a copy: the text, UTF-8 where the column is not a blob, must
+ * stay where it is until duck_appender_take() or duck_appender_flush(). */
+int duck_lend_text(struct duck_appender *a, size_t column, const char *text,
+    size_t len);
 void duck_put_null(struct duck_appender *a, size_t column);
+/* All texts that were lent have been copied when it succeeds. */
+int duck_appender_take(struct duck_appender *a, struct error *err);
 /* All rows so far are in the table when it succeeds. */
 int duck_appender_flush(struct duck_appender *a, struct error *err);
 void duck_appender_free(struct duck_appender *a); /* NULL is legal; what was

@@ -251,6 +251,12 @@ duck_append_row(struct duck_appender *a, struct error *err)
 }
 
 int
+duck_appender_take(struct duck_appender *a, struct error *err)
+{
+	return hand_over(a, err);
+}
+
+int
 duck_appender_flush(struct duck_appender *a, struct error *err)
 {
 	if (hand_over(a, err))
@@ -500,5 +506,25 @@ duck_put_text(struct duck_appender *a, size_t column, const char *text,
 	place_of(a, v);
 	a->duck->api.vector_assign_string_element_len(v->handle, a->rows - 1,
 	    len ? text : "", len);
+	return 0;
+}
+
+int
+duck_lend_text(struct duck_appender *a, size_t column, const char *text,
+    size_t len)
+{
+	struct vector *v = &a->vectors[column];
+	struct duck_string *s;
+
+	if ((v->kind != DUCK_TEXT && v->kind != DUCK_BLOB) || len > UINT32_MAX)
+		return -1;
+	s = place_of(a, v);
+	*s = (struct duck_string){ .len = (uint32_t)len };
+	if (len > DUCK_INLINED) {
+		memcpy(s->prefix, text, sizeof(s->prefix));
+		s->data = text;
+	} else if (len) {
+		memcpy((char *)s + sizeof(s->len), text, len);
+	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 #define DEFAULT_DATASET "main"
 #define BUSY_TIMEOUT_S  5.0
 #define BUSY_PAUSE_MS   50
+#define MANY_ROWS       50000 /* worth changing the number of threads */
 
 /* ---- the connection ---- */
 
@@ -96,6 +97,7 @@ append_drop(struct duckdb_dest *d)
 	d->positions = NULL;
 	d->append_table = NULL;
 	d->appended = false;
+	d->append_count = 0;
 }
 
 static void
@@ -201,6 +203,19 @@ duckdb_name(void *arg, enum dest_place place, const char *table,
 
 /* ---- transactions ---- */
 
+/* DuckDB brings appended rows into the table by a query of one task, for which
+ * this thread waits busily when there is another to run it. Merges and commits
+ * do gain from all threads. */
+static int
+run_alone(struct duckdb_dest *d, bool alone, struct error *err)
+{
+	if (d->alone == alone)
+		return 0;
+	d->alone = alone;
+	return duck_run(d->duck, alone ? "SET threads = 1" : "RESET threads",
+	    err);
+}
+
 static int
 duckdb_begin(struct dest *base, struct error *err)
 {
@@ -235,6 +250,7 @@ duckdb_rollback(struct dest *base)
 	append_drop(d);
 	if (d->open)
 		(void)duck_run(d->duck, "ROLLBACK", &unused);
+	(void)run_alone(d, false, &unused);
 	d->schemas[DEST_DATASET] = d->schemas[DEST_STAGING] = false;
 	d->open = d->jobs_table = false;
 }
@@ -247,7 +263,9 @@ duckdb_append_end(struct duckdb_dest *d, struct error *err)
 	if (!d->appended)
 		return 0;
 	d->appended = false;
-	if (duck_appender_flush(d->appender, err) == 0)
+	d->append_count = 0;
+	if (duck_appender_flush(d->appender, err) == 0 &&
+	    run_alone(d, false, err) == 0)
 		return 0;
 	error_prefix(err, "table \"%s\": ", d->append_table->name);
 	append_drop(d);
@@ -320,7 +338,7 @@ put_cell(struct duck_appender *a, size_t at, const struct cell *c)
 	case DUCK_DECIMAL:
 		return duck_put_number(a, at, c->text, c->len);
 	default:
-		return duck_put_text(a, at, c->text, c->len);
+		return duck_lend_text(a, at, c->text, c->len);
 	}
 }
 
@@ -342,15 +360,11 @@ bad_cell(const struct table *t, const struct cell *c, struct error *err)
 }
 
 static int
-duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
-    size_t *bad, struct error *err)
+append_rows(struct duckdb_dest *d, const struct rows *rows, size_t *bad,
+    struct error *err)
 {
-	struct duckdb_dest *d = (struct duckdb_dest *)base;
 	size_t i = 0;
 
-	*bad = rows->row_count;
-	if (begin_append(d, place, rows->table, err) < 0)
-		return -1;
 	for (size_t row = 0; row < rows->row_count; row++) {
 		if (duck_append_row(d->appender, err))
 			return -1;
@@ -367,7 +381,25 @@ duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
 			return bad_cell(rows->table, c, err);
 		}
 	}
-	return 0;
+	/* the texts are lent, and the caller's again when this returns */
+	return duck_appender_take(d->appender, err);
+}
+
+static int
+duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
+    size_t *bad, struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+
+	*bad = rows->row_count;
+	if (begin_append(d, place, rows->table, err) < 0)
+		return -1;
+	d->append_count += rows->row_count;
+	if ((d->append_count < MANY_ROWS || run_alone(d, true, err) == 0) &&
+	    append_rows(d, rows, bad, err) == 0)
+		return 0;
+	append_drop(d);
+	return -1;
 }
 
 /* ---- what it can do ---- */

@@ -31,6 +31,8 @@ struct duckdb_dest {
 	enum dest_place append_place;
 	size_t *positions; /* of the table's columns there; SIZE_MAX: none */
 	bool appended;
+	size_t append_count; /* rows since the last flush was asked for */
+	bool alone;          /* DuckDB uses this thread only */
 };
 
 const char *duckdb_schema(const struct duckdb_dest *d, enum dest_place place);

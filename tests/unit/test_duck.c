@@ -111,6 +111,26 @@ put_first(struct duck_appender *a)
 	tap_ok(duck_put_text(a, 0, "1", 1) == -1, "a text is no number");
 }
 
+/* 12 bytes are the most that stand in the vector itself. */
+static void
+test_lend(struct duck_appender *a)
+{
+	static const char *const texts[] = { "lent", "lent of 12..",
+		"lent, of thirteen or more", "" };
+	char buffers[ARRAY_LEN(texts)][40];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		size_t len = strlen(texts[i]);
+
+		memcpy(buffers[i], texts[i], len);
+		duck_append_row(a, &err);
+		tap_ok(!duck_lend_text(a, 5, buffers[i], len), "lend");
+	}
+	tap_ok(duck_lend_text(a, 0, "1", 1) == -1, "a text is no number");
+	tap_ok(!duck_appender_take(a, &err), "take");
+	memset(buffers, 'x', sizeof(buffers));
+}
+
 static void
 test_append(struct duck *d)
 {
@@ -137,8 +157,15 @@ test_append(struct duck *d)
 		duck_append_row(a, &err);
 		duck_put_integer(a, 1, i);
 	}
+	test_lend(a);
 	tap_ok(!duck_appender_flush(a, &err), "flush");
 	duck_appender_free(a);
+	tap_ok(
+	    one_text(d,
+	        "SELECT string_agg(v, '|' ORDER BY length(v)) FROM \"s s\".t "
+	        "WHERE starts_with(v, 'lent')",
+	        "lent|lent of 12..|lent, of thirteen or more"),
+	    "lent texts are copied when they are taken");
 	tap_ok(
 	    one_text(d,
 	        "SELECT concat_ws('|', i, h, d, f, b, length(v), x, ts, ms, dt, "
@@ -151,7 +178,7 @@ test_append(struct duck *d)
 	    one_text(d,
 	        "SELECT concat(count(*), ' ', sum(h) FILTER (h < 5000), ' ', count(i)) "
 	        "FROM \"s s\".t",
-	        "5000 12497500 1"),
+	        "5004 12497500 1"),
 	    "rows of several chunks; nulls");
 	tap_ok(!duck_appender_open(d, NULL, "s s", "none", &err),
 	    "no such table");
