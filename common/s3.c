@@ -15,6 +15,7 @@
 #define TRIES_UNMET 4 /* of a server that does not answer */
 #define PAUSE_MS    100
 #define PAUSE_MAX_S 20
+#define STALL_S     120
 #define HEADERS     8
 
 static const char empty_sha256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649"
@@ -111,7 +112,8 @@ set_place(struct s3 *s, struct error *err)
 struct s3 *
 s3_new(const struct s3_account *a, const char *bucket, struct error *err)
 {
-	struct http_settings set = { .ca_file = a->ca_file };
+	struct http_settings set = { .ca_file = a->ca_file,
+		.stall_s = STALL_S };
 	struct s3 *s;
 
 	if (!is_bucket(bucket)) {
@@ -255,19 +257,19 @@ wait_a_while(int tries, long asked_s, bool deaf)
 static bool
 follow_region(struct s3 *s)
 {
-	const char *told = http_header(&s->resp, "x-amz-bucket-region");
-	int status = s->resp.status;
+	struct buf told = { 0 };
 	struct error ignored;
+	bool other = !s->moved && !s->account->endpoint &&
+	    s3_told_region(&s->resp, &told) && strcmp(told.data, s->region);
 
-	if (!told || s->moved || s->account->endpoint || status < 300 ||
-	    !strcmp(told, s->region) ||
-	    strspn(told, "abcdefghijklmnopqrstuvwxyz0123456789-") !=
-	        strlen(told))
-		return false;
-	s->moved = true;
-	free(s->region);
-	s->region = xstrdup(told);
-	return set_place(s, &ignored) == 0;
+	if (other) {
+		s->moved = true;
+		free(s->region);
+		s->region = xstrdup(told.data);
+		other = set_place(s, &ignored) == 0;
+	}
+	buf_release(&told);
+	return other;
 }
 
 static bool

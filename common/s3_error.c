@@ -37,6 +37,33 @@ s3_code(const struct http_response *resp, struct buf *code, struct buf *message)
 	s3_xml(buf_str(&resp->body), resp->body.len, note_told, &t, &ignored);
 }
 
+static int
+note_region(const char *path, const char *text, void *arg, struct error *err)
+{
+	(void)err;
+	if (!strcmp(path, "Error/Region"))
+		buf_adds(arg, text);
+	return 0;
+}
+
+bool
+s3_told_region(const struct http_response *resp, struct buf *region)
+{
+	const char *header = http_header(resp, "x-amz-bucket-region");
+	struct error ignored;
+
+	if (resp->status >= 200 && resp->status < 300)
+		return false;
+	if (header)
+		buf_adds(region, header);
+	else
+		s3_xml(buf_str(&resp->body), resp->body.len, note_region,
+		    region, &ignored);
+	return region->len &&
+	    strspn(region->data, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
+	    region->len;
+}
+
 bool
 s3_is_temporary(int status, const char *code)
 {

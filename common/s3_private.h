@@ -47,6 +47,8 @@ void s3_code(const struct http_response *resp, struct buf *code,
 /* 0 for status 2xx; else what the answer says of the object. */
 int s3_check(const struct s3 *s, const char *key, struct error *err);
 bool s3_is_temporary(int status, const char *code);
+/* Where an answer says that the bucket is; false: it does not. */
+bool s3_told_region(const struct http_response *resp, struct buf *region);
 
 /* ---- s3_xml.c ---- */
 

@@ -97,6 +97,49 @@ test_xml(void)
 	xml(deep, NULL);
 }
 
+static int
+ignore(const char *path, const char *text, void *arg, struct error *err)
+{
+	(void)err;
+	*(size_t *)arg += strlen(path) + strlen(text);
+	return 0;
+}
+
+/* Seeded changes of answers, at their exact sizes: for the sanitizers. */
+static void
+test_hostile(void)
+{
+	static const char *const seeds[] = {
+		"<?xml version=\"1.0\"?><a:R x=\"y\"><K>1&amp;&#x41;</K><T/></"
+		"a:R>",
+		"<R><!-- c --><![CDATA[<x>]]><K a='b'>&lt;</K></R>",
+		"\xef\xbb\xbf<Error><Code>SlowDown</Code></Error>",
+	};
+	static const char bytes[] = "<>/&;#x!-[]?\"'= a0\xff";
+	size_t seen = 0, accepted = 0;
+	uint64_t state = 1;
+	struct error err;
+
+	for (int i = 0; i < 30000; i++) {
+		const char *seed = seeds[i % 3];
+		size_t len = strlen(seed), cut;
+		char *text = xmalloc(len);
+
+		memcpy(text, seed, len);
+		for (int k = 0; k < 3; k++) {
+			state = state * UINT64_C(6364136223846793005) + 1;
+			text[(state >> 33) % len] =
+			    bytes[(state >> 50) % sizeof(bytes)];
+		}
+		cut = (state >> 40) % 4 ? len : (state >> 20) % len;
+		text = xrealloc(text, cut ? cut : 1);
+		accepted += s3_xml(text, cut, ignore, &seen, &err) == 0;
+		free(text);
+	}
+	tap_ok(accepted > 100, "%zu of 30000 changed answers were XML",
+	    accepted);
+}
+
 static void
 test_escape(void)
 {
@@ -143,6 +186,36 @@ test_errors(void)
 	check_error(502, "<html>Bad gateway", ERR_TEMP,
 	    "s3://b/k: HTTP 502: <html>Bad gateway");
 	check_error(501, "", ERR_REMOTE, "s3://b/k: HTTP 501");
+}
+
+static void
+check_region(const char *header, const char *body, const char *want)
+{
+	struct http_response resp = { .status = 400 };
+	struct buf region = { 0 };
+	bool told;
+
+	if (header)
+		buf_add(&resp.fields, header, strlen(header) + 1);
+	if (header)
+		buf_add(&resp.fields, "eu-west-3", 10);
+	buf_adds(&resp.body, body);
+	told = s3_told_region(&resp, &region);
+	tap_str(told ? region.data : "none", want, "a region");
+	buf_release(&region);
+	http_response_release(&resp);
+}
+
+static void
+test_regions(void)
+{
+	check_region("X-Amz-Bucket-Region", "", "eu-west-3");
+	check_region(NULL,
+	    "<Error><Code>AuthorizationHeaderMalformed</Code>"
+	    "<Region>eu-north-1</Region></Error>",
+	    "eu-north-1");
+	check_region(NULL, "<Error><Region>a/b</Region></Error>", "none");
+	check_region(NULL, "", "none");
 }
 
 /* ---- where to ---- */
@@ -300,8 +373,10 @@ int
 main(void)
 {
 	test_xml();
+	test_hostile();
 	test_escape();
 	test_errors();
+	test_regions();
 	test_places();
 	test_accounts();
 	return tap_done();
