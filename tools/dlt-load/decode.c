@@ -23,6 +23,16 @@ decode_format(const char *name)
 	return DECODE_NONE;
 }
 
+static bool
+is_plain(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < 0x20 || name[i] > 0x7e || name[i] == '"' ||
+		    name[i] == '\\')
+			return false;
+	return true;
+}
+
 void
 decoder_init(struct decoder *d, const struct table *t,
     const struct dest_values *values, const struct decode_settings *set)
@@ -31,14 +41,19 @@ decoder_init(struct decoder *d, const struct table *t,
 		.table = t, .values = *values, .set = *set, .line = 1
 	};
 	d->follow = xcalloc(t->column_count + 1, sizeof(*d->follow));
+	d->plain = xcalloc(t->column_count + 1, sizeof(*d->plain));
 	for (size_t i = 0; i <= t->column_count; i++)
 		d->follow[i] = (uint32_t)((i + 1) % (t->column_count + 1));
+	for (size_t i = 0; i < t->column_count; i++)
+		d->plain[i] = t->columns[i]->type != TYPE_NONE &&
+		    is_plain(t->columns[i]->name, t->columns[i]->name_len);
 }
 
 void
 decoder_release(struct decoder *d)
 {
 	free(d->follow);
+	free(d->plain);
 	json_release(&d->doc);
 	buf_release(&d->scratch);
 	free(d->listed);
@@ -98,32 +113,81 @@ find_column(struct decoder *d, const char *key, size_t len, struct error *err)
 	return c;
 }
 
+static ALWAYS_INLINE const char *
+skip_blank(const char *p, const char *end)
+{
+	return UNLIKELY(p < end && (unsigned char)*p <= ' ')
+	    ? scan_space(p, end)
+	    : p;
+}
+
+/* The column that followed this one last time, if its name stands at *p as
+ * writers of job files spell it, with the colon behind; else NULL. */
+static ALWAYS_INLINE const struct column *
+take_expected(struct decoder *d, const char **p, const char *end)
+{
+	const struct table *t = d->table;
+	uint32_t guess = d->follow[d->at];
+	const struct column *c;
+
+	if (guess >= t->column_count || !d->plain[guess])
+		return NULL;
+	c = t->columns[guess];
+	if ((size_t)(end - *p) < c->name_len + 3 || **p != '"' ||
+	    (*p)[c->name_len + 1] != '"' || (*p)[c->name_len + 2] != ':' ||
+	    memcmp(*p + 1, c->name, c->name_len))
+		return NULL;
+	*p += c->name_len + 3;
+	d->at = guess;
+	return c;
+}
+
+/* Any key; NULL on failure. */
+static const struct column *
+take_key(struct decoder *d, struct batch *b, const char **p, const char *end,
+    struct error *err)
+{
+	const struct column *c;
+	const char *key;
+	size_t len;
+
+	if (*p == end || **p != '"') {
+		error_set(err, ERR_DATA, "expected a key");
+		return NULL;
+	}
+	if (decode_string(b, p, end, &key, &len, err) < 0)
+		return NULL;
+	c = find_column(d, key, len, err);
+	if (!c)
+		return NULL;
+	*p = skip_blank(*p, end);
+	if (*p == end || **p != ':') {
+		error_set(err, ERR_DATA, "expected ':'");
+		return NULL;
+	}
+	++*p;
+	return c;
+}
+
 static int
 decode_member(struct decoder *d, struct batch *b, const char **p,
     const char *end, struct error *err)
 {
-	const struct column *c;
+	const struct column *c = take_expected(d, p, end);
 	struct cell cell;
-	const char *key;
-	size_t len;
 
-	if (*p == end || **p != '"')
-		return error_set(err, ERR_DATA, "expected a key");
-	if (decode_string(b, p, end, &key, &len, err) < 0)
-		return -1;
-	c = find_column(d, key, len, err);
-	if (!c)
-		return -1;
-	*p = scan_space(*p, end);
-	if (*p == end || **p != ':')
-		return error_set(err, ERR_DATA, "expected ':'");
-	*p = scan_space(*p + 1, end);
+	if (UNLIKELY(!c)) {
+		c = take_key(d, b, p, end, err);
+		if (!c)
+			return -1;
+	}
+	*p = skip_blank(*p, end);
 	cell.kind = CELL_NULL;
 	cell.len = 0;
 	if (decode_value(d, b, c, p, end, &cell, err) < 0)
 		return error_prefix(err, "column \"%s\": ", c->name);
 	decode_add_cell(b, c, &cell);
-	*p = scan_space(*p, end);
+	*p = skip_blank(*p, end);
 	return 0;
 }
 
@@ -134,7 +198,7 @@ decode_object(struct decoder *d, struct batch *b, const char *p,
 {
 	if (p == end || *p != '{')
 		return error_set(err, ERR_DATA, "expected an object");
-	p = scan_space(p + 1, end);
+	p = skip_blank(p + 1, end);
 	if (p < end && *p == '}') {
 		p++;
 	} else {
@@ -146,11 +210,11 @@ decode_object(struct decoder *d, struct batch *b, const char *p,
 			if (p == end || *p != ',')
 				return error_set(err, ERR_DATA,
 				    "expected ',' or '}'");
-			p = scan_space(p + 1, end);
+			p = skip_blank(p + 1, end);
 		}
 		p++;
 	}
-	if (scan_space(p, end) != end)
+	if (skip_blank(p, end) != end)
 		return error_set(err, ERR_DATA,
 		    "something follows the row on its line");
 	decode_end_row(d, b);
@@ -170,7 +234,7 @@ decode_lines(struct decoder *d, struct batch *b, bool final, size_t *used,
 
 		if (!nl && !final)
 			break;
-		start = scan_space(p, stop);
+		start = skip_blank(p, stop);
 		if (start < stop && decode_object(d, b, start, stop, err) < 0)
 			return error_prefix(err,
 			    "%llu: ", (unsigned long long)d->line);

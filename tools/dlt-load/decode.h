@@ -55,6 +55,7 @@ struct decoder {
 	uint64_t line;    /* of the next byte, from 1 */
 	uint32_t *follow; /* by column: the column that came after it */
 	uint32_t at;      /* the column before, or column_count at the start */
+	bool *plain;      /* by column: its name stands in JSON as it is */
 	struct json_doc doc;
 	struct buf scratch;
 	/* insert_values and csv: the columns of the file, NULL before it said
