@@ -6,7 +6,7 @@ ducks.py DIR golden[:NAME]... merge:SEED...     (needs Python dlt 1.26.0 with du
                                                  golden packages)
 
 Each case is loaded into three databases: by Python dlt alone; by dlt-normalize and dlt-load alone; and by both in turn, the first step of
-every second case by Python. After each step tables, columns, types, nullability and rows must be equal: row ids, which are random, by what
+every second case by Python. After each step tables, columns, types, nullability, constraints, indexes and rows must be equal: row ids, which are random, by what
 they lead to. Prints what differs; exit 1.
 """
 import json, os, random, shutil, subprocess, sys, warnings
@@ -61,7 +61,11 @@ def dump(path):
     for table, *column in con.execute("select table_name, column_name, data_type, is_nullable from duckdb_columns() where schema_name = ? "
                                       "and table_name <> '_dlt_jobs' order by table_name, column_index", [DATASET]).fetchall():
         tables.setdefault(table, []).append(tuple(column))
-    out = {t: [sorted(columns), []] for t, columns in tables.items()}
+    out = {t: [sorted(columns), [], []] for t, columns in tables.items()}
+    for table, rule in con.execute("select table_name, constraint_text from duckdb_constraints() where schema_name = ? union all "
+                                   "select table_name, sql from duckdb_indexes() where schema_name = ? order by 1, 2", [DATASET, DATASET]).fetchall():
+        if table in out:
+            out[table][2].append(rule)
     for t, columns in tables.items():
         if t.startswith("_dlt"):
             out[t][1] = [con.execute('select count(*) from "%s"."%s"' % (DATASET, t)).fetchone()[0]]
@@ -91,10 +95,10 @@ def dump(path):
 
 def compare(name, step, who, want, got):
     for t in sorted(set(want) | set(got)):
-        a, b = want.get(t, [[], []]), got.get(t, [[], []])
+        a, b = want.get(t, [[], [], []]), got.get(t, [[], [], []])
         if a != b:
             print("%s step %d, %s: table %s differs" % (name, step, who, t))
-            for label, x, y in (("column", a[0], b[0]), ("row", a[1], b[1])):
+            for label, x, y in (("column", a[0], b[0]), ("row", a[1], b[1]), ("constraint", a[2], b[2])):
                 print("  %ss: %d and %d" % (label, len(x), len(y)))
                 print("  missing:", [v for v in x if v not in y][:3])
                 print("  too many:", [v for v in y if v not in x][:3])

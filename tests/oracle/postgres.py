@@ -6,8 +6,8 @@ postgres.py DIR golden[:NAME]... merge:SEED...     (needs Python dlt 1.26.0 with
                                                     name the server; $GOLDEN is the directory of golden packages)
 
 Each case is loaded into four datasets of the database: by Python dlt alone; by dlt-normalize and dlt-load alone; by both in turn, the
-first step of every second case by Python; and by dlt-load from what Python has normalized (insert_values). After each step tables, columns, types, nullability and rows must be equal: row ids, which are
-random, by what they lead to. Prints what differs; exit 1.
+first step of every second case by Python; and by dlt-load from what Python has normalized (insert_values). After each step tables, columns,
+types, nullability, constraints, indexes and rows must be equal: row ids, which are random, by what they lead to. Prints what differs; exit 1.
 """
 import json, os, random, shutil, subprocess, sys, warnings
 
@@ -70,7 +70,20 @@ def dump(con, dataset):
     for table, *column in cur.fetchall():
         tables.setdefault(table, []).append(tuple(column))
     tables.pop("_dlt_jobs", None)
-    out = {t: [sorted(columns), []] for t, columns in tables.items()}
+    out = {t: [sorted(columns), [], []] for t, columns in tables.items()}
+    # by name, too: who drops one by its name finds it
+    cur.execute("select c.relname, o.conname || ' ' || pg_get_constraintdef(o.oid) from pg_constraint o join pg_class c on c.oid = o.conrelid "
+                "join pg_namespace n on n.oid = c.relnamespace where n.nspname = %s union all "
+                "select tablename, indexname || regexp_replace(indexdef, '.* USING', '') from pg_indexes where schemaname = %s order by 1, 2", (dataset, dataset))
+    for table, rule in cur.fetchall():
+        if table in out:
+            out[table][2].append(rule)
+    cur.execute("select table_name, column_name || ' ' || data_type || coalesce(' ' || character_maximum_length, '') || coalesce(' ' || numeric_precision, '') || "
+                "coalesce(' ' || numeric_scale, '') || coalesce(' ' || datetime_precision, '') || coalesce(' default ' || column_default, '') || ' ' || is_nullable "
+                "from information_schema.columns where table_schema = %s order by 1, 2", (dataset,))
+    for table, rule in cur.fetchall():
+        if table in out:
+            out[table][2].append(rule)
     for t, columns in tables.items():
         if t.startswith("_dlt"):
             cur.execute('select count(*) from "%s"."%s"' % (dataset, t))
@@ -104,10 +117,10 @@ def dump(con, dataset):
 
 def compare(name, step, who, want, got):
     for t in sorted(set(want) | set(got)):
-        a, b = want.get(t, [[], []]), got.get(t, [[], []])
+        a, b = want.get(t, [[], [], []]), got.get(t, [[], [], []])
         if a != b:
             print("%s step %d, %s: table %s differs" % (name, step, who, t))
-            for label, x, y in (("column", a[0], b[0]), ("row", a[1], b[1])):
+            for label, x, y in (("column", a[0], b[0]), ("row", a[1], b[1]), ("constraint", a[2], b[2])):
                 print("  %ss: %d and %d" % (label, len(x), len(y)))
                 print("  missing:", [v for v in x if v not in y][:3])
                 print("  too many:", [v for v in y if v not in x][:3])
