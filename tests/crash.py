@@ -26,7 +26,7 @@ def run(*command, **more):
     return r.stdout
 
 
-# ---- the databases: wipe(), and tables() -> {name: (columns, rows)} of text
+# ---- the databases: wipe(), and tables() -> {name: (columns, rows)} of text, without those of staging datasets
 
 
 class Sqlite:
@@ -68,7 +68,8 @@ class Duckdb(Sqlite):
     def tables(self):
         out = {}
         for line in self.query("SELECT t.schema_name, t.table_name, list(c.column_name ORDER BY c.column_index) FROM duckdb_tables() t "
-                               "JOIN duckdb_columns() c ON c.table_oid = t.table_oid AND NOT t.temporary GROUP BY ALL").splitlines():
+                               "JOIN duckdb_columns() c ON c.table_oid = t.table_oid WHERE NOT t.temporary AND t.schema_name NOT LIKE '%\\_staging' "
+                               "ESCAPE '\\' GROUP BY ALL").splitlines():
             schema, table, columns = line.split("|")
             out[table] = (schema, columns[1:-1].split(", "))
         rows = self.query(*("SELECT '%s%s', %s FROM \"%s\".\"%s\"" % (ROW, t, ", ".join("'%s', \"%s\"" % (CELL, c) for c in columns), schema, t)
@@ -102,7 +103,7 @@ class Postgres:
         names = {}
         for line in self.query("select n.nspname, c.relname, string_agg(a.attname, ',' order by a.attnum) from pg_class c "
                                "join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid "
-                               "where c.relkind = 'r' and n.nspname !~ '^pg_|^information_schema$' and a.attnum > 0 and not a.attisdropped "
+                               "where c.relkind = 'r' and n.nspname !~ '^pg_|^information_schema$|_staging$' and a.attnum > 0 and not a.attisdropped "
                                "group by 1, 2").strip("\n").split(ROW):
             if line:
                 schema, table, columns = line.split(CELL)
@@ -264,6 +265,10 @@ class Killer:
         self.bad += 1
         print("differs: %s" % what, flush=True)
 
+    def progress(self, n):
+        if n % 20 == 0:
+            print("round %d: %d killed, %d over before, %d bad" % (n, self.killed, self.late, self.bad), file=sys.stderr, flush=True)
+
     def report(self, what, url):
         print("%s %s: %d killed, %d over before, %d bad" % (what, url.partition(":")[0], self.killed, self.late, self.bad), flush=True)
         return 1 if self.bad else 0
@@ -323,6 +328,7 @@ def kill_loads(killer, db, args):
                 loads.longest = min(loads.longest, killer.took)
                 break
         loads.check(killer, "round %d" % n, wiring)
+        killer.progress(n)
 
 
 def kill_server(killer, db, args):
@@ -344,6 +350,7 @@ def kill_server(killer, db, args):
             killer.differs("round %d: status %d: %s" % (n, p.returncode, messages))
         run("bash", "-c", server, "server", "boot", stdin=subprocess.DEVNULL)
         loads.check(killer, "round %d" % n, "pipeline")
+        killer.progress(n)
 
 
 # ---- pipes
@@ -411,6 +418,7 @@ def kill_pipes(killer, db, args):
         why = difference(want, meaning(db))
         if why:
             killer.differs("round %d: %s" % (n, why))
+        killer.progress(n)
 
 
 def main():
