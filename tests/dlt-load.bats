@@ -350,6 +350,55 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   assert_output --partial 'not a database'
 }
 
+# A pipeline p with one pending package of 30 jobs of a table t, $1 of which is
+# no JSON.
+small_jobs() {
+  seq 1 30 | sed 's/.*/{"a":&}/' | dlt-extract -q -p p t=-
+  dlt-normalize -q -p p --file-max-items 1
+  pkg=$(only data/pipelines/p/load/normalized)
+  [ -z "${1:-}" ] && return
+  rm "$pkg/manifest.json"
+  bad=$(ls "$pkg"/new_jobs/t.* | sed -n "$1p")
+  echo '{"a":' | zstd -q >"$bad"
+}
+
+@test "many small jobs share a transaction; a bad one fails alone" {
+  small_jobs 15
+  fails 1 dlt-load -p p sqlite:x.db
+  assert_output --partial "$(basename "$bad"):1: column \"a\": expected a value"
+  run sql x.db 'select count(*), (select count(*) from _dlt_jobs where job_id like "t.%"), (select count(*) from _dlt_loads) from t'
+  assert_output '14|14|0'
+  loaded=data/pipelines/p/load/loaded/$(basename "$pkg")
+  [ "$(ls "$loaded/failed_jobs")" = "$(basename "$bad")"$'\n'"$(basename "$bad").exception" ]
+  [ "$(ls "$loaded/completed_jobs" | grep -c '^t')" = 14 ]
+  [ "$(ls "$loaded/new_jobs" | grep -c '^t')" = 15 ]
+  rm -rf data x.db
+  small_jobs 15
+  run -0 dlt-load -p p sqlite:x.db -c load.raise_on_failed_jobs=false
+  run sql x.db 'select count(*), (select count(*) from _dlt_loads) from t'
+  assert_output '29|1'
+}
+
+@test "many small jobs: one commit, and all of them again after a kill" {
+  hooks
+  small_jobs
+  cp -r data before
+  run -137 env DLT_TEST_FAIL=load_job:7 dlt-load -p p sqlite:x.db
+  run sql x.db 'select count(*) from t'
+  assert_output 0
+  quiet dlt-load -p p sqlite:x.db
+  rm -rf data && cp -r before data
+  run -137 env DLT_TEST_FAIL=load_completed:9 dlt-load -p p sqlite:y.db
+  quiet dlt-load -p p sqlite:y.db
+  rm -rf data && cp -r before data
+  # there is no second commit
+  DLT_TEST_FAIL=load_commit:2 quiet dlt-load -p p sqlite:z.db
+  for db in x y z; do
+    run sql $db.db 'select count(*), sum(a), (select count(*) from _dlt_loads) from t'
+    assert_output '30|465|1'
+  done
+}
+
 @test "a full disk leaves the old rows" {
   package one
   seq 1 100 | sed 's/.*/{"id":&}/' | job one t 1

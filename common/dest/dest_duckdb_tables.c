@@ -91,8 +91,8 @@ duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
 {
 	const char *texts[] = { d->catalog, d->dataset, name };
 
-	*found = false;
-	if (!d->duck)
+	*found = d->jobs_table && !strcmp(name, "_dlt_jobs");
+	if (*found || !d->duck)
 		return 0;
 	if (duckdb_append_end(d, err) < 0)
 		return -1;

@@ -164,6 +164,13 @@ complete_rest(struct dir_load *d, struct error *err)
 	return 0;
 }
 
+/* A chain, by its first job, or jobs that stand alone: as many of them as are
+ * worth one commit. */
+struct unit {
+	size_t first, end;
+	size_t bytes; /* as stored */
+};
+
 static bool
 wait_a_while(size_t tries)
 {
@@ -178,12 +185,12 @@ wait_a_while(size_t tries)
 /* What fails for now is tried again, up to the limit; the names of job files
  * count the tries of all runs. */
 static int
-with_retries(struct dir_load *d,
-    int (*attempt)(struct dir_load *d, size_t i, struct error *err), size_t i,
-    struct error *err)
+with_retries(struct dir_load *d, const struct unit *u, struct error *err)
 {
 	for (size_t tries = 1;; tries++) {
-		int rc = attempt(d, i, err);
+		int rc = u->end > u->first + 1
+		    ? unit_run_batch(d, u->first, u->end, err)
+		    : unit_run(d, u->first, err);
 
 		if (rc == 0 || err->code != ERR_TEMP ||
 		    !d->l->dest->ops->caps.connections ||
@@ -203,7 +210,7 @@ with_retries(struct dir_load *d,
 struct hand {
 	struct loader loader;
 	struct dir_load view;
-	const size_t *leads; /* the first job of each unit */
+	const struct unit *units;
 };
 
 static int
@@ -223,11 +230,12 @@ run_lead(void *own, size_t unit, struct error *err)
 {
 	struct hand *h = own;
 
-	return with_retries(&h->view, unit_run, h->leads[unit], err);
+	return with_retries(&h->view, &h->units[unit], err);
 }
 
 static void
-init_hand(struct hand *h, struct dir_load *d, const size_t *leads, bool first)
+init_hand(struct hand *h, struct dir_load *d, const struct unit *units,
+    bool first)
 {
 	h->loader = *d->l;
 	h->loader.emptied = h->loader.staged = (struct load_tables){ 0 };
@@ -237,7 +245,7 @@ init_hand(struct hand *h, struct dir_load *d, const size_t *leads, bool first)
 	h->view = *d;
 	h->view.l = &h->loader;
 	h->view.failed = 0;
-	h->leads = leads;
+	h->units = units;
 }
 
 static void
@@ -254,49 +262,92 @@ release_hand(struct hand *h, struct dir_load *d, bool first)
 
 /* Stored bytes that are worth another connection. */
 #define BYTES_PER_HAND 65536
+/* What may have to be done again because of one bad job. */
+#define BATCH_BYTES ((size_t)1 << 20)
+#define BATCH_JOBS  500
 
 static size_t
-count_hands(const struct dir_load *d, size_t units)
+count_hands(const struct dir_load *d, const struct unit *units, size_t count)
 {
 	size_t most = d->l->dest->ops->caps.connections, bytes = 0;
 
 	if (!most || !d->l->connect || d->l->parallelism == LOAD_SEQUENTIAL)
 		return 1;
-	for (size_t i = 0; i < d->jobs.count; i++) {
-		char *path = job_path(&d->jobs, &d->jobs.items[i]);
-		struct stat st;
-
-		if (!d->done[i] && stat(path, &st) == 0)
-			bytes += (size_t)st.st_size;
-		free(path);
-	}
-	most = most < units ? most : units;
+	for (size_t i = 0; i < count; i++)
+		bytes += units[i].bytes;
+	most = most < count ? most : count;
 	most = most < d->l->workers ? most : d->l->workers;
 	if (most > 1 + bytes / BYTES_PER_HAND)
 		most = 1 + bytes / BYTES_PER_HAND;
 	return most ? most : 1;
 }
 
-/* The first job of each unit; group: the first job of its table. */
 static size_t
-find_leads(const struct dir_load *d, size_t *leads, size_t *group)
+job_bytes(const struct dir_load *d, size_t i)
 {
+	char *path = job_path(&d->jobs, &d->jobs.items[i]);
+	struct stat st;
+	size_t bytes = stat(path, &st) == 0 ? (size_t)st.st_size : 0;
+
+	free(path);
+	return bytes;
+}
+
+/* Can job i, which stands alone, share the transaction of the unit? */
+static bool
+joins(const struct dir_load *d, const struct unit *u, size_t i, size_t bytes)
+{
+	const struct dest_ops *ops = d->l->dest->ops;
+	bool sole = !ops->caps.connections ||
+	    d->l->parallelism == LOAD_SEQUENTIAL || d->l->workers == 1;
+
+	return ops->caps.isolated && !ops->copy && u->end == i &&
+	    i - u->first < BATCH_JOBS &&
+	    u->bytes + bytes <= (sole ? BATCH_BYTES : BYTES_PER_HAND) &&
+	    (d->l->parallelism != LOAD_TABLE_SEQUENTIAL ||
+	        d->tables[u->first] == d->tables[i]);
+}
+
+/* The unit of a chain that job i belongs to; or n. */
+static size_t
+unit_of(const struct dir_load *d, const struct unit *units, size_t n, size_t i)
+{
+	size_t k = 0;
+
+	while (k < n && !unit_has(d, units[k].first, i))
+		k++;
+	return k;
+}
+
+/* group: the first job of its table. */
+static size_t
+find_units(const struct dir_load *d, struct unit *units, size_t *group)
+{
+	bool open = false; /* the last unit may take more jobs */
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->jobs.count; i++) {
 		bool chain = d->how[i] == LOAD_EMPTIED ||
 		    d->how[i] == LOAD_STAGED;
-		bool led = d->done[i] || unit_is_followup(d, i);
+		size_t bytes, k = n;
 
-		for (size_t k = 0; k < n && chain && !led; k++)
-			led = unit_has(d, leads[k], i);
-		if (led)
+		if (d->done[i] || unit_is_followup(d, i))
 			continue;
+		bytes = job_bytes(d, i);
+		if (chain)
+			k = unit_of(d, units, n, i);
+		else if (open && joins(d, &units[n - 1], i, bytes))
+			units[k = n - 1].end++;
+		if (k < n) {
+			units[k].bytes += bytes;
+			continue;
+		}
 		/* Jobs are sorted by table. */
-		group[n] = n && d->tables[leads[n - 1]] == d->tables[i]
+		group[n] = n && d->tables[units[n - 1].first] == d->tables[i]
 		    ? group[n - 1]
 		    : i;
-		leads[n++] = i;
+		units[n++] = (struct unit){ i, i + 1, bytes };
+		open = !chain;
 	}
 	return n;
 }
@@ -304,21 +355,21 @@ find_leads(const struct dir_load *d, size_t *leads, size_t *group)
 static int
 run_jobs(struct dir_load *d, struct error *err)
 {
-	size_t *leads = xcalloc(d->jobs.count + 1, sizeof(*leads));
+	struct unit *units = xcalloc(d->jobs.count + 1, sizeof(*units));
 	size_t *group = xcalloc(d->jobs.count + 1, sizeof(*group));
-	struct pool pool = { .units = find_leads(d, leads, group),
+	struct pool pool = { .units = find_units(d, units, group),
 		.start = start_hand,
 		.run = run_lead };
 	struct hand *hands;
 	int rc;
 
-	pool.workers = count_hands(d, pool.units);
+	pool.workers = count_hands(d, units, pool.units);
 	if (d->l->parallelism == LOAD_TABLE_SEQUENTIAL)
 		pool.group = group;
 	hands = xcalloc(pool.workers, sizeof(*hands));
 	pool.own = xcalloc(pool.workers, sizeof(*pool.own));
 	for (size_t i = 0; i < pool.workers; i++) {
-		init_hand(&hands[i], d, leads, i == 0);
+		init_hand(&hands[i], d, units, i == 0);
 		pool.own[i] = &hands[i];
 	}
 	rc = pool_run(&pool, err);
@@ -326,7 +377,7 @@ run_jobs(struct dir_load *d, struct error *err)
 		release_hand(&hands[i], d, i == 0);
 	free(hands);
 	free(pool.own);
-	free(leads);
+	free(units);
 	free(group);
 	return rc < 0 ? -1 : complete_rest(d, err);
 }

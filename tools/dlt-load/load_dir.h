@@ -39,5 +39,9 @@ int unit_sum_job(struct dir_load *d, const struct job *job, char sum[65],
     struct error *err);
 /* Job i and those that go into its transaction. */
 int unit_run(struct dir_load *d, size_t i, struct error *err);
+/* All jobs of [first, end) that stand alone, in one transaction; when one of
+ * them fails, each in its own. */
+int
+unit_run_batch(struct dir_load *d, size_t first, size_t end, struct error *err);
 
 #endif

@@ -305,24 +305,34 @@ mark_over(struct dir_load *d, size_t i, struct error *err)
 	return rc;
 }
 
+/* 0: it is not in yet. */
 static int
-run_unit(struct dir_load *d, size_t i, struct error *err)
+settle_unit(struct dir_load *d, size_t i, struct error *err)
 {
-	uint64_t rows = d->l->rows, jobs = d->l->jobs;
-	size_t bad;
 	int marked = is_marked(d, i, err);
 	bool over = !marked && is_over_already(d, i);
 
 	if (marked < 0 || (over && mark_over(d, i, err) < 0))
 		return -1;
-	if (marked || over) {
-		/* That of a chain is asked for again by its other jobs. */
-		if (d->pipeline && !is_chain(d, i) &&
-		    job_complete(&d->jobs, &d->jobs.items[i], err) < 0)
-			return -1;
-		d->done[i] = true;
+	if (!marked && !over)
 		return 0;
-	}
+	/* That of a chain is asked for again by its other jobs. */
+	if (d->pipeline && !is_chain(d, i) &&
+	    job_complete(&d->jobs, &d->jobs.items[i], err) < 0)
+		return -1;
+	d->done[i] = true;
+	return 1;
+}
+
+static int
+run_unit(struct dir_load *d, size_t i, struct error *err)
+{
+	uint64_t rows = d->l->rows, jobs = d->l->jobs;
+	size_t bad;
+	int settled = settle_unit(d, i, err);
+
+	if (settled)
+		return settled < 0 ? -1 : 0;
 	TEST_RUN("load.start");
 	if (move_unit(d, i, JOBS_NEW, JOBS_STARTED, false, err) < 0)
 		return -1;
@@ -345,5 +355,113 @@ unit_run(struct dir_load *d, size_t i, struct error *err)
 			if (run_unit(d, k, err) < 0)
 				return -1;
 	}
+	return 0;
+}
+
+/* ---- several jobs in one transaction ---- */
+
+/* The next job from k on that stands alone and is not done; or end. */
+static size_t
+next_alone(const struct dir_load *d, size_t k, size_t end)
+{
+	while (k < end &&
+	    (d->done[k] || is_chain(d, k) || unit_is_followup(d, k)))
+		k++;
+	return k;
+}
+
+/* *bad is the job that failed, else the first. */
+static int
+insert_batch(struct dir_load *d, size_t first, size_t end, size_t *bad,
+    struct error *err)
+{
+	const struct dest_ops *ops = d->l->dest->ops;
+
+	*bad = next_alone(d, first, end);
+	if (ops->begin(d->l->dest, err) < 0)
+		return -1;
+	for (size_t k = next_alone(d, first, end); k < end;
+	     k = next_alone(d, k + 1, end)) {
+		if (insert_job(d, k, err) < 0) {
+			*bad = k;
+			return -1;
+		}
+		TEST_HOOK("load_job");
+	}
+	TEST_HOOK("load_commit");
+	if (ops->commit(d->l->dest, err) < 0)
+		return -1;
+	TEST_HOOK("load_committed");
+	return 0;
+}
+
+/* retry: the job that has failed for now; or end. */
+static int
+move_batch(struct dir_load *d, size_t first, size_t end, enum job_folder from,
+    enum job_folder to, size_t retry, struct error *err)
+{
+	for (size_t k = next_alone(d, first, end); k < end;
+	     k = next_alone(d, k + 1, end))
+		if (move_unit(d, k, from, to, k == retry, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+complete_batch(struct dir_load *d, size_t first, size_t end, struct error *err)
+{
+	for (size_t k = next_alone(d, first, end); k < end;
+	     k = next_alone(d, k + 1, end))
+		if (complete_unit(d, k, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What fails takes all of them back. Bad data is no error yet: each is tried for
+ * itself then. */
+static int
+run_batch(struct dir_load *d, size_t first, size_t end, struct error *err)
+{
+	uint64_t rows = d->l->rows, jobs = d->l->jobs;
+	struct error why = { 0 };
+	size_t bad;
+
+	TEST_RUN("load.start");
+	if (move_batch(d, first, end, JOBS_NEW, JOBS_STARTED, end, err) < 0)
+		return -1;
+	TEST_HOOK("load_started");
+	if (insert_batch(d, first, end, &bad, &why) == 0)
+		return complete_batch(d, first, end, err);
+	d->l->dest->ops->rollback(d->l->dest);
+	d->l->rows = rows;
+	d->l->jobs = jobs;
+	if (move_batch(d, first, end, JOBS_STARTED, JOBS_NEW,
+	        why.code == ERR_TEMP ? bad : end, err) < 0)
+		return -1;
+	if (why.code == ERR_DATA)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+int
+unit_run_batch(struct dir_load *d, size_t first, size_t end, struct error *err)
+{
+	size_t count = 0;
+
+	for (size_t k = next_alone(d, first, end); k < end;
+	     k = next_alone(d, k + 1, end)) {
+		int settled = settle_unit(d, k, err);
+
+		if (settled < 0)
+			return -1;
+		count += !settled;
+	}
+	if (count > 1 && run_batch(d, first, end, err) < 0)
+		return -1;
+	for (size_t k = next_alone(d, first, end); k < end;
+	     k = next_alone(d, k + 1, end))
+		if (unit_run(d, k, err) < 0)
+			return -1;
 	return 0;
 }
