@@ -9,7 +9,7 @@ TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zst
   xz-utils bzip2 lz4 make bsdutils procps
   mandoc universal-ctags)
 # Servers, for --all.
-SERVER_PACKAGES=(postgresql postgresql-client)
+SERVER_PACKAGES=(postgresql postgresql-client clickhouse-server openssl)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 
 # libduckdb DIR: the path of DuckDB's library: that of DLT_LIBDUCKDB, or one that

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/dest_clickhouse_private.h"
 
+#include "common/dest/dataset.h"
 #include "common/mem.h"
 
 #include <ctype.h>
@@ -130,7 +131,10 @@ add_settings(const struct clickhouse_dest *c, struct buf *url)
 		    "&input_format_tsv_empty_as_default=0"
 		    "&input_format_tsv_detect_header=0"
 		    "&max_partitions_per_insert_block=0"
+		    "&prefer_column_name_to_alias=1"
 		    "&transform_null_in=0");
+	if (c->version >= CH_DROP_ANY)
+		buf_adds(url, "&max_table_size_to_drop=0");
 }
 
 char *
@@ -508,6 +512,7 @@ settle(struct clickhouse_dest *c, struct url_parts *u,
 		.stall_s = u->stall_s ? u->stall_s : 3600,
 		.ca_file = u->ca_file };
 	const char *password = set->password ? set->password : u->password;
+	char *staging;
 
 	settle_port(u);
 	c->address = xasprintf("http%s://%s:%ld/", u->secure ? "s" : "",
@@ -523,8 +528,12 @@ settle(struct clickhouse_dest *c, struct url_parts *u,
 	c->prefix = set->dataset && *set->dataset
 	    ? xasprintf("%s" SEPARATOR, set->dataset)
 	    : xstrdup("");
-	c->staging = xasprintf("%s_staging" SEPARATOR,
-	    set->dataset ? set->dataset : "");
+	staging = dataset_staging(set->staging_layout,
+	    set->dataset ? set->dataset : "", err);
+	if (!staging)
+		return -1;
+	c->staging = xasprintf("%s" SEPARATOR, staging);
+	free(staging);
 	c->http = http_new(&http, err);
 	return c->http ? 0 : -1;
 }

@@ -261,7 +261,8 @@ attach(struct clickhouse_dest *c, const struct ch_part *p, struct error *err)
 
 static int
 write_marks(struct clickhouse_dest *c, const struct ch_mark *marks,
-    size_t count, const struct buf *script, struct error *err)
+    size_t count, const struct buf *script, const struct buf *refer,
+    struct error *err)
 {
 	struct buf sql = { 0 };
 	int rc;
@@ -274,7 +275,7 @@ write_marks(struct clickhouse_dest *c, const struct ch_mark *marks,
 	    " (\"load_id\", \"job_id\", \"checksum\", \"rows\", "
 	    "\"inserted_at\", \"script\") FORMAT TabSeparated\n");
 	for (size_t i = 0; i < count; i++)
-		ch_add_mark(c, &marks[i], script, &sql);
+		ch_add_mark(&marks[i], i + 1 < count ? refer : script, &sql);
 	rc = ch_run(c, sql.data, err);
 	buf_release(&sql);
 	return rc;
@@ -408,7 +409,7 @@ play_line(struct clickhouse_dest *c, const struct buf *f, struct buf *drops,
 			m.job_id = (char *)(uintptr_t) "";
 		memcpy(m.checksum, f[3].data, 65);
 		m.rows = strtoull(buf_str(&f[4]), NULL, 10);
-		rc = write_marks(c, &m, 1, NULL, err);
+		rc = write_marks(c, &m, 1, NULL, NULL, err);
 	} else {
 		rc = error_set(err, ERR_REMOTE,
 		    "_dlt_jobs: a script that is not understood");
@@ -436,6 +437,59 @@ ch_recover(struct clickhouse_dest *c, const char *script, struct error *err)
 	return rc;
 }
 
+void
+ch_clean(struct clickhouse_dest *c, const char *script)
+{
+	struct buf fields[6] = { 0 };
+	struct error ignored;
+
+	while (split_line(&script, fields)) {
+		if (strcmp(buf_str(&fields[0]), "part") != 0 || !fields[1].len)
+			continue;
+		(void)drop_table(c, fields[1].data, &ignored);
+		buf_adds(&fields[1], TAKEN);
+		(void)drop_table(c, fields[1].data, &ignored);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		buf_release(&fields[i]);
+}
+
+/* Part tables of loads that were interrupted before their intent and never
+ * tried again. */
+static void
+drop_forgotten(struct clickhouse_dest *c)
+{
+	struct buf sql = { 0 }, names = { 0 }, name = { 0 };
+	struct error ignored;
+	bool needed;
+
+	buf_adds(&sql, "SELECT name FROM system.tables WHERE database = ");
+	ch_literal(c->database, strlen(c->database), &sql);
+	buf_adds(&sql,
+	    " AND metadata_modification_time < now() - 7 * 86400 AND "
+	    "startsWith(name, ");
+	buf_addf(&name, "%s" CH_PART_PREFIX, c->prefix);
+	ch_literal(name.data, name.len, &sql);
+	buf_addc(&sql, ')');
+	if (ch_query(c, sql.data, NULL, &names, NULL, &ignored) < 0)
+		names.len = 0;
+	for (const char *at = buf_str(&names); names.len && *at;) {
+		buf_reset(&name);
+		buf_reset(&sql);
+		ch_field(&at, &name);
+		buf_adds(&sql, "SELECT 1 FROM ");
+		ch_name(c, DEST_DATASET, "_dlt_jobs", &sql);
+		buf_adds(&sql, " WHERE position(script, ");
+		ch_literal(buf_str(&name), name.len, &sql);
+		buf_adds(&sql, ") > 0 LIMIT 1");
+		if (ch_has_row(c, sql.data, &needed, &ignored) == 0 && !needed)
+			(void)drop_table(c, buf_str(&name), &ignored);
+	}
+	buf_release(&sql);
+	buf_release(&names);
+	buf_release(&name);
+}
+
 /* ---- the commit ---- */
 
 static int
@@ -454,23 +508,26 @@ run_merges(struct clickhouse_dest *c, struct error *err)
 	return 0;
 }
 
-/* The last mark is the one that is asked for first. */
+/* The last mark's row has the script, those of the others name it. */
 static int
 write_intent(struct clickhouse_dest *c, struct error *err)
 {
 	struct ch_tx *tx = &c->tx;
-	struct buf script = { 0 };
-	int rc = -1;
+	struct buf script = { 0 }, refer = { 0 };
+	const struct ch_mark *last;
+	const char *fields[1];
+	int rc;
 
-	write_script(tx, &script);
 	if (!tx->mark_count)
-		error_set(err, ERR_REMOTE, "rows without a mark");
-	else {
-		tx->decided = true;
-		rc = write_marks(c, &tx->marks[tx->mark_count - 1], 1, &script,
-		    err);
-	}
+		return error_set(err, ERR_REMOTE, "rows without a mark");
+	last = &tx->marks[tx->mark_count - 1];
+	fields[0] = last->job_id;
+	add_line(&refer, "see", fields, 1);
+	write_script(tx, &script);
+	tx->decided = true;
+	rc = write_marks(c, tx->marks, tx->mark_count, &script, &refer, err);
 	buf_release(&script);
+	buf_release(&refer);
 	return rc;
 }
 
@@ -504,13 +561,15 @@ ch_commit(struct dest *d, struct error *err)
 	if (run_after(c, err) < 0)
 		return -1;
 	TEST_HOOK("clickhouse_marks");
-	if (write_marks(c, tx->marks, tx->mark_count, NULL, err) < 0)
+	if (write_marks(c, tx->marks, tx->mark_count, NULL, NULL, err) < 0)
 		return -1;
 	TEST_HOOK("clickhouse_marked");
 	for (size_t i = 0; i < tx->part_count; i++)
 		(void)drop_table(c, tx->parts[i].name, &ignored);
-	if (tx->unmark)
+	if (tx->unmark) {
 		forget_marks(c, tx->unmark);
+		drop_forgotten(c);
+	}
 	reset(c);
 	return 0;
 }

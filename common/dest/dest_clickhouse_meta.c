@@ -337,10 +337,8 @@ ch_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
 /* ---- _dlt_jobs ---- */
 
 void
-ch_add_mark(const struct clickhouse_dest *c, const struct ch_mark *m,
-    const struct buf *script, struct buf *sql)
+ch_add_mark(const struct ch_mark *m, const struct buf *script, struct buf *sql)
 {
-	(void)c;
 	ch_escape(m->load_id, strlen(m->load_id), sql);
 	buf_addc(sql, '\t');
 	ch_escape(m->job_id, strlen(m->job_id), sql);
@@ -380,6 +378,37 @@ note_asked(struct clickhouse_dest *c, const char *load_id, const char *job_id)
 	c->job_id = xstrdup(job_id);
 }
 
+/* The script that a job is part of, or nothing. see: it may name another job,
+ * which has it. */
+static int
+find_script(struct clickhouse_dest *c, const char *load_id, const char *job_id,
+    bool see, struct buf *script, struct error *err)
+{
+	const char *texts[] = { load_id, job_id };
+	struct buf out = { 0 }, line = { 0 };
+	const char *at;
+	int rc = ask(c,
+	    "SELECT \"script\" FROM %s WHERE load_id = ? AND job_id = ? AND "
+	    "script != '' ORDER BY inserted_at DESC LIMIT 1",
+	    "_dlt_jobs", texts, &out, err);
+
+	buf_reset(script);
+	at = buf_str(&out);
+	if (rc == 0)
+		ch_field(&at, script);
+	if (rc == 0 && script->len > 4 && !strncmp(script->data, "see\t", 4)) {
+		at = script->data + 4;
+		ch_field(&at, &line);
+		rc = see ? find_script(c, load_id, buf_str(&line), false,
+		               script, err)
+		         : error_set(err, ERR_REMOTE,
+		               "_dlt_jobs: a script that is not understood");
+	}
+	buf_release(&out);
+	buf_release(&line);
+	return rc;
+}
+
 /* A load that was interrupted behind its intent is completed here. */
 int
 ch_marked(struct dest *d, const char *load_id, const char *job_id,
@@ -387,27 +416,23 @@ ch_marked(struct dest *d, const char *load_id, const char *job_id,
 {
 	struct clickhouse_dest *c = (struct clickhouse_dest *)d;
 	const char *texts[] = { load_id, job_id };
-	struct buf out = { 0 }, script = { 0 };
-	const char *at;
+	struct buf script = { 0 };
 	int rc;
 
 	buf_reset(checksum);
 	*rows = 0;
 	note_asked(c, load_id, job_id);
 	rc = find_mark(c, texts, checksum, rows, err);
-	if (rc < 0 || checksum->len || d->plan || c->read_only)
+	if (rc < 0 || d->plan || c->read_only)
 		return rc;
-	rc = ask(c,
-	    "SELECT \"script\" FROM %s WHERE load_id = ? AND job_id = ? AND "
-	    "script != '' ORDER BY inserted_at DESC LIMIT 1",
-	    "_dlt_jobs", texts, &out, err);
-	at = buf_str(&out);
-	if (rc == 0 && ch_field(&at, &script)) {
-		rc = ch_recover(c, buf_str(&script), err);
+	rc = find_script(c, load_id, job_id, true, &script, err);
+	if (rc == 0 && script.len && checksum->len) {
+		ch_clean(c, script.data);
+	} else if (rc == 0 && script.len) {
+		rc = ch_recover(c, script.data, err);
 		if (rc == 0)
 			rc = find_mark(c, texts, checksum, rows, err);
 	}
-	buf_release(&out);
 	buf_release(&script);
 	return rc;
 }

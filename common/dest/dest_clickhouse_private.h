@@ -37,6 +37,7 @@ enum ch_since {
 	CH_WIDE = 21006,     /* Decimal of 76 digits */
 	CH_BOOL = 21012,     /* Bool */
 	CH_MODERN = 23003,   /* DELETE FROM, and all that merges need */
+	CH_DROP_ANY = 23012, /* max_table_size_to_drop is a setting */
 	CH_KEY_ALONE = 19015 /* PRIMARY KEY without ORDER BY */
 };
 
@@ -76,6 +77,9 @@ struct ch_insert {
 	struct http_header headers[2];
 	struct buf out;
 };
+
+/* What the names of part tables begin with, behind the dataset's prefix. */
+#define CH_PART_PREFIX "_dlt_part_"
 
 struct ch_part {
 	char *name;   /* of the part table, without database */
@@ -210,6 +214,8 @@ int ch_after(struct clickhouse_dest *c, const char *sql, struct error *err);
 /* Complete what an intent has begun. */
 int
 ch_recover(struct clickhouse_dest *c, const char *script, struct error *err);
+/* Drop what a script that is done may have left. */
+void ch_clean(struct clickhouse_dest *c, const char *script);
 extern const struct merge_dialect ch_merging;
 
 /* ---- dest_clickhouse_meta.c ---- */
@@ -218,9 +224,9 @@ int ch_need_jobs_table(struct clickhouse_dest *c, struct error *err);
 /* What marks the dataset as one. */
 int ch_need_sentinel(struct clickhouse_dest *c, enum dest_place place,
     struct error *err);
-/* VALUES of one row of _dlt_jobs. */
-void ch_add_mark(const struct clickhouse_dest *c, const struct ch_mark *m,
-    const struct buf *script, struct buf *sql);
+/* One row of _dlt_jobs. */
+void
+ch_add_mark(const struct ch_mark *m, const struct buf *script, struct buf *sql);
 int ch_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
     bool *found, struct error *err);
 int ch_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,

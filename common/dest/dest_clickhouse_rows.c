@@ -7,6 +7,7 @@
 
 #include "common/dest/ddl.h"
 #include "common/mem.h"
+#include "common/testhook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ send_out(struct clickhouse_dest *c, struct error *err)
 	struct ch_insert *in = &c->insert;
 	bool done;
 
+	TEST_RUN("clickhouse_send");
 	if (http_write(c->http, in->out.data, in->out.len, &done, err) < 0)
 		return -1;
 	buf_reset(&in->out);

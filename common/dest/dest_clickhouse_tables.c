@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART_PREFIX "_dlt_part_"
-
 /* ---- names ---- */
 
 static const char *
@@ -350,8 +348,7 @@ int
 ch_need_part(struct clickhouse_dest *c, const struct table *t,
     const char **name, struct error *err)
 {
-	const char *texts[] = { c->prefix, buf_str(&(struct buf){ 0 }), "",
-		t->name };
+	const char *texts[] = { c->prefix, "", "", t->name };
 	struct ch_tx *tx = &c->tx;
 	struct buf target = { 0 }, part = { 0 };
 	struct ch_part *p;
@@ -366,7 +363,7 @@ ch_need_part(struct clickhouse_dest *c, const struct table *t,
 	}
 	texts[1] = c->load_id ? c->load_id : "";
 	texts[2] = c->job_id ? c->job_id : "";
-	buf_addf(&part, "%s" PART_PREFIX, c->prefix);
+	buf_addf(&part, "%s" CH_PART_PREFIX, c->prefix);
 	add_digest(texts, ARRAY_LEN(texts), &part);
 	tx->parts = xgrow(tx->parts, &tx->part_cap, tx->part_count + 1,
 	    sizeof(*tx->parts));
