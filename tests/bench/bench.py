@@ -30,6 +30,7 @@ class Bench:
         self.skipped = []
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
+        self.idle = self.server()[1]
         self.floor = self.measure("true")["peak_mib"]
 
     def path(self, *names):
@@ -64,17 +65,31 @@ class Bench:
             self.sh(f"'{gen}' {kind} {self.rows(kind)} 1 >'{path}'")
         return path
 
-    def server_cpu(self):
-        """Seconds that the PostgreSQL server's ended backends have used."""
+    def server(self):
+        """CPU seconds of the PostgreSQL server's ended processes, and how many
+        are there now."""
         host = os.environ.get("PGHOST", "")
         try:
             with open(host + "/db/postmaster.pid") as f:
                 pid = f.readline().strip()
             with open(f"/proc/{pid}/stat") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                children = len(f.read().split())
         except OSError:
-            return 0.0
-        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+            return 0.0, 0
+        ticks = int(fields[13]) + int(fields[14])
+        return ticks / os.sysconf("SC_CLK_TCK"), children
+
+    def server_cpu(self):
+        """The former, when all backends have ended: a little after their
+        clients. The server's own workers may come meanwhile, and stay."""
+        for _ in range(200):
+            seconds, processes = self.server()
+            if processes <= self.idle:
+                break
+            time.sleep(0.01)
+        return seconds
 
     def measure(self, command):
         before = self.server_cpu()
