@@ -123,7 +123,7 @@ class Json(Case):
         # nor a number that is no time to another key of the same column
         for (name, key), kinds in self.likes.items():
             column = [k for k in self.keys[name] if k.lower().replace(".", "_") == key.lower().replace(".", "_")]
-            if "iso" in kinds and {"big", "real"} & {kind for k in column for kind in self.likes[name, k]}:
+            if {"iso", "datetime"} & set(kinds) and {"big", "real"} & {kind for k in column for kind in self.likes[name, k]}:
                 self.likes[name, key] = self.likes[name, next(k for k in column if k != key)]
         self.disposition(r.random())
         if r.random() < 0.3:
