@@ -265,3 +265,14 @@ hash_free(struct hash *h)
 	EVP_MD_CTX_free(h->ctx);
 	free(h);
 }
+
+bool
+hash_md5_base64(const void *data, size_t len, char out[HASH_MD5_B64_LEN + 1])
+{
+	unsigned char digest[16];
+
+	if (EVP_Digest(data, len, digest, NULL, EVP_md5(), NULL) != 1)
+		return false;
+	hash_base64_encode(digest, sizeof(digest), out);
+	return true;
+}

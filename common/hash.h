@@ -49,6 +49,12 @@ hash_final_base64(struct hash *h, char out[HASH_B64_LEN + 1]);   /* frees h */
 void hash_final_hex(struct hash *h, char out[HASH_HEX_LEN + 1]); /* frees h */
 void hash_free(struct hash *h);
 
+/* MD5 in base64, for protocols that insist on it; false where the system
+ * forbids it. */
+#define HASH_MD5_B64_LEN 24
+bool
+hash_md5_base64(const void *data, size_t len, char out[HASH_MD5_B64_LEN + 1]);
+
 /* base64 with padding; out needs 4 * ((len + 2) / 3) + 1 bytes. */
 size_t hash_base64_encode(const void *data, size_t len, char *out);
 

@@ -62,13 +62,14 @@ static int
 set_base(struct s3 *s, const char *url, struct error *err)
 {
 	bool plain = !strncmp(url, "http://", 7);
-	const char *host = url + (plain ? 7 : 8),
-	           *port = plain ? ":80" : ":443";
-	size_t len, own = strcspn(host, "/");
+	const char *host, *port = plain ? ":80" : ":443";
+	size_t len, own;
 
 	if (!plain && strncmp(url, "https://", 8) != 0)
 		return error_set(err, ERR_USAGE,
 		    "endpoint_url \"%s\": expected http:// or https://", url);
+	host = url + (plain ? 7 : 8);
+	own = strcspn(host, "/");
 	if (!own || strcspn(host, "?#@ ") < strlen(host))
 		return error_set(err, ERR_USAGE,
 		    "endpoint_url: expected only scheme, host, port and path");
@@ -179,6 +180,8 @@ sign(struct s3 *s, const struct s3_request *r, const char *path,
 	struct sigv4_request req = { r->method, path, query, g->pairs, 0, sum,
 		g->time };
 
+	if (r->md5)
+		add_pair(g, "content-md5", r->md5);
 	add_pair(g, "host", s->host);
 	if (!a->key_id)
 		return;
@@ -377,23 +380,6 @@ s3_put(struct s3 *s, const char *key, const void *data, size_t len,
 		.sha256 = sha256 };
 
 	return s3_send(s, &r, err) < 0 ? -1 : s3_check(s, key, err);
-}
-
-/* One that is not there is deleted, too. */
-int
-s3_delete(struct s3 *s, const char *key, struct error *err)
-{
-	const struct s3_request r = { .method = "DELETE", .key = key };
-	struct buf code = { 0 }, message = { 0 };
-	int rc = s3_send(s, &r, err);
-
-	if (rc == 0 && s->resp.status == 404)
-		s3_code(&s->resp, &code, &message);
-	if (rc == 0 && strcmp(buf_str(&code), "NoSuchKey") != 0)
-		rc = s3_check(s, key, err);
-	buf_release(&code);
-	buf_release(&message);
-	return rc;
 }
 
 /* ---- lists ---- */

@@ -54,6 +54,9 @@ int s3_head(struct s3 *s, const char *key, bool *found, uint64_t *size,
 int s3_put(struct s3 *s, const char *key, const void *data, size_t len,
     const char *sha256, struct error *err);
 int s3_delete(struct s3 *s, const char *key, struct error *err);
+/* A thousand with each request, where the server knows that. */
+int
+s3_delete_all(struct s3 *s, char *const *keys, size_t count, struct error *err);
 
 /* Keys that begin with the prefix, in order of their bytes; f returns -1 to
  * stop, and must not use s. max: at most so many; 0: all. */

@@ -2,7 +2,8 @@
 /*
  * s3: what its files share; for them and their tests only.
  *
- * Shape:  s3.c holds requests and objects, _upload what comes in parts, _error
+ * Shape:  s3.c holds requests and objects, _delete what deletes many of them,
+ *         _upload what comes in parts, _error
  *         what answers mean, _account who asks, _xml the answers' form.
  */
 #ifndef DLT_S3_PRIVATE_H
@@ -20,6 +21,7 @@ struct s3 {
 	char *region;
 	bool moved;      /* the region is that of an answer */
 	bool path_style; /* the bucket is in the path */
+	bool one_by_one; /* the server deletes no more at once */
 	char *base;      /* "http://HOST", and of endpoints their path */
 	char *host;      /* as in the header */
 	char *base_path; /* the part of base behind the host */
@@ -32,6 +34,7 @@ struct s3_request {
 	const void *data;
 	size_t len;
 	const char *sha256; /* of the data; NULL: not known */
+	const char *md5;    /* the same in base64; NULL: not sent */
 	size_t body_max;    /* of the answer; 0: 64 MiB */
 	bool deaf;
 };

@@ -326,18 +326,6 @@ find_old(struct files_dest *s, struct search *found, struct error *err)
 }
 
 static int
-delete_old(struct files_dest *s, const struct files_paths *old,
-    struct error *err)
-{
-	for (size_t i = 0; i < old->count; i++) {
-		if (s->store->ops->remove(s->store, old->items[i], err) < 0)
-			return -1;
-		TEST_HOOK("files_deleted");
-	}
-	return 0;
-}
-
-static int
 write_texts(struct files_dest *s, struct error *err)
 {
 	for (size_t i = 0; i < s->text_count; i++) {
@@ -364,8 +352,13 @@ files_commit(struct dest *d, struct error *err)
 		goto out;
 	if (s->staged.count)
 		TEST_RUN("files_published");
-	if (delete_old(s, &found.old, err) == 0 && write_texts(s, err) == 0)
+	if (found.old.count)
+		rc = s->store->ops->remove(s->store, found.old.items,
+		    found.old.count, err);
+	else
 		rc = 0;
+	if (rc == 0)
+		rc = write_texts(s, err);
 out:
 	s->store->ops->unlock(s->store);
 	release_paths(&found.old);

@@ -350,7 +350,7 @@ drop_states(struct files_dest *s, const char *pipeline, struct error *err)
 		for (size_t i = 1; i < left; i++)
 			if (all.times[i] < all.times[oldest])
 				oldest = i;
-		rc = in->ops->remove(in, all.paths[oldest], err);
+		rc = in->ops->remove(in, &all.paths[oldest], 1, err);
 		free(all.paths[oldest]);
 		left--;
 		all.paths[oldest] = all.paths[left];

@@ -43,7 +43,9 @@ struct store_ops {
 	    struct buf *out, bool *found, struct error *err);
 	int (*put)(struct store *s, const char *path, const void *data,
 	    size_t len, struct error *err);
-	int (*remove)(struct store *s, const char *path, struct error *err);
+	/* Those that are not there are fine. */
+	int (*remove)(struct store *s, char *const *paths, size_t count,
+	    struct error *err);
 
 	/* A folder that files will be in, where there are folders. */
 	int (*has_folder)(struct store *s, const char *path, bool *found,

@@ -170,14 +170,19 @@ local_put(struct store *s, const char *path, const void *data, size_t len,
 }
 
 static int
-local_remove(struct store *s, const char *path, struct error *err)
+local_remove(struct store *s, char *const *paths, size_t count,
+    struct error *err)
 {
-	char *full = full_path((struct local *)s, path);
 	int rc = 0;
 
-	if (unlink(full) < 0 && errno != ENOENT)
-		rc = error_errno(err, "%s", full);
-	free(full);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		char *full = full_path((struct local *)s, paths[i]);
+
+		if (unlink(full) < 0 && errno != ENOENT)
+			rc = error_errno(err, "%s", full);
+		free(full);
+		TEST_HOOK("files_deleted");
+	}
 	return rc;
 }
 

@@ -120,13 +120,20 @@ bucket_put(struct store *s, const char *path, const void *data, size_t len,
 }
 
 static int
-bucket_remove(struct store *s, const char *path, struct error *err)
+bucket_remove(struct store *s, char *const *paths, size_t count,
+    struct error *err)
 {
 	struct bucket *b = (struct bucket *)s;
-	char *key = key_of(b, path);
-	int rc = s3_delete(b->s3, key, err);
+	char **keys = xcalloc(count + 1, sizeof(*keys));
+	int rc;
 
-	free(key);
+	for (size_t i = 0; i < count; i++)
+		keys[i] = key_of(b, paths[i]);
+	rc = s3_delete_all(b->s3, keys, count, err);
+	TEST_HOOK("files_deleted");
+	for (size_t i = 0; i < count; i++)
+		free(keys[i]);
+	free(keys);
 	return rc;
 }
 
