@@ -34,6 +34,7 @@ struct caps {
 	uint64_t file_bytes; /* where files end; 0: no limit */
 	bool flat;           /* nothing becomes a child table */
 	const char *naming;  /* of new schemas; NULL: snake_case */
+	char fold;           /* of identifiers: 'U', 'L', or 0: as they are */
 };
 
 /* The i-th; NULL behind the last. */

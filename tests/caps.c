@@ -46,6 +46,10 @@ add_caps(struct jsonw *w, const struct caps *c)
 	jsonw_key(w, "flat");
 	jsonw_bool(w, c->flat);
 	add_str(w, "naming", c->naming);
+	add_str(w, "fold",
+	    c->fold == 'U'       ? "upper"
+	        : c->fold == 'L' ? "lower"
+	                         : NULL);
 	jsonw_end_object(w);
 }
 

@@ -66,7 +66,8 @@ def as_dlt(name, f):
             "preferred": caps.preferred_loader_file_format, "formats": list(caps.supported_loader_file_formats or []),
             "staged_preferred": caps.preferred_staging_file_format, "staged": list(caps.supported_staging_file_formats or []),
             "dialect": dialect(name, caps), "file_bytes": caps.recommended_file_size or 0, "flat": caps.max_table_nesting == 0,
-            "naming": None if name == "weaviate" else caps.naming_convention}
+            "naming": None if name == "weaviate" else caps.naming_convention,
+            "fold": {str.upper: "upper", str.lower: "lower"}.get(caps.casefold_identifier)}
 
 
 def jobs(work, folder):

@@ -78,6 +78,7 @@ add_id_column(struct table *t)
 	column_set(c, "nullable", "false");
 	column_set(c, "unique", "true");
 	column_set(c, "row_key", "true");
+	column_set(c, "precision", "64");
 	return true;
 }
 

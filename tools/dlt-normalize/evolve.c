@@ -258,6 +258,12 @@ add_update(struct evolve *ev, struct table *t, struct column *c)
 	u->columns[u->count++] = c;
 }
 
+void
+evolve_added(struct evolve *ev, struct table *t, struct column *c)
+{
+	add_update(ev, t, c);
+}
+
 static size_t
 cut_utf8(const char *s, size_t len, size_t max)
 {

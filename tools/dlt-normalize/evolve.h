@@ -75,6 +75,9 @@ void evolve_release(struct evolve *ev); /* not the schema, but a fork's */
  * outlive `from`. */
 void evolve_fork(struct evolve *ev, const struct evolve *from);
 
+/* A column has come into the schema, for schema_updates.json. */
+void evolve_added(struct evolve *ev, struct table *t, struct column *c);
+
 /* May rows of the table (column NULL) or the column's values go in?
  * CONTRACT_EVOLVE: no filter. */
 enum contract_mode

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/output.h"
 #include "tools/dlt-normalize/arrow.h"
+#include "tools/dlt-normalize/model.h"
 #include "tools/dlt-normalize/pool.h"
 #include "tools/dlt-normalize/reader.h"
 #include "tools/dlt-normalize/writer.h"
@@ -475,6 +476,8 @@ static int
 take_whole(struct run *r, const struct item *it, struct error *err)
 {
 	const struct arrow a = { r->set, r->schema, r->writer, r->load_id };
+	const struct model model = { r->set, &r->evolve, r->writer,
+		r->load_id };
 	bool changed = false;
 	int rc;
 
@@ -491,6 +494,9 @@ take_whole(struct run *r, const struct item *it, struct error *err)
 		    "%s: is %s, no typed-jsonl: has the package been "
 		    "normalized already?",
 		    it->job->name, it->job->format);
+	else if (strcmp(it->job->format, "model") == 0 &&
+	    caps_takes(r->set->target, "model"))
+		rc = model_take(&model, it->job, it->name, &changed, err);
 	else
 		rc = imported_take(&a, it->job, it->name, err);
 	if (changed)

@@ -25,6 +25,7 @@ struct normalize_settings {
 	struct csv_settings csv;
 	bool target_known;
 	bool parquet_ids; /* rows of Parquet files get a _dlt_id */
+	bool model_load_ids, model_ids; /* the columns that models get */
 	struct writer_settings rotation;
 	size_t max_memory;
 	size_t block_size; /* of input; IO_BLOCK but in tests */

@@ -67,15 +67,21 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 		"data_writer" };
 	const struct config_context parquet = { pipeline, { "normalize" }, 1,
 		"parquet_normalizer" };
+	const struct config_context model = { pipeline, { "normalize" }, 1,
+		"model_normalizer" };
 	long workers = sysconf(_SC_NPROCESSORS_ONLN);
 	static const char standard[] = "zstd";
 	const char *codec = standard;
 	uint64_t memory = 64 << 20;
 
+	w->set.model_load_ids = true;
 	if (exchange_settings(&w->exchange, c, pipeline, err) ||
 	    config_int(c, &stage, "workers", &workers, err) ||
 	    config_writer(c, &files, &w->set.rotation, err) ||
 	    config_bool(c, &parquet, "add_dlt_id", &w->set.parquet_ids, err) ||
+	    config_bool(c, &model, "add_dlt_load_id", &w->set.model_load_ids,
+	        err) ||
+	    config_bool(c, &model, "add_dlt_id", &w->set.model_ids, err) ||
 	    config_string(c, &files, "compression", &codec, err) ||
 	    csv_settings(c, &files, &w->set.csv, err))
 		return -1;
