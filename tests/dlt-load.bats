@@ -191,6 +191,17 @@ J
   assert_output --partial 'columns "Id" and "iD" differ in case only'
 }
 
+@test "tables may differ in case only where that makes two folders" {
+  echo '{"a":1}' >rows
+  dlt-extract -q -c schema.naming=direct T=rows t=rows |
+    dlt-normalize -q -o n
+  fails 1 dlt-load sqlite:x.db n
+  assert_output --partial 'tables "T" and "t" differ in case only'
+  quiet dlt-load file:lake n
+  [ -n "$(ls lake/T)" ]
+  [ -n "$(ls lake/t)" ]
+}
+
 @test "upsert is refused, skip is not loaded, other formats are named" {
   package one id:bigint merge
   sed -i 's/"write_disposition": "merge"/&, "x-merge-strategy": "upsert"/' one/schema.json

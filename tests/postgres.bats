@@ -132,6 +132,27 @@ indexes() {
   sql "select string_agg(tablename, ' ' order by 1) from pg_indexes where schemaname = '$1' and tablename !~ '^_dlt' and indexdef ~ 'UNIQUE.*_dlt_id'"
 }
 
+@test "names that differ in case only are two" {
+  for n in 1 2; do
+    for disposition in append replace merge; do
+      echo '{"K":1,"k":'$n',"Val":1,"val":2}' >rows
+      dlt-extract -q -c schema.naming=direct --primary-key k \
+        --schema-name "$disposition" --write-disposition "$disposition" \
+        "T$disposition=rows" "t$disposition=rows" |
+        dlt-normalize -q --for postgresql | quiet dlt-load "$URL"
+    done
+  done
+  for disposition in append replace merge; do
+    for t in T t; do
+      run sql "SELECT \"K\", k, \"Val\", val FROM public.\"$t$disposition\" ORDER BY k"
+      case $disposition in
+        replace) assert_output '1|2|1|2' ;;
+        *) assert_output $'1|1|1|2\n1|2|1|2' ;;
+      esac
+    done
+  done
+}
+
 @test "row ids get an index when the rows are in, whatever comes between" {
   printf '{"id":%d,"l":[1]}\n' 1 2 3 | package n
   quiet dlt-load "$URL" n --dataset a

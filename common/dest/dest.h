@@ -136,6 +136,7 @@ struct dest_caps {
 	bool append_merges;
 	/* Job files are copied: these formats, ended by NULL. */
 	const char *const *copied;
+	bool case_counts; /* T and t are two tables, and two columns */
 };
 
 /* ---- marks of finished work, in the table _dlt_jobs ---- */
@@ -175,7 +176,7 @@ struct dest_ops {
 	int (*add_version)(struct dest *d, const struct schema *s,
 	    struct error *err);
 	/* Create the table or add what columns it lacks (complete ones only;
-	 * names differ in more than case); an existing column of another type
+	 * names differ in more than case, unless it counts); an existing column of another type
 	 * is ERR_REMOTE. Appends what was done to *added, as members of a JSON
 	 * object "table":{"name":..,"columns":{..}}; NULL: not wanted. */
 	int (*migrate)(struct dest *d, enum dest_place place,

@@ -458,7 +458,7 @@ static const char *const copied[] = { "jsonl", "csv", "insert_values",
 #define FILES_CAPS                                                  \
 	.merge_strategies = no_strategies,                          \
 	.replace_strategies = replace_strategies, .isolated = true, \
-	.append_merges = true, .copied = copied
+	.append_merges = true, .copied = copied, .case_counts = true
 
 extern const struct dest_ops dest_file, dest_s3;
 const struct dest_ops dest_file = {

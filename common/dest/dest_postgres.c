@@ -633,7 +633,7 @@ static const struct merge_dialect merging = {
 		.values = { false, false, false },                             \
 		.caps = { merge_strategies, replace_strategies,                \
 			.isolated = true, .merge = &merging,                   \
-			.connections = 40 },                                   \
+			.connections = 40, .case_counts = true },              \
 		.open = postgres_open, .close = postgres_close,                \
 		.stored_schema = pg_stored_schema,                             \
 		.stored_state = pg_stored_state, .begin = postgres_begin,      \

@@ -479,8 +479,6 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 	PGresult *res;
 	int rc;
 
-	if (ddl_check_names(t, err) < 0)
-		return -1;
 	if (place == DEST_DATASET && !d->plan && pg_lock(p, err) < 0)
 		return -1;
 	if (pg_need_schema(p, place, err) < 0 ||

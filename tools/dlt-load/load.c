@@ -76,6 +76,7 @@ int
 load_schema(struct loader *l, struct schema *s, struct error *err)
 {
 	struct table **sorted = xcalloc(s->table_count + 1, sizeof(*sorted));
+	bool exact = l->dest->ops->caps.case_counts;
 	int rc = 0;
 
 	if (l->schema && strcmp(l->schema->name, s->name) != 0)
@@ -93,7 +94,7 @@ load_schema(struct loader *l, struct schema *s, struct error *err)
 	l->dest->schema = l->schema = s;
 	memcpy(sorted, s->tables, s->table_count * sizeof(*sorted));
 	qsort(sorted, s->table_count, sizeof(*sorted), compare_tables);
-	for (size_t i = 1; i < s->table_count && !rc; i++)
+	for (size_t i = 1; i < s->table_count && !rc && !exact; i++)
 		if (!compare_tables(&sorted[i - 1], &sorted[i]))
 			rc = error_set(err, ERR_DATA,
 			    "tables \"%s\" and \"%s\" differ in case only",
