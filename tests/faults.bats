@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031
+# shellcheck disable=SC2016,SC2030,SC2031,SC2317
 # What goes wrong outside: servers that are not there or go away, disks that are
 # full, rights that are missing. Message, exit status, and that another try is
 # good, as dlt-load(1) says.
@@ -241,6 +241,7 @@ trigger() {
 }
 
 @test "the server is restarted during a load, which goes on" {
+  need_level all
   local pid
   echo '{"id":0}' | normalized one
   quiet dlt-load "$URL" one --dataset d
@@ -268,4 +269,76 @@ trigger() {
   wait $pid
   run sql 'select count(*), sum(id) from d.t'
   assert_output '3001|4501500'
+}
+
+# The server by way of a socket that cuts the Nth COMMIT: $CUT.
+cut_at() {
+  rm -rf cut
+  mkdir cut
+  python3 "$SOURCE_DIR/tests/cut.py" cut "$1" "$2" 3>&- &
+  proxy=$!
+  until_true compgen -G 'cut/.s.*'
+  CUT="postgresql:///$DB?host=$PWD/cut&user=admin"
+}
+
+@test "the answer to a COMMIT is lost: what it did is found out" {
+  local n how status
+  many 2000 >t.jsonl
+  dlt-extract -q t=t.jsonl | dlt-normalize -q >stream
+  cut_at 1 before
+  fails 75 dlt-load "$CUT" --dataset before - <stream
+  kill $proxy
+  run sql "select count(*) from pg_namespace where nspname = 'before'"
+  assert_output 0
+  cut_at 1 after
+  quiet dlt-load "$CUT" --dataset after - <stream
+  kill $proxy
+  run sql 'select count(*), sum(id), (select count(*) from after._dlt_loads) from after.t'
+  assert_output '2000|2001000|1'
+  need_level all
+  # each of them, in a pipeline: at worst it is to be run again
+  dlt-extract -q -p p t=t.jsonl
+  dlt-normalize -q -p p --file-max-items 500
+  cp -r data/pipelines/p saved
+  for how in before after; do
+    for n in 1 2 3 4 5; do
+      rm -rf data/pipelines/p
+      cp -r saved data/pipelines/p
+      cut_at $n $how
+      status=0
+      dlt-load -q -p p "$CUT" --dataset "d$n$how" -j 1 2>err || status=$?
+      [ $status = 0 ] || [ $status = 75 ]
+      kill $proxy
+      quiet dlt-load -p p "$URL" --dataset "d$n$how"
+      run sql "select count(*), sum(id), (select count(*) from d$n$how._dlt_loads) from d$n$how.t"
+      assert_output '2000|2001000|1'
+    done
+  done
+}
+
+@test "the server commits what a killed run has sent while the next one is at work" {
+  local pid
+  echo '{"id":0}' | normalized one
+  many 50 | sed 's/,"t".*/}/' | normalized two
+  DLT_TEST_FAIL=load_committed:1 dlt-load -q "$URL" two --dataset x &&
+    skip 'built without -Dtest_hooks=true'
+  quiet dlt-load "$URL" one --dataset d
+  mkfifo in
+  psql -qX -d "$DB" <in >/dev/null 3>&- &
+  exec 9>in
+  # as if it were the transaction of the killed run
+  echo 'begin; insert into d.t select * from x.t; insert into d._dlt_jobs select * from x._dlt_jobs where load_id !~ $$_$$; \! touch sent' >&9
+  until_true test -e sent
+  dlt-load "$URL" two --dataset d 2>err 9>&- 3>&- &
+  pid=$!
+  waiting() {
+    [ "$(sql "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query !~ '^begin' and datname = '$DB'")" = 1 ]
+  }
+  until_true waiting
+  echo 'commit;' >&9
+  exec 9>&-
+  wait $pid
+  [ ! -s err ]
+  run sql 'select count(*), count(distinct id), (select count(*) from d._dlt_loads) from d.t'
+  assert_output '51|51|2'
 }

@@ -202,6 +202,41 @@ empty_rest(struct loader *l, struct error *err)
 	return 0;
 }
 
+/* The answer to a commit can be lost with the connection: the load's mark tells
+ * what has become of it, as soon as nobody else changes the dataset. */
+static int
+commit_package(struct loader *l, struct error *err)
+{
+	const struct dest_ops *ops = l->dest->ops;
+	struct error why, unused;
+	struct buf sum = { 0 };
+	uint64_t rows;
+	bool asked;
+
+	if (ops->commit(l->dest, err) == 0)
+		return 0;
+	if (err->code != ERR_TEMP || !ops->caps.connections)
+		return -1;
+	why = *err;
+	ops->rollback(l->dest);
+	asked = ops->begin(l->dest, &unused) == 0 &&
+	    load_migrate_own(l, NULL, &unused) == 0 &&
+	    ops->marked(l->dest, l->load_id, "", &sum, &rows, &unused) == 0;
+	ops->rollback(l->dest);
+	if (asked && sum.len) {
+		buf_release(&sum);
+		return 0;
+	}
+	buf_release(&sum);
+	if (!asked)
+		error_set(&why, ERR_TEMP,
+		    "%s; whether it was committed before is not known: look "
+		    "for %s in _dlt_loads",
+		    err->msg, l->load_id);
+	*err = why;
+	return -1;
+}
+
 static int
 complete_package(struct streaming *s, struct error *err)
 {
@@ -227,7 +262,7 @@ complete_package(struct streaming *s, struct error *err)
 	    load_finish(l, false, err) < 0)
 		return -1;
 	TEST_HOOK("load_stream_commit");
-	if (l->dest->ops->commit(l->dest, err) < 0)
+	if (commit_package(l, err) < 0)
 		return -1;
 	TEST_HOOK("load_stream_committed");
 	load_tell(l, NULL, "loaded");
