@@ -151,6 +151,18 @@ J
   assert_output '1|1|1'
 }
 
+@test "a package without jobs is a load" {
+  package p
+  quiet dlt-load sqlite:x.db p
+  quiet dlt-load sqlite:x.db p
+  run sql x.db 'select count(*), (select count(*) from _dlt_version) from _dlt_loads'
+  assert_output '1|1'
+  dlt-extract -q --allow-empty -p p t=/dev/null
+  dlt-normalize -q -p p
+  dlt-load -q -p p sqlite:x.db
+  [ -z "$(ls data/pipelines/p/load/normalized 2>/dev/null)" ]
+}
+
 @test "new columns are added, also when the schema's hash is known" {
   package one 'id:bigint'
   job one t 1 <<<'{"id":1}'

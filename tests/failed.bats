@@ -89,7 +89,7 @@ rows() {
   fails 1 dlt-load -p p sqlite:x.db
   fails 2 dlt-package drop -p p
   fails 2 dlt-package drop -p p "$bad" </dev/null
-  assert_output --partial "$bad: 1 jobs that are not in the destination are removed; the rows of"
+  assert_output --partial "$bad: 1 jobs that are not in sqlite:x.db are removed; the rows of 1 others stay there"
   [ -e "data/pipelines/p/load/loaded/$bad" ]
   quiet dlt-package drop --yes -p p "$bad"
   [ ! -e "data/pipelines/p/load/loaded/$bad" ]
@@ -148,6 +148,19 @@ rows() {
     rows
     assert_output '1,2,3|2'
   done
+}
+
+@test "drop names the destination and its dataset, without a password" {
+  three
+  fails 1 dlt-load -p p sqlite:x.db
+  [ "$(cat "data/pipelines/p/load/loaded/$bad/destination.json")" = '{"destination":"sqlite:x.db","dataset":null}' ]
+  echo '{"destination":"postgresql://u:***@h/db","dataset":"d"}' >"data/pipelines/p/load/loaded/$bad/destination.json"
+  fails 2 dlt-package drop -p p "$bad"
+  assert_output --partial "not in postgresql://u:***@h/db (dataset d) are removed"
+  # one that an older version has left
+  rm "data/pipelines/p/load/loaded/$bad/destination.json"
+  fails 2 dlt-package drop -p p "$bad"
+  assert_output --partial "not in the destination are removed"
 }
 
 @test "delete_completed_jobs: not those of a package that failed" {

@@ -199,6 +199,114 @@ until_true() {
   assert_output '2,4'
 }
 
+@test "postgres: --plan names all that would be made, once" {
+  merge a '{"id":1,"l":[1]}'
+  merge b '{"id":2,"l":[1]}'
+  run -3 dlt-load --plan "$URL" a b --dataset d
+  for what in 'CREATE SCHEMA "d"' 'CREATE SCHEMA "d_staging"' 'CREATE TABLE IF NOT EXISTS "d"."_dlt_jobs" (' \
+    'CREATE TABLE "d"."_dlt_loads" (' 'CREATE TABLE "d"."_dlt_version" (' 'CREATE TABLE "d"."m" (' 'CREATE TABLE "d"."m__l" (' \
+    'CREATE TABLE "d_staging"."m" (' 'CREATE TABLE "d_staging"."m__l" (' 'CREATE TABLE "d_staging"."_dlt_version" ('; do
+    [ "$(grep -cF "$what" <<<"$output")" = 1 ]
+  done
+  [ "$(grep -c '^-- m: 1 job, merge' <<<"$output")" = 2 ]
+  run sql "select count(*) from pg_namespace where nspname ~ '^d'"
+  assert_output 0
+  quiet dlt-load "$URL" a --dataset d
+  run -0 dlt-load --plan "$URL" b --dataset d
+  refute_output --partial CREATE
+  # what Python dlt has made lacks _dlt_jobs only
+  sql 'drop table d._dlt_jobs'
+  run -3 dlt-load --plan "$URL" b --dataset d
+  assert_output --partial '"d"."_dlt_jobs"'
+  refute_output --partial 'CREATE TABLE "'
+}
+
+@test "duckdb: --plan, also where there is no file" {
+  need_duckdb
+  merge a '{"id":1}'
+  run -3 dlt-load --plan duckdb:x.db a --dataset d
+  for what in 'CREATE SCHEMA "x"."d";' 'CREATE SCHEMA "x"."d_staging";' 'CREATE TABLE "x"."d"."_dlt_jobs" (' \
+    'CREATE TABLE "x"."d"."_dlt_loads" (' 'CREATE TABLE "x"."d_staging"."m" (' 'CREATE TABLE "x"."d_staging"."_dlt_version" ('; do
+    assert_output --partial "$what"
+  done
+  [ ! -e x.db ]
+  quiet dlt-load duckdb:x.db a --dataset d
+  cp -r a b
+  rm b/manifest.json
+  run -0 dlt-load --plan duckdb:x.db a --dataset d
+  assert_output ''
+}
+
+@test "postgres: tries are counted in the names of job files, from run to run" {
+  local n
+  echo '{"id":1}' | dlt-extract -q -p p t=-
+  dlt-normalize -q -p p
+  quiet dlt-load -p p "$URL"
+  echo '{"id":2}' | dlt-extract -q -p p t=-
+  dlt-normalize -q -p p
+  sql "create sequence p_dataset.tries;
+    create function p_dataset.fail() returns trigger language plpgsql as \$\$
+      begin
+        perform nextval('p_dataset.tries');
+        raise exception 'as if' using errcode = '40001';
+      end \$\$;
+    create trigger fail before insert on p_dataset.t for each row execute function p_dataset.fail()"
+  pkg=$(only data/pipelines/p/load/normalized)
+  # a job that has been tried twice, perhaps by Python dlt
+  for n in "$pkg"/new_jobs/t.*.0.*; do
+    mv "$n" "${n/.0./.2.}"
+  done
+  # up to the next multiple, and in the next run to the one after it
+  fails 75 dlt-load -p p "$URL" -c load.raise_on_max_retries=4
+  ls "$pkg"/new_jobs/t.*.4.jsonl*
+  run sql 'select last_value from p_dataset.tries'
+  assert_output 2
+  fails 75 dlt-load -p p "$URL" -c load.raise_on_max_retries=2
+  ls "$pkg"/new_jobs/t.*.6.jsonl*
+  run sql 'select last_value from p_dataset.tries'
+  assert_output 4
+  sql 'drop trigger fail on p_dataset.t'
+  quiet dlt-load -p p "$URL"
+  run sql 'select count(*) from p_dataset.t'
+  assert_output 2
+}
+
+@test "a configured destination by its name, its type and parts; and -p alone" {
+  mkdir .dlt
+  cat >.dlt/secrets.toml <<END
+[destination.mypg]
+destination_type = "dlt.destinations.postgres"
+staging_dataset_name_layout = "mine_%s"
+[destination.mypg.credentials]
+database = "$DB"
+username = "admin"
+host = "$PGHOST"
+END
+  local t
+  for t in 1 2 3; do
+    echo "{\"id\":$t}" | dlt-extract -q -p p --write-disposition merge --primary-key id m=-
+  done
+  dlt-normalize -q -p p --for postgres
+  printf '%s\n' data/pipelines/p/load/normalized/* >list
+  quiet dlt-load -p p mypg "$(sed -n 1p list)"
+  run sql 'select count(*) from mine_p_dataset.m'
+  assert_output 1
+  # by the configuration, then by the pipeline's state
+  DESTINATION_NAME=mypg quiet dlt-load -p p -T <(sed -n 2p list)
+  fails 2 dlt-load -p p
+  assert_output --partial 'no destination given'
+  python3 - <<'PY'
+import json
+path = "data/pipelines/p/state.json"
+s = json.load(open(path))
+s.update(destination_name="mypg", destination_type="dlt.destinations.postgres")
+json.dump(s, open(path, "w"))
+PY
+  quiet dlt-load -p p
+  run sql 'select count(*) from p_dataset.m'
+  assert_output 3
+}
+
 oracle() {
   need_level all
   "$DLT_PYTHON" -c 'import dlt; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||

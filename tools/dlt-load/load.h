@@ -52,8 +52,9 @@ struct load_plan_item {
 struct load_plan {
 	struct load_plan_item *items; /* of the package at hand */
 	size_t count, cap;
-	struct buf sql; /* statements, each ended by a NUL */
-	bool changes;   /* any package would change the schema */
+	struct buf sql;  /* statements, each ended by a NUL */
+	struct buf seen; /* those of earlier packages */
+	bool changes;    /* any package would change the schema */
 };
 
 struct loader {
@@ -65,8 +66,9 @@ struct loader {
 	 * is another one than before. dest may be NULL after a failure. */
 	int (*retarget)(void *arg, const char *schema, struct error *err);
 	void *connect_arg;
-	size_t workers; /* connections at most, dest's own among them */
-	size_t retries; /* tries of what fails for now, in one run */
+	const char *dataset; /* for messages; NULL: the destination's own */
+	size_t workers;      /* connections at most, dest's own among them */
+	size_t retries;      /* tries of what fails for now, in one run */
 	enum load_parallelism parallelism;
 	struct workdir *workdir; /* NULL: no pipeline */
 	bool delete_completed;

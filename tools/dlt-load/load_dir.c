@@ -188,13 +188,16 @@ static int
 with_retries(struct dir_load *d, const struct unit *u, struct error *err)
 {
 	for (size_t tries = 1;; tries++) {
-		int rc = u->end > u->first + 1
+		int rc;
+
+		d->tries = 0;
+		rc = u->end > u->first + 1
 		    ? unit_run_batch(d, u->first, u->end, err)
 		    : unit_run(d, u->first, err);
 
 		if (rc == 0 || err->code != ERR_TEMP ||
 		    !d->l->dest->ops->caps.connections ||
-		    tries >= d->l->retries)
+		    (d->tries ? d->tries : tries) % d->l->retries == 0)
 			return rc;
 		msg_info("%s: %s; trying again", d->l->load_id, err->msg);
 		d->l->dest->ops->rollback(d->l->dest);
@@ -245,6 +248,7 @@ init_hand(struct hand *h, struct dir_load *d, const struct unit *units,
 	h->view = *d;
 	h->view.l = &h->loader;
 	h->view.failed = 0;
+	h->view.tries = 0;
 	h->units = units;
 }
 
@@ -400,6 +404,28 @@ finish(struct dir_load *d, struct error *err)
 	return rc;
 }
 
+/* For who is to decide what becomes of a package of which some is in. */
+static int
+note_destination(struct dir_load *d, struct error *err)
+{
+	char *path = xasprintf("%s/destination.json", d->path);
+	struct buf text = { 0 };
+	struct jsonw w;
+	int rc;
+
+	jsonw_init(&w, &text, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "destination");
+	jsonw_str(&w, d->l->dest->url);
+	jsonw_key(&w, "dataset");
+	jsonw_str(&w, d->l->dataset);
+	jsonw_end_object(&w);
+	rc = output_file(path, text.data, text.len, err);
+	buf_release(&text);
+	free(path);
+	return rc;
+}
+
 /* Mark the package and move it to load/loaded. */
 static int
 put_away(struct dir_load *d, const char *status, struct error *err)
@@ -413,6 +439,8 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 
 	jobs_drop_markers(&d->jobs);
 	if (output_file(marker, status, strlen(status), err) < 0)
+		goto out;
+	if (d->failed && note_destination(d, err) < 0)
 		goto out;
 	TEST_HOOK("load_put_away");
 	if (make_dirs(parent, err) < 0 || rename_synced(d->path, to, err) < 0)

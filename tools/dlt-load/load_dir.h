@@ -21,8 +21,9 @@ struct dir_load {
 	const struct table **tables; /* of each job */
 	enum load_how *how;
 	bool *done;
-	size_t failed; /* jobs that will not be tried again */
-	dev_t dev;     /* of the package, as it was when we began */
+	size_t failed;  /* jobs that will not be tried again */
+	unsigned tries; /* of the job that failed last, in all runs; 0: none */
+	dev_t dev;      /* of the package, as it was when we began */
 	ino_t ino;
 	bool put_away; /* it is in loaded/ */
 };

@@ -68,6 +68,36 @@ load_plan_release(struct load_plan *p)
 	reset_plan(p);
 	free(p->items);
 	buf_release(&p->sql);
+	buf_release(&p->seen);
+}
+
+static bool
+is_seen(const struct load_plan *p, const char *sql)
+{
+	for (size_t at = 0; at < p->seen.len;
+	     at += strlen(p->seen.data + at) + 1)
+		if (!strcmp(p->seen.data + at, sql))
+			return true;
+	return false;
+}
+
+/* What an earlier package would have done is not to be done again. */
+static void
+drop_seen(struct load_plan *p)
+{
+	struct buf fresh = { 0 };
+
+	for (size_t at = 0; at < p->sql.len;
+	     at += strlen(p->sql.data + at) + 1) {
+		const char *sql = p->sql.data + at;
+
+		if (!is_seen(p, sql))
+			buf_add(&fresh, sql, strlen(sql) + 1);
+	}
+	if (fresh.len)
+		buf_add(&p->seen, fresh.data, fresh.len);
+	buf_release(&p->sql);
+	p->sql = fresh;
 }
 
 /* Tables of the package, and those that begin with _dlt. */
@@ -166,6 +196,7 @@ load_plan_print(struct loader *l, struct error *err)
 			    p->items[i].table);
 	if (plan_tables(l, err) < 0)
 		return -1;
+	drop_seen(p);
 	if (l->report)
 		print_json(l);
 	else

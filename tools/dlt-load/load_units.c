@@ -179,6 +179,8 @@ move_unit(struct dir_load *d, size_t i, enum job_folder from,
 			continue;
 		if (job_move(&d->jobs, job, to, retry, err) < 0)
 			return -1;
+		if (retry)
+			d->tries = job->retry;
 	}
 	return 0;
 }

@@ -507,7 +507,7 @@ retarget(void *arg, const char *schema, struct error *err)
 	r->loader.dest = NULL;
 	free(r->own_dataset);
 	r->own_dataset = own;
-	r->settings.dataset = own ? own : r->dataset;
+	r->settings.dataset = r->loader.dataset = own ? own : r->dataset;
 	r->loader.dest = connect_again(r, err);
 	return r->loader.dest ? 1 : -1;
 }
@@ -586,6 +586,7 @@ open_destination(struct run *r, struct error *err)
 	if (r->o->common.wait)
 		r->settings.wait_s = r->wait < 0 || isinf(r->wait) ? 1e9
 		                                                   : r->wait;
+	r->loader.dataset = strncmp(r->url, "sqlite:", 7) ? r->dataset : NULL;
 	r->loader.connect = connect_again;
 	r->loader.connect_arg = r;
 	r->loader.retarget = retarget;

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "common/failed.h"
+#include "common/json.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/msg.h"
+#include "common/output.h"
 #include "tools/dlt-package/look.h"
 
 /* ---- failed ---- */
@@ -180,6 +182,34 @@ answer_is_yes(void)
 	    (line[0] == 'y' || line[0] == 'Y');
 }
 
+#define NOTE_MAX 65536
+
+/* What dlt-load has left in the package: where the rest of it is. */
+static char *
+noted_destination(const struct failed_package *p)
+{
+	char *path = xasprintf("%s/destination.json", p->path), *text = NULL;
+	struct json_doc doc = { 0 };
+	struct error ignored;
+	const char *url, *dataset;
+	char *where = NULL;
+	size_t len;
+
+	if (read_file(path, NOTE_MAX, &text, &len, &ignored) == 0 &&
+	    json_parse(&doc, text, len, &ignored) == 0) {
+		url = json_get_str(doc.root, "destination", NULL);
+		dataset = json_get_str(doc.root, "dataset", NULL);
+		if (url && dataset)
+			where = xasprintf("%s (dataset %s)", url, dataset);
+		else if (url)
+			where = xstrdup(url);
+	}
+	json_release(&doc);
+	free(text);
+	free(path);
+	return where;
+}
+
 /* The destination that the pipeline has been loaded into, or NULL. */
 static char *
 destination_of(struct workdir *w)
@@ -203,10 +233,12 @@ static int
 drop_package(const struct look *l, struct workdir *w, struct failed_package *p,
     struct error *err)
 {
-	char *dest = destination_of(w);
+	char *dest = noted_destination(p);
 	struct buf what = { 0 };
 	int rc = 0;
 
+	if (!dest)
+		dest = destination_of(w);
 	buf_addf(&what,
 	    "%s: %zu jobs that are not in %s are removed; the rows of %zu "
 	    "others stay there",
