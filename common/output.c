@@ -203,6 +203,19 @@ rename_synced(const char *from, const char *to, struct error *err)
 
 static int remove_at(int dir, const char *name);
 
+/* A folder to remove, which somebody may have made read-only. */
+static int
+open_doomed(int dir, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+	int fd = openat(dir, name, flags);
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)fchmod(fd, S_IRWXU);
+	return fd;
+}
+
 /* All entries of an open folder; closes it. Follows no symbolic link, and
  * allocates nothing of ours: it also runs at exit. 0, or -1 with errno. */
 static int
@@ -239,8 +252,7 @@ remove_at(int dir, const char *name)
 	/* Other threads may still be writing when the process ends early, so
 	 * a folder is given a second and a third look. */
 	for (int i = 0; i < 3; i++) {
-		fd = openat(dir, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = open_doomed(dir, name);
 		if (fd < 0)
 			return errno == ENOENT ? 0 : -1;
 		if (remove_entries(fd))

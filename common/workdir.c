@@ -233,6 +233,8 @@ open_checked(struct workdir *w, bool create, struct error *err)
 		errno = ENOTDIR;
 		return error_errno(err, "%s", w->path);
 	}
+	if (access(w->path, F_OK) != 0 && errno != ENOENT && !create)
+		return error_errno(err, "%s", w->path);
 	if (access(w->path, F_OK) != 0 && !create)
 		return error_set(err, ERR_DATA,
 		    "pipeline \"%s\" does not exist (no %s)", w->name, w->path);

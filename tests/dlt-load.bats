@@ -367,7 +367,7 @@ sys.exit(subprocess.call(['dlt-load', '--wait', '0', 'sqlite:x.db', 'p'], stderr
   [ "$status" -eq 75 ]
   grep -q 'database is locked' err
   fails 1 dlt-load sqlite:no/such/x.db p
-  assert_output --partial 'unable to open database file'
+  assert_output --partial 'no/such/: No such file or directory'
   echo 'this is no database, but long enough to be read as one' >text
   fails 1 dlt-load sqlite:text p
   assert_output --partial 'not a database'

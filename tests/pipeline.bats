@@ -307,6 +307,15 @@ each_case() {
   [ ! -e data ]
 }
 
+@test "-o: a package that was made read-only is exchanged, and nothing stays" {
+  echo '{"a":1}' >one
+  quiet dlt-extract -o e --load-id 1.0 t=one
+  chmod -R a-w e
+  quiet dlt-extract -o e --load-id 2.0 t=one
+  [ "$(dlt-package info --json e | jq -r .load_id)" = 2.0 ]
+  [ -z "$(find . -maxdepth 1 -name '.*' ! -name . ! -name '.dlt*')" ]
+}
+
 @test "a file whose name is no UTF-8 goes the whole way" {
   printf '{"a":1}\n{"a":"x"}\n' >$'n\xe4me.jsonl'
   quiet dlt-extract -o e t=$'n\xe4me.jsonl'

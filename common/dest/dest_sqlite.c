@@ -196,6 +196,19 @@ sqlite_close(struct dest *d)
 	free(s);
 }
 
+/* SQLite tells no more than that it cannot open a file. */
+static void
+blame_folder(const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1)
+	                     : xstrdup(".");
+
+	if (access(folder, W_OK | X_OK) < 0)
+		error_errno(err, "%s", folder);
+	free(folder);
+}
+
 static struct dest *
 sqlite_open(const char *rest, const struct dest_settings *set,
     struct error *err)
@@ -220,6 +233,8 @@ sqlite_open(const char *rest, const struct dest_settings *set,
 	if (set->read_only && !exists)
 		return &s->base;
 	if (open_database(s, set, err) < 0 || sqlite_rows_init(s, err) < 0) {
+		if (!exists)
+			blame_folder(path, err);
 		sqlite_close(&s->base);
 		return NULL;
 	}
