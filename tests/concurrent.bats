@@ -73,6 +73,7 @@ query() {
 }
 
 @test "four pipelines, one file, nobody waits: 75 says that it is busy" {
+  need_level all
   local i url
   need_duckdb
   four
