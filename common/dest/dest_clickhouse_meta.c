@@ -350,22 +350,45 @@ ch_add_mark(const struct ch_mark *m, const struct buf *script, struct buf *sql)
 	buf_addc(sql, '\n');
 }
 
+/* What stands there for a job: its mark, if it has one, and the script that it
+ * is part of, or nothing. */
 static int
-find_mark(struct clickhouse_dest *c, const char *const *texts,
-    struct buf *checksum, uint64_t *rows, struct error *err)
+find_mark(struct clickhouse_dest *c, const char *load_id, const char *job_id,
+    struct buf *checksum, uint64_t *rows, struct buf *script, struct error *err)
 {
-	struct buf out = { 0 }, n = { 0 };
-	const char *at;
-	int rc = ask(c,
-	    "SELECT \"checksum\", \"rows\" FROM %s WHERE load_id = ? AND "
-	    "job_id = ? AND script = '' LIMIT 1",
-	    "_dlt_jobs", texts, &out, err);
+	const char *texts[] = { load_id, job_id };
+	struct buf out = { 0 }, f[3] = { 0 };
+	int rc = c->jobs_table ? 0
+	                       : has_table(c, "_dlt_jobs", &c->jobs_table, err);
 
-	at = buf_str(&out);
-	if (rc == 0 && ch_field(&at, checksum) && ch_field(&at, &n))
-		*rows = strtoull(buf_str(&n), NULL, 10);
+	if (rc == 0 && c->jobs_table) {
+		char *sql = statement(c,
+		    "SELECT \"checksum\", \"rows\", \"script\" FROM %s WHERE "
+		    "load_id = ? AND job_id = ? ORDER BY inserted_at",
+		    "_dlt_jobs", texts);
+
+		rc = ch_query(c, sql, NULL, &out, NULL, err);
+		free(sql);
+	}
+	buf_reset(checksum);
+	buf_reset(script);
+	for (const char *at = buf_str(&out); rc == 0 && *at;) {
+		for (size_t i = 0; i < 3; i++) {
+			buf_reset(&f[i]);
+			ch_field(&at, &f[i]);
+		}
+		if (f[2].len) {
+			buf_reset(script);
+			buf_add(script, f[2].data, f[2].len);
+		} else {
+			buf_reset(checksum);
+			buf_add(checksum, buf_str(&f[0]), f[0].len);
+			*rows = strtoull(buf_str(&f[1]), NULL, 10);
+		}
+	}
+	for (size_t i = 0; i < 3; i++)
+		buf_release(&f[i]);
 	buf_release(&out);
-	buf_release(&n);
 	return rc;
 }
 
@@ -378,34 +401,26 @@ note_asked(struct clickhouse_dest *c, const char *load_id, const char *job_id)
 	c->job_id = xstrdup(job_id);
 }
 
-/* The script that a job is part of, or nothing. see: it may name another job,
- * which has it. */
+/* A script may be in the row of another job, which this one names. */
 static int
-find_script(struct clickhouse_dest *c, const char *load_id, const char *job_id,
-    bool see, struct buf *script, struct error *err)
+follow_script(struct clickhouse_dest *c, const char *load_id,
+    struct buf *script, struct error *err)
 {
-	const char *texts[] = { load_id, job_id };
-	struct buf out = { 0 }, line = { 0 };
-	const char *at;
-	int rc = ask(c,
-	    "SELECT \"script\" FROM %s WHERE load_id = ? AND job_id = ? AND "
-	    "script != '' ORDER BY inserted_at DESC LIMIT 1",
-	    "_dlt_jobs", texts, &out, err);
+	struct buf job_id = { 0 }, unused = { 0 };
+	const char *at = buf_str(script) + 4;
+	uint64_t rows;
+	int rc;
 
-	buf_reset(script);
-	at = buf_str(&out);
-	if (rc == 0)
-		ch_field(&at, script);
-	if (rc == 0 && script->len > 4 && !strncmp(script->data, "see\t", 4)) {
-		at = script->data + 4;
-		ch_field(&at, &line);
-		rc = see ? find_script(c, load_id, buf_str(&line), false,
-		               script, err)
-		         : error_set(err, ERR_REMOTE,
-		               "_dlt_jobs: a script that is not understood");
-	}
-	buf_release(&out);
-	buf_release(&line);
+	if (strncmp(buf_str(script), "see\t", 4) != 0)
+		return 0;
+	ch_field(&at, &job_id);
+	rc = find_mark(c, load_id, buf_str(&job_id), &unused, &rows, script,
+	    err);
+	if (rc == 0 && !strncmp(buf_str(script), "see\t", 4))
+		rc = error_set(err, ERR_REMOTE,
+		    "_dlt_jobs: a script that is not understood");
+	buf_release(&job_id);
+	buf_release(&unused);
 	return rc;
 }
 
@@ -415,23 +430,21 @@ ch_marked(struct dest *d, const char *load_id, const char *job_id,
     struct buf *checksum, uint64_t *rows, struct error *err)
 {
 	struct clickhouse_dest *c = (struct clickhouse_dest *)d;
-	const char *texts[] = { load_id, job_id };
 	struct buf script = { 0 };
 	int rc;
 
-	buf_reset(checksum);
 	*rows = 0;
 	note_asked(c, load_id, job_id);
-	rc = find_mark(c, texts, checksum, rows, err);
-	if (rc < 0 || d->plan || c->read_only)
-		return rc;
-	rc = find_script(c, load_id, job_id, true, &script, err);
-	if (rc == 0 && script.len && checksum->len) {
-		ch_clean(c, script.data);
-	} else if (rc == 0 && script.len) {
-		rc = ch_recover(c, script.data, err);
-		if (rc == 0)
-			rc = find_mark(c, texts, checksum, rows, err);
+	rc = find_mark(c, load_id, job_id, checksum, rows, &script, err);
+	if (rc == 0 && script.len && !d->plan && !c->read_only) {
+		rc = follow_script(c, load_id, &script, err);
+		if (rc == 0 && checksum->len)
+			ch_clean(c, buf_str(&script));
+		else if (rc == 0)
+			rc = ch_recover(c, buf_str(&script), err);
+		if (rc == 0 && !checksum->len)
+			rc = find_mark(c, load_id, job_id, checksum, rows,
+			    &script, err);
 	}
 	buf_release(&script);
 	return rc;

@@ -129,6 +129,20 @@ find_types(struct clickhouse_dest *c, enum dest_place place,
 	return rc;
 }
 
+/* Old servers parse into blocks of a million rows, whose memory costs more than
+ * the rows; written to disk are large ones in any case. */
+static char *
+insert_url(struct clickhouse_dest *c)
+{
+	char *url = ch_url(c, NULL, NULL), *more;
+
+	if (c->version >= CH_MODERN)
+		return url;
+	more = xasprintf("%s&max_insert_block_size=65536", url);
+	free(url);
+	return more;
+}
+
 static int
 begin_insert(struct clickhouse_dest *c, enum dest_place place,
     const struct table *t, struct error *err)
@@ -144,7 +158,7 @@ begin_insert(struct clickhouse_dest *c, enum dest_place place,
 		return error_prefix(err, "table \"%s\": ", t->name);
 	in->table = t;
 	in->place = place;
-	in->url = ch_url(c, NULL, NULL);
+	in->url = insert_url(c);
 	in->req = (struct http_request){ .method = "POST",
 		.url = in->url,
 		.headers = in->headers,
