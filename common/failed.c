@@ -102,8 +102,8 @@ compare_jobs(const void *a, const void *b)
 	    ((const struct failed_job *)b)->file);
 }
 
-static bool
-is_aborted(const char *path)
+bool
+failed_is_aborted(const char *path)
 {
 	char *marker = xasprintf("%s/package_completed.json", path);
 	struct error ignored;
@@ -122,7 +122,7 @@ read_package(const struct workdir *w, const char *name, bool aborted_only,
     struct failed_list *l, struct error *err)
 {
 	char *path = xasprintf("%s/load/loaded/%s", w->path, name);
-	bool aborted = is_aborted(path);
+	bool aborted = failed_is_aborted(path);
 	struct failed_package p = { .aborted = aborted };
 	size_t failed = 0, unused = 0;
 	int rc = 0;

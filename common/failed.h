@@ -36,6 +36,9 @@ struct failed_list {
 	size_t count, cap;
 };
 
+/* Has a load given up the package in this directory? */
+bool failed_is_aborted(const char *path);
+
 /* In the order of their names; aborted_only: those that were given up. */
 int failed_read(const struct workdir *w, bool aborted_only,
     struct failed_list *l, struct error *err);

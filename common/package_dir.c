@@ -16,7 +16,8 @@
 #define ELSEWHERE ((uint64_t)2)
 
 static const char *const small_files[] = { "schema.json",
-	"load_package_state.json", "schema_updates.json", "provenance.jsonl" };
+	"load_package_state.json", "schema_updates.json",
+	"applied_schema_updates.json", "provenance.jsonl" };
 
 static int
 unsealed(const struct package_in *p, const char *name, const char *what,

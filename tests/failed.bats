@@ -54,6 +54,10 @@ rows() {
   assert_output '1,2,3|2'
   fails 1 dlt-load -p p sqlite:x.db
   assert_output --partial "package $bad has failed"
+  run -0 dlt-package ls -p p
+  assert_line "aborted     $bad"
+  [ "$(grep -c '^loaded ' <<<"$output")" -eq 2 ]
+  [ "$(dlt-package info --json -p p "$bad" | jq -r .kind)" = normalized ]
   run -0 dlt-package failed -p p
   assert_output "$bad	a.1000000002.0.jsonl	started_jobs/a.1000000002.0.jsonl:1: column \"a\": expected a value"
   run -0 dlt-package failed --json -p p "$bad"

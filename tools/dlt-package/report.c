@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/failed.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "tools/dlt-package/look.h"
@@ -69,7 +70,8 @@ report_visit(void *arg, struct package_in *in, enum package_event event,
 	} else if (event == PACKAGE_COMPLETE) {
 		r->sealed = e->sha256 != NULL;
 	} else if (event == PACKAGE_FILE) {
-		if (strcmp(e->name, "schema_updates.json") == 0)
+		if (strcmp(e->name, "schema_updates.json") == 0 ||
+		    strcmp(e->name, "applied_schema_updates.json") == 0)
 			r->normalized = true;
 		if (strcmp(e->name, "schema.json") == 0 &&
 		    json_parse(&doc, e->data, e->len, &ignored) == 0) {
@@ -125,15 +127,17 @@ ls_state(const struct workdir *w, size_t state, struct jsonw *json,
 	for (size_t i = 0; i < count; i++) {
 		char *path = xasprintf("%s/%s/%s", w->path, states[state][1],
 		    names[i]);
+		const char *word = failed_is_aborted(path) ? "aborted"
+		                                           : states[state][0];
 
 		if (!json->out) {
-			printf("%-12s%s\n", states[state][0], names[i]);
+			printf("%-12s%s\n", word, names[i]);
 		} else {
 			jsonw_object(json);
 			jsonw_key(json, "load_id");
 			jsonw_str(json, names[i]);
 			jsonw_key(json, "state");
-			jsonw_str(json, states[state][0]);
+			jsonw_str(json, word);
 			jsonw_key(json, "path");
 			jsonw_str(json, path);
 			jsonw_end_object(json);
