@@ -460,7 +460,7 @@ kills() {
       dlt-normalize -q --for postgresql -o "p$i"
   done
   for i in 1 2; do
-    dlt-load "$URL" "p$i" --dataset d &
+    dlt-load --wait 100 "$URL" "p$i" --dataset d &
     pids+=($!)
   done
   for i in "${pids[@]}"; do
