@@ -96,6 +96,13 @@ job_name_parse(const char *name, struct job_name *out, struct error *err)
 	size_t len[5], count = 0;
 	struct job_name n = { 0 };
 
+	if (strlen(name) > 255)
+		return error_set(err, ERR_DATA,
+		    "table \"%.60s...\": its name has %zu bytes, too many for "
+		    "the name of a file; less nesting (dlt-extract "
+		    "--max-table-nesting) or the limit of a destination "
+		    "(dlt-normalize --for) keep names short",
+		    name, strcspn(name, "."));
 	if (!package_name_is_safe(name) || !utf8_is_valid(name, strlen(name)))
 		return bad_name(name, "illegal characters or length", err);
 	for (const char *p = name;; p++) {

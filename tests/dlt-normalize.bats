@@ -237,6 +237,16 @@ ids() {
   refute_output --partial tmp
 }
 
+@test "a table whose name no file can have: what to do is said" {
+  printf -v k '%0300d' 1
+  echo "{\"k$k\":[1]}" >rows
+  dlt-extract -q -o e t=rows
+  fails 1 dlt-normalize -q -o n e
+  assert_output --partial 'normalize --for'
+  [ "${#output}" -lt 300 ]
+  quiet dlt-normalize -q --for postgres -o n e
+}
+
 @test "a target on a read-only file system is named" {
   fails 1 dlt-normalize -o /proc/out "$(package flat)"
   assert_output --partial /proc
