@@ -666,13 +666,17 @@ add_decimal(const struct ch_type *type, const struct column *column,
 		d.len = (size_t)keep;
 		d.data[keep] = '\0';
 	}
-	if (carry && point + 1 > type->precision - type->scale)
+	if (carry) { /* a digit in front of all */
+		buf_addc(&d, '0');
+		memmove(d.data + 1, d.data, d.len - 1);
+		*d.data = '1';
+		point++;
+	}
+	if (d.len && point > type->precision - type->scale)
 		goto bad;
-	if (negative && (d.len || carry))
+	if (negative && d.len)
 		buf_addc(out, '-');
-	if (carry)
-		buf_addc(out, '1');
-	else if (point <= 0 || !d.len)
+	if (point <= 0 || !d.len)
 		buf_addc(out, '0');
 	for (long i = 0; d.len && i < point; i++)
 		buf_addc(out, (size_t)i < d.len ? d.data[i] : '0');
