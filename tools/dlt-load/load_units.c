@@ -409,10 +409,13 @@ insert_batch(struct dir_load *d, size_t first, size_t end, size_t *bad,
 		}
 		TEST_HOOK("load_job");
 	}
+	if (meanwhile_check_batch(d, first, end, err) < 0)
+		return -1;
 	TEST_HOOK("load_commit");
 	if (ops->commit(d->l->dest, err) < 0)
 		return -1;
 	TEST_HOOK("load_committed");
+	TEST_RUN("load.committed");
 	return 0;
 }
 

@@ -48,24 +48,43 @@ check_job(const struct dir_load *d, size_t i, enum err_code code,
 	return rc;
 }
 
-int
-meanwhile_check_unit(const struct dir_load *d, size_t i, struct error *err)
+static bool
+is_chain(const struct dir_load *d, size_t i)
+{
+	return d->how[i] == LOAD_EMPTIED || d->how[i] == LOAD_STAGED;
+}
+
+/* chain: of job `first`; else jobs that stand alone. */
+static int
+check_jobs(const struct dir_load *d, size_t first, size_t end, bool chain,
+    struct error *err)
 {
 	if (!d->pipeline)
 		return 0;
 	TEST_RUN("load.commit");
 	if (!is_there(d))
 		return error_set(err, ERR_IO, "the package has gone");
-	for (size_t k = i; k < d->jobs.count; k++) {
-		if (unit_has(d, i, k) && !d->done[k] &&
+	for (size_t k = first; k < end; k++)
+		if (!d->done[k] && !unit_is_followup(d, k) &&
+		    (chain ? unit_has(d, first, k) : !is_chain(d, k)) &&
 		    check_job(d, k, ERR_IO, err) < 0)
 			return -1;
-		/* Units of one job have one job. */
-		if (k == i && d->how[i] != LOAD_EMPTIED &&
-		    d->how[i] != LOAD_STAGED)
-			break;
-	}
 	return 0;
+}
+
+int
+meanwhile_check_unit(const struct dir_load *d, size_t i, struct error *err)
+{
+	bool chain = is_chain(d, i);
+
+	return check_jobs(d, i, chain ? d->jobs.count : i + 1, chain, err);
+}
+
+int
+meanwhile_check_batch(const struct dir_load *d, size_t first, size_t end,
+    struct error *err)
+{
+	return check_jobs(d, first, end, false, err);
 }
 
 int

@@ -20,6 +20,9 @@ void meanwhile_begin(struct dir_load *d);
  * Not ERR_TEMP, which would be tried again at once: meanwhile_blame() turns it
  * into that. */
 int meanwhile_check_unit(const struct dir_load *d, size_t i, struct error *err);
+/* The same for the jobs from first to end that stand alone. */
+int meanwhile_check_batch(const struct dir_load *d, size_t first, size_t end,
+    struct error *err);
 /* Job i is in, but its file cannot be put away: is it because somebody else has
  * taken it? Always -1. */
 int meanwhile_late(const struct dir_load *d, size_t i, struct error *err);
