@@ -425,6 +425,48 @@ check_end(yaml_parser_t *p, struct error *err)
 	return rc;
 }
 
+/* As deep as the brackets and list marks of the text could make it. */
+static size_t
+marks_in(const char *text, size_t len)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++)
+		count += text[i] == '[' || text[i] == '{' || text[i] == '-' ||
+		    text[i] == '?';
+	return count;
+}
+
+/* libyaml takes time in the square of the depth: what is too deep is found
+ * before the document is built. Other errors are left for then. */
+static int
+check_depth(const char *text, size_t len, struct error *err)
+{
+	yaml_parser_t parser;
+	yaml_event_t e;
+	size_t depth = 0;
+	bool end = marks_in(text, len) <= MAX_DEPTH;
+	int rc = 0;
+
+	if (end || !yaml_parser_initialize(&parser))
+		return 0;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	while (!end && rc == 0 && yaml_parser_parse(&parser, &e)) {
+		end = e.type == YAML_STREAM_END_EVENT;
+		depth += e.type == YAML_SEQUENCE_START_EVENT ||
+		    e.type == YAML_MAPPING_START_EVENT;
+		depth -= e.type == YAML_SEQUENCE_END_EVENT ||
+		    e.type == YAML_MAPPING_END_EVENT;
+		if (depth > MAX_DEPTH) {
+			error_set(err, ERR_DATA, "too deep");
+			rc = at(&e.start_mark, err);
+		}
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&parser);
+	return rc;
+}
+
 int
 yaml_to_json(const char *text, size_t len, struct buf *json,
     struct yaml_places *places, struct error *err)
@@ -440,6 +482,8 @@ yaml_to_json(const char *text, size_t len, struct buf *json,
 		return error_set(err, ERR_DATA,
 		    "a YAML document of %zu bytes; at most %zu are read", len,
 		    MAX_DOCUMENT);
+	if (check_depth(text, len, err) < 0)
+		return -1;
 	if (!yaml_parser_initialize(&parser))
 		return error_set(err, ERR_DATA, "libyaml has no memory");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);

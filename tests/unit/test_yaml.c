@@ -59,6 +59,28 @@ static const struct {
 	{ "0xfffffffffffffffff", "too large" },
 };
 
+/* In the square of the depth, this would take minutes. */
+static void
+test_depth(void)
+{
+	static const char marks[] = "[{-?";
+	size_t len = 400000;
+	char *text = malloc(len + 1);
+
+	for (const char *m = marks; text && *m; m++) {
+		struct buf out = { 0 };
+		struct error err = { 0 };
+
+		for (size_t i = 0; i < len; i += 2)
+			memcpy(text + i, (char[]){ *m, ' ' }, 2);
+		text[len] = '\0';
+		tap_ok(yaml_to_json(text, len, &out, NULL, &err) < 0, "%c", *m);
+		tap_ok(strstr(err.msg, "deep") != NULL, "%s", err.msg);
+		buf_release(&out);
+	}
+	free(text);
+}
+
 static void
 test_reading(void)
 {
@@ -150,6 +172,7 @@ main(void)
 	}
 	buf_release(&out);
 	test_reading();
+	test_depth();
 	test_bomb();
 	test_writing();
 	return tap_done();
