@@ -33,12 +33,36 @@ add_32(struct buf *out, uint32_t v)
 	buf_add(out, &be, sizeof(be));
 }
 
+/* A value with its length before it. */
 static void
-add_64(struct buf *out, uint64_t v)
+add_sized(struct buf *out, const void *data, uint32_t len)
+{
+	uint32_t be = htobe32(len);
+	char *to;
+
+	buf_reserve(out, (size_t)len + sizeof(be));
+	to = out->data + out->len;
+	memcpy(to, &be, sizeof(be));
+	if (len)
+		memcpy(to + sizeof(be), data, len);
+	out->len += len + sizeof(be);
+	out->data[out->len] = '\0';
+}
+
+static void
+add_sized_32(struct buf *out, uint32_t v)
+{
+	uint32_t be = htobe32(v);
+
+	add_sized(out, &be, sizeof(be));
+}
+
+static void
+add_sized_64(struct buf *out, uint64_t v)
 {
 	uint64_t be = htobe64(v);
 
-	buf_add(out, &be, sizeof(be));
+	add_sized(out, &be, sizeof(be));
 }
 
 /* ---- numeric ---- */
@@ -248,20 +272,17 @@ add_integer(uint32_t oid, int64_t v, struct buf *out, struct error *err)
 	case PG_INT4:
 		if (v < INT32_MIN || v > INT32_MAX)
 			break;
-		add_32(out, 4);
-		add_32(out, (uint32_t)v);
+		add_sized_32(out, (uint32_t)v);
 		return 0;
 	case PG_DATE:
-		add_32(out, 4);
-		add_32(out, (uint32_t)(v - DAYS_TO_2000));
+		add_sized_32(out, (uint32_t)(v - DAYS_TO_2000));
 		return 0;
 	case PG_TIMESTAMP:
 	case PG_TIMESTAMPTZ:
 		v -= US_TO_2000;
 		/* fall through */
 	default:
-		add_32(out, 8);
-		add_64(out, (uint64_t)v);
+		add_sized_64(out, (uint64_t)v);
 		return 0;
 	}
 	return error_set(err, ERR_DATA, "integer %lld is out of range",
@@ -298,11 +319,9 @@ add_double(uint32_t oid, double v, struct buf *out, struct error *err)
 	int rc = 0;
 
 	if (oid == PG_FLOAT8) {
-		add_32(out, 8);
-		add_64(out, eight.u);
+		add_sized_64(out, eight.u);
 	} else if (oid == PG_FLOAT4) {
-		add_32(out, 4);
-		add_32(out, four.u);
+		add_sized_32(out, four.u);
 	} else {
 		double_repr(v, &text);
 		rc = add_number(oid, text.data, text.len, out, err);
@@ -327,9 +346,12 @@ pg_value_add(enum data_type type, uint32_t oid, const struct cell *c,
 		if (c->len >= INT_MAX)
 			return error_set(err, ERR_DATA, "value of %u bytes",
 			    c->len);
-		add_32(out, c->len + (oid == PG_JSONB));
-		if (oid == PG_JSONB)
-			buf_addc(out, 1); /* the version of its form */
+		if (oid != PG_JSONB) {
+			add_sized(out, c->text, c->len);
+			return 0;
+		}
+		add_32(out, c->len + 1);
+		buf_addc(out, 1); /* the version of its form */
 		buf_add(out, c->text, c->len);
 		return 0;
 	default:
