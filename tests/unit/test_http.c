@@ -423,13 +423,13 @@ test_failures(void)
 	was = accepted;
 	for (int i = 0; i < 5; i++) {
 		r = request("GET", "/echo");
-		tap_int(http_send(h, &r, &resp, &err), 0, "again");
+		tap_int(http_send(http, &r, &resp, &err), 0, "again");
 	}
 	tap_ok(accepted - was <= 1, "one connection for all");
 	for (int i = 0; i < 5; i++) {
 		r = request("POST", "/close");
 		r.body = &(struct http_body){ .data = "abc", .len = 3 };
-		tap_int(http_send(h, &r, &resp, &err), 0, "a new connection");
+		tap_int(http_send(http, &r, &resp, &err), 0, "a new connection");
 	}
 	http_free(h);
 }
