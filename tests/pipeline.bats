@@ -97,6 +97,23 @@ chained() {
   sqlite_dump d.db | diff one -
 }
 
+@test "the same rows with the same load id, after --sync: loaded once" {
+  local i
+  for i in 1 2 3; do
+    dlt-extract --sync sqlite:d.db --deterministic --load-id 1700000000.5 "events=$EVENTS" |
+      dlt-normalize --deterministic >stream
+    quiet dlt-load sqlite:d.db <stream
+  done
+  [ "$(sqlite3 d.db 'select count(*), count(distinct _dlt_id), (select count(*) from _dlt_loads) from events')" = "$(wc -l <"$EVENTS")|$(wc -l <"$EVENTS")|1" ]
+  mkdir x
+  tar xf stream -C x
+  quiet dlt-load sqlite:d.db x/1700000000.5
+  echo '{"id":"other"}' | dlt-extract --deterministic --load-id 1700000000.5 events=- |
+    dlt-normalize --deterministic >other
+  fails 1 dlt-load sqlite:d.db <other
+  assert_output --partial 'another package with the load id 1700000000.5'
+}
+
 @test "two extracts on one pipeline: one exits 75 and names the other" {
   mkfifo rows
   dlt-extract -p x "r=rows" &

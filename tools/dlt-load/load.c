@@ -382,9 +382,19 @@ add_state(struct loader *l, struct error *err)
 	return rc;
 }
 
+bool
+load_counts(const char *job_id)
+{
+	static const char state[] = "_dlt_pipeline_state.";
+
+	return strncmp(job_id, state, sizeof(state) - 1) != 0;
+}
+
 static void
 add_mark(const struct dest_mark *m, void *arg)
 {
+	if (!load_counts(m->job_id))
+		return;
 	hash_update(arg, m->job_id, strlen(m->job_id));
 	hash_update(arg, " ", 1);
 	hash_update(arg, m->checksum, strlen(m->checksum));

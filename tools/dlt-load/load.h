@@ -169,7 +169,11 @@ int load_tell_failed(struct loader *l, struct error *err);
  * not in, and may be tried again. */
 int load_finish(struct loader *l, bool partial, struct error *err);
 
-/* The one checksum that stands for all jobs: by job id. */
+/* Is the job one of those that tell whether a package is the same? That of the
+ * pipeline's state is not: what is extracted again with --sync has none when
+ * the state is stored by then. */
+bool load_counts(const char *job_id);
+/* The one checksum that stands for all jobs that count: by job id. */
 int load_same(struct loader *l, const char *fingerprint, struct error *err);
 
 /* A job is there; then, with all of them and the schema, print the plan. */

@@ -501,11 +501,13 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 			continue;
 		rc = unit_sum_job(d, job, sum, err);
 		id = job_id(&d->jobs, job);
-		hash_update(h, id, strlen(id));
+		if (load_counts(id)) {
+			hash_update(h, id, strlen(id));
+			hash_update(h, " ", 1);
+			hash_update(h, sum, 64);
+			hash_update(h, "\n", 1);
+		}
 		free(id);
-		hash_update(h, " ", 1);
-		hash_update(h, sum, 64);
-		hash_update(h, "\n", 1);
 	}
 	hash_final_hex(h, out);
 	return rc;

@@ -187,7 +187,8 @@ compare_done(struct streaming *s, struct error *err)
 	if (s->seen_count)
 		qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
 	for (size_t i = 0; i < s->seen_count; i++)
-		hash_seen(h, s->seen[i]);
+		if (load_counts(s->seen[i] + SUM_LEN))
+			hash_seen(h, s->seen[i]);
 	hash_final_hex(h, fingerprint);
 	return load_same(s->l, fingerprint, err);
 }
