@@ -429,7 +429,8 @@ test_failures(void)
 	for (int i = 0; i < 5; i++) {
 		r = request("POST", "/close");
 		r.body = &(struct http_body){ .data = "abc", .len = 3 };
-		tap_int(http_send(http, &r, &resp, &err), 0, "a new connection");
+		tap_int(http_send(http, &r, &resp, &err), 0,
+		    "a new connection");
 	}
 	http_free(h);
 }
