@@ -222,6 +222,15 @@ def write(path, text):
     os.replace(path + ".new", path)
 
 
+def save(bench, report, folder):
+    """After each case: a run that is broken off has told what it knows."""
+    report["skipped"] = bench.skipped
+    base = os.path.join(folder, "results")
+    write(base + ".json", json.dumps(report, indent=1) + "\n")
+    write(base + ".md", markdown(bench, report))
+    write(base + ".svg", plot.svg(report["results"]))
+
+
 def parse_options():
     p = argparse.ArgumentParser()
     p.add_argument("--build", default="build-bench")
@@ -257,17 +266,14 @@ def main():
             made = list(cases.ALL[name](bench))
         except cases.Skip as e:
             bench.skip(name, str(e))
-            continue
+            made = []
         for case in made:
             print(f"{name}: {case.data}", file=sys.stderr)
             runs, facts = run_case(bench, case, options.runs)
             report["results"] += [compare(case, pair, runs, facts)
                                   for pair in case.pairs]
-    report["skipped"] = bench.skipped
-    base = os.path.join(options.out, "results")
-    write(base + ".json", json.dumps(report, indent=1) + "\n")
-    write(base + ".md", markdown(bench, report))
-    write(base + ".svg", plot.svg(report["results"]))
+            save(bench, report, options.out)
+    save(bench, report, options.out)
     shutil.rmtree(bench.dir)
     print(markdown(bench, report), end="")
 
