@@ -160,6 +160,18 @@ J
   CLICKHOUSE_USER=secret CLICKHOUSE_PASSWORD=$word quiet dlt-load "clickhouse://$host" n
   DESTINATION__CH__CREDENTIALS="clickhouse://secret:geheim'%40%2F%3A%20%25@$host" \
     quiet dlt-load ch n
+  mkdir .dlt
+  cat >.dlt/secrets.toml <<T
+[destination.clickhouse.credentials]
+host = "127.0.0.1"
+port = 9440
+http_port = $CLICKHOUSE_PORT
+secure = 0
+username = "secret"
+password = "$word"
+database = "$DB"
+T
+  quiet dlt-load clickhouse n --dataset parts
   fails 2 dlt-load "clickhouse://secret:geheim%zz@$host" n
   refute_output --partial geheim
   run sql 'SELECT count() FROM t'

@@ -133,7 +133,10 @@ url_of_parts(struct config *c, const struct config_context *ctx,
 	const char *user = part(c, ctx, "username");
 	const char *host = part(c, ctx, "host");
 	const char *port = part(c, ctx, "port");
-	const char *timeout = part(c, ctx, "connect_timeout");
+	static const char *const options[] = { "connect_timeout", "http_port",
+		"secure", "send_receive_timeout" };
+	size_t known = strcmp(scheme, "clickhouse") ? 1 : ARRAY_LEN(options);
+	char before = '?';
 
 	if (!strcmp(scheme, "duckdb") || !strcmp(scheme, "sqlite")) {
 		buf_addf(url, "%s:%s", scheme, part(c, ctx, "database"));
@@ -150,8 +153,15 @@ url_of_parts(struct config *c, const struct config_context *ctx,
 		buf_addf(url, ":%s", port);
 	buf_addc(url, '/');
 	add_escaped(url, part(c, ctx, "database"));
-	if (timeout)
-		buf_addf(url, "?connect_timeout=%s", timeout);
+	for (size_t i = 0; i < known; i++) {
+		const char *value = part(c, ctx, options[i]);
+
+		if (!value)
+			continue;
+		buf_addf(url, "%c%s=", before, options[i]);
+		add_escaped(url, value);
+		before = '&';
+	}
 }
 
 /* drivername, else the destination's type, else its name. */

@@ -345,7 +345,10 @@ take_option(struct url_parts *u, const char *key, char *value,
 		*texts[i] = xstrdup(value);
 		return 0;
 	}
-	if (!strcmp(key, "secure")) {
+	if (!strcmp(key, "secure") &&
+	    (!strcasecmp(value, "true") || !strcasecmp(value, "false"))) {
+		u->secure = *value == 't' || *value == 'T';
+	} else if (!strcmp(key, "secure")) {
 		rc = take_number(key, value, 1, &n, err);
 		u->secure = n > 0;
 	} else if (!strcmp(key, "http_port")) {
