@@ -74,7 +74,7 @@ test_four(void)
 	int wrong = 0;
 
 	for (size_t i = 0; i < sizeof(text); i++)
-		text[0][i] = (char)(i * 7 % 251);
+		text[i / 200][i % 200] = (char)(i * 7 % 251);
 	for (size_t n = 0; n < 200; n++) {
 		for (size_t k = 0; k < HASH_IDS; k++)
 			len[k] = (n * (k + 1)) % 200;
