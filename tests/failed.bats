@@ -120,6 +120,28 @@ rows() {
   done
 }
 
+@test "the state waits, too, for that of the failed package" {
+  local state first
+  make append '{"a":1}'
+  first=$pkg
+  bad=$(basename "$first")
+  make append '{"a":2}'
+  state=$(ls "$first"/new_jobs/_dlt_pipeline_state.*)
+  rm -f "$first/manifest.json" "$pkg/manifest.json" "$pkg"/new_jobs/_dlt_pipeline_state.*
+  cp "$state" "$pkg/new_jobs"
+  rm "$state"
+  echo '{"version":' >"$first/new_jobs/_dlt_pipeline_state.1000000001.0.jsonl"
+  fails 1 dlt-load -p p sqlite:x.db
+  assert_output --partial "waits for package $bad, which has failed and has rows for table \"_dlt_pipeline_state\", too; dlt-package retry -p p $bad, or drop"
+  # nothing of the second package is in
+  run sql x.db "select count(*) from _dlt_loads"
+  assert_output 0
+  quiet dlt-package drop -y -p p "$bad"
+  quiet dlt-load -p p sqlite:x.db
+  run sql x.db "select (select count(*) from _dlt_loads), (select count(*) from a where a = 2)"
+  assert_output '1|1'
+}
+
 @test "raise_on_failed_jobs=false: loaded, and the bad job can be tried again" {
   make append '{"a":1}'
   spoil
