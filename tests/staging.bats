@@ -176,7 +176,6 @@ until_true() {
 }
 
 @test "use_single_dataset=false: other schemas have datasets of their own" {
-  local where
   echo '{"id":1}' | dlt-extract -q -p p a=-
   echo '{"id":2}' | dlt-extract -q -p p --schema-name other b=-
   echo '{"id":3}' | dlt-extract -q -p p a=-
