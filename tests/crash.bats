@@ -8,8 +8,7 @@ load duckdb
 load postgres
 
 setup_file() {
-  need_level all
-  postgres_start
+  [ "${DLT_TEST_LEVEL:-base}" = base ] || postgres_start
 }
 
 teardown_file() {
@@ -19,6 +18,7 @@ teardown_file() {
 # In memory where that can be had: who is killed leaves to the kernel what is
 # written, on a disk or not.
 setup() {
+  need_level all
   if [ -w /dev/shm ]; then
     BATS_TEST_TMPDIR=$(mktemp -d /dev/shm/dlt-crash.XXXXXX)
   fi
