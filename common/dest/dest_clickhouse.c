@@ -169,9 +169,9 @@ ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
     struct buf *out, int *code, struct error *err)
 {
 	struct http_response resp = { 0 };
-	struct http_body body = {
-		.data = sql, .len = strlen(sql), .once = true
-	};
+	struct http_body body = { .data = sql,
+		.len = strlen(sql),
+		.once = strncmp(sql, "SELECT ", 7) != 0 };
 	struct http_header headers[2];
 	struct http_request req = { .method = "POST",
 		.headers = headers,
