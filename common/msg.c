@@ -118,6 +118,8 @@ lost_errno(void)
 int
 msg_close(int status)
 {
+	bool told = status && error_said;
+
 	errno = 0;
 	if (ferror(stdout))
 		errno = lost_errno();
@@ -128,8 +130,8 @@ msg_close(int status)
 		raise(SIGPIPE);
 	}
 	/* Who has failed has said why, be it this. */
-	if (!status || !error_said)
+	if (!told)
 		msg_error("standard output: %s",
 		    errno ? strerror(errno) : "write error");
-	return status ? status : EXIT_FAILED;
+	return told ? status : EXIT_FAILED;
 }

@@ -73,3 +73,10 @@ PLAN='+ table t
   assert_output --partial 'do not go with it'
   fails 2 dlt-normalize --plan --rejects bad.jsonl in
 }
+
+@test "--plan: a plan that nobody got is a failure, not a change" {
+  echo '{"a":1}' | dlt-extract -q -o e t=-
+  run -3 dlt-normalize --plan e
+  run -1 bash -c 'dlt-normalize --plan e >/dev/full'
+  assert_output 'dlt-normalize: error: standard output: No space left on device'
+}
