@@ -70,9 +70,10 @@ python_dlt() {
   export DLT_PYTHON=$BUILD_DIR/dlt-python/bin/python
   (
     flock 9
-    "$DLT_PYTHON" -c 'import dlt, duckdb, sqlalchemy' 2>/dev/null && exit
+    "$DLT_PYTHON" -c 'import dlt, duckdb, psycopg2, pyarrow, sqlalchemy' 2>/dev/null && exit
     python3 -m venv "$BUILD_DIR/dlt-python" &&
-      "$DLT_PYTHON" -m pip install -q 'dlt[duckdb,filesystem,sqlalchemy]==1.26.0'
+      "$DLT_PYTHON" -m pip install -q 'dlt[duckdb,filesystem,sqlalchemy]==1.26.0' \
+        psycopg2-binary pyarrow
   ) 9>"$BUILD_DIR/dlt-python.lock" >"$BATS_FILE_TMPDIR/log" 2>&1 || true
 }
 

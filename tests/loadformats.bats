@@ -143,8 +143,7 @@ refused() {
 }
 
 @test "what Python dlt writes, in all formats" {
-  need_level all
-  "$DLT_PYTHON" -c 'import dlt' 2>/dev/null || skip "no Python dlt"
+  need_dlt
   unset DLT_DATA_DIR
   "$DLT_PYTHON" "$SOURCE_DIR/tests/formats/finish.py" "$GOLDEN" values nested \
     variants evolution strings names fuzz_00 fuzz_01

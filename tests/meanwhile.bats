@@ -144,13 +144,10 @@ loaded_once() {
 
 # ---- Python dlt itself ----
 
-need_dlt() {
-  need_level all
-  "$DLT_PYTHON" -c 'import dlt, sqlalchemy; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0: it cannot be installed, and DLT_PYTHON names none"
+need_pipeline() {
+  need_dlt sqlalchemy
   need_hooks
   rm -rf data
-  export RUNTIME__DLTHUB_TELEMETRY=false RUNTIME__LOG_LEVEL=CRITICAL
   cat >pipe.py <<'PY'
 import os, sys, dlt
 here = os.getcwd()
@@ -164,7 +161,7 @@ PY
 }
 
 @test "Python dlt extracts while dlt-extract does: 75, then all rows" {
-  need_dlt
+  need_pipeline
   "$DLT_PYTHON" pipe.py extract normalize load
   fails 75 env DLT_TEST_RUN="extract.commit:$DLT_PYTHON pipe.py extract" dlt-extract -q -p p t=rows.jsonl
   assert_output --partial 'state.json: another process has'
@@ -175,7 +172,7 @@ PY
 }
 
 @test "Python dlt loads while dlt-load does: 75, and each row once" {
-  need_dlt
+  need_pipeline
   "$DLT_PYTHON" pipe.py extract normalize
   load=$(basename $P/load/normalized/*)
   fails 75 env DLT_TEST_RUN="load.start:[ -e once ] || { : >once; $DLT_PYTHON pipe.py load; }" \

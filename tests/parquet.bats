@@ -133,10 +133,8 @@ arrow() {
 }
 
 need_dlt_arrow() {
-  need_dlt duckdb
+  need_dlt 'duckdb, pyarrow'
   need_duckdb
-  "$DLT_PYTHON" -c 'import pyarrow' 2>/dev/null ||
-    "$DLT_PYTHON" -m pip install -q pyarrow >log 2>&1 || skip "no pyarrow"
 }
 
 @test "files hold what those of Python dlt hold" {

@@ -532,16 +532,8 @@ kills() {
   done
 }
 
-need_dlt() {
-  need_level all
-  "$DLT_PYTHON" -c 'import psycopg2' 2>/dev/null ||
-    "$DLT_PYTHON" -m pip install -q psycopg2-binary >log 2>&1 || true
-  "$DLT_PYTHON" -c 'import dlt, psycopg2; assert dlt.__version__ == "1.26.0"' 2>/dev/null ||
-    skip "no Python dlt 1.26.0 with psycopg2: it cannot be installed, and DLT_PYTHON names none"
-}
-
 @test "equal to what Python dlt loads, and each goes on from the other" {
-  need_dlt
+  need_dlt psycopg2
   local merges=1-10
   [ "${DLT_TEST_LEVEL:-}" != full ] || merges=1-100
   GOLDEN=$GOLDEN PGDATABASE=$DB "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/postgres.py" live \
