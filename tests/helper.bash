@@ -27,11 +27,13 @@ need_level() {
 
 # quiet COMMAND...: succeeds with not one byte on stderr.
 quiet() {
-  "$@" 2>stderr
-  [ ! -s stderr ] || {
+  local status=0
+  "$@" 2>stderr || status=$?
+  if [ $status -ne 0 ] || [ -s stderr ]; then
+    echo "status $status: $*" >&2
     cat stderr >&2
     return 1
-  }
+  fi
 }
 
 # fails STATUS COMMAND...: ends with that status; $output is its stderr.

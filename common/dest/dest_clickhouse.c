@@ -15,6 +15,9 @@
 #define SHOWN_MAX  600
 #define RESULT_MAX ((size_t)1 << 30)
 
+#define LISTING_TRIES 100 /* see ch_query */
+#define UNKNOWN_TABLE 60
+
 /* ---- errors ---- */
 
 /* By ClickHouse's numbers (ErrorCodes.cpp). */
@@ -164,8 +167,8 @@ ch_headers(const struct clickhouse_dest *c, struct http_header out[2])
 	return *c->password ? 2 : 1;
 }
 
-int
-ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
+static int
+query_once(struct clickhouse_dest *c, const char *sql, const char *id,
     struct buf *out, int *code, struct error *err)
 {
 	struct http_response resp = { 0 };
@@ -180,8 +183,7 @@ ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
 	char *url;
 	int rc = -1;
 
-	if (code)
-		*code = 0;
+	*code = 0;
 	if (ch_insert_end(c, err) < 0)
 		return -1;
 	req.header_count = ch_headers(c, headers);
@@ -194,6 +196,26 @@ ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
 	}
 	http_response_release(&resp);
 	free(url);
+	return rc;
+}
+
+/* An old server's list of tables and columns is refused when any table of the
+ * database is dropped while it is made, as other connections do here. */
+int
+ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
+    struct buf *out, int *code, struct error *err)
+{
+	bool listing = c->version < CH_MODERN && !strncmp(sql, "SELECT ", 7) &&
+	    strstr(sql, " FROM system.");
+	int status = 0, rc = -1;
+
+	for (int i = 0; i < LISTING_TRIES; i++) {
+		rc = query_once(c, sql, id, out, &status, err);
+		if (rc == 0 || !listing || status != UNKNOWN_TABLE)
+			break;
+	}
+	if (code)
+		*code = status;
 	return rc;
 }
 
