@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/feed.h"
 
-#include "common/archive.h"
 #include "common/mem.h"
 #include "common/output.h"
+#include "tools/dlt-extract/input_kind.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -33,6 +33,9 @@ struct feed {
 	bool done, failed, stop;
 	bool abandoned; /* the reader is to free all when it ends */
 	struct error err;
+	/* the input that is being read, for who wants its reader back */
+	const struct input_kind *kind;
+	void *input; /* NULL: none */
 };
 
 struct feed *
@@ -80,10 +83,9 @@ push_slot(struct feed *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* One input (a file, or a member of an archive): 1 done, 0 stopped, -1. */
+/* One member of an input: 1 done, 0 stopped, -1. */
 static int
-feed_member(struct feed *f, struct input *in, const char *name,
-    struct error *err)
+feed_member(struct feed *f, const char *name, struct error *err)
 {
 	bool begin = true;
 
@@ -93,7 +95,7 @@ feed_member(struct feed *f, struct input *in, const char *name,
 
 		if (s == NULL)
 			return 0;
-		n = input_read(in, s->data, f->block_size, err);
+		n = f->kind->read(f->input, s->data, f->block_size, err);
 		if (n < 0)
 			return -1;
 		s->block = (struct feed_block){
@@ -102,6 +104,7 @@ feed_member(struct feed *f, struct input *in, const char *name,
 			.name = name,
 			.begin = begin,
 			.end = n == 0,
+			.typed = f->kind->typed,
 		};
 		begin = false;
 		push_slot(f);
@@ -110,22 +113,45 @@ feed_member(struct feed *f, struct input *in, const char *name,
 	}
 }
 
+/* cancel() may be called from now on. 0: nobody wants the input any more. */
 static int
-feed_input(struct feed *f, const char *path, struct error *err)
+begin_input(struct feed *f, const struct input_kind *kind, void *input)
 {
-	struct input *in = input_open(path, err);
-	const char *name;
-	int rc;
+	pthread_mutex_lock(&f->lock);
+	f->kind = kind;
+	f->input = f->stop ? NULL : input;
+	pthread_mutex_unlock(&f->lock);
+	return f->input != NULL;
+}
 
-	if (in == NULL)
+static void
+end_input(struct feed *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->input = NULL;
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int
+feed_input(struct feed *f, const char *text, struct error *err)
+{
+	const struct input_kind *kind = input_kind_of(text);
+	void *input = kind->open(text, err);
+	const char *name;
+	int rc = 0;
+
+	if (input == NULL)
 		return -1;
-	while ((rc = input_next(in, &name, err)) > 0) {
-		name = arena_strdup(&f->names, name);
-		rc = feed_member(f, in, name, err);
-		if (rc <= 0)
-			break;
+	if (begin_input(f, kind, input)) {
+		while ((rc = kind->next(input, &name, err)) > 0) {
+			name = arena_strdup(&f->names, name);
+			rc = feed_member(f, name, err);
+			if (rc <= 0)
+				break;
+		}
+		end_input(f);
 	}
-	input_close(in);
+	kind->close(input);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -240,6 +266,8 @@ stop(struct feed *f)
 {
 	pthread_mutex_lock(&f->lock);
 	f->stop = true;
+	if (f->input != NULL && f->kind->cancel != NULL)
+		f->kind->cancel(f->input);
 	pthread_cond_signal(&f->changed);
 	pthread_mutex_unlock(&f->lock);
 }

@@ -4,7 +4,8 @@
  *
  * Shape:  each input comes as one or more blocks, the first marked `begin`, the
  *         last `end` (an empty input is one empty block with both). A member of
- *         an archive counts as an input of its own.
+ *         an archive counts as an input of its own. input_kind.h has where they
+ *         come from.
  * Errors: whatever opening or reading an input says, when its turn comes.
  * Owner:  feed_free() stops and joins the thread; feed_abandon() lets go of a
  *         thread that may hang in a read for ever (used on failure only). Names
@@ -22,9 +23,10 @@ struct feed_block {
 	size_t len;
 	const char *name; /* of the input, for messages and origins */
 	bool begin, end;
+	bool typed; /* its strings may be typed values */
 };
 
-/* inputs: paths as input_open() takes them, "-" is standard input; borrowed. */
+/* inputs: as input_kind_of() takes them; borrowed. */
 struct feed *feed_new(const char *const *inputs, size_t count,
     size_t block_size, unsigned blocks);
 

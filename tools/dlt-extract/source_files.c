@@ -2,6 +2,7 @@
 #include "tools/dlt-extract/source_files.h"
 
 #include "common/mem.h"
+#include "tools/dlt-extract/input_kind.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -90,6 +91,22 @@ add_input(struct sources *s, const char *name, const char *path,
 	return 0;
 }
 
+/* A file whose name looks like an input of another kind is one all the same. */
+static int
+add_path(struct sources *s, const char *name, const char *path,
+    struct error *err)
+{
+	char *plain;
+	int rc;
+
+	if (input_kind_of(path)->scheme == NULL)
+		return add_input(s, name, path, err);
+	plain = xasprintf("./%s", path);
+	rc = add_input(s, name, plain, err);
+	free(plain);
+	return rc;
+}
+
 /* What exists is a file that can be read; say early what does not. */
 static int
 check_file(const char *path, struct error *err)
@@ -128,7 +145,7 @@ add_file(struct sources *s, const char *name, const char *path,
 			goto out;
 		}
 	}
-	rc = add_input(s, name != NULL ? name : own, path, err);
+	rc = add_path(s, name != NULL ? name : own, path, err);
 out:
 	free(own);
 	return rc;
@@ -155,22 +172,22 @@ add_pattern(struct sources *s, const char *name, const char *pattern,
 	return rc;
 }
 
-/* Kinds of input that are planned, so that they do not look like files. */
+/* Inputs that are no files; what exists is a file. 1: added; 0: a file. */
 static int
-check_scheme(const char *input, struct error *err)
+add_other(struct sources *s, const char *name, const char *input,
+    struct error *err)
 {
-	static const char *const schemes[] = { "exec:", "http://", "https://",
-		"sqlite:", "postgresql:", "postgres:", "singer:", "s3://" };
+	const struct input_kind *kind = input_kind_of(input);
 
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		if (strncmp(input, schemes[i], strlen(schemes[i])) == 0 &&
-		    !exists(input))
-			return error_set(err, ERR_USAGE,
-			    "inputs of the kind \"%s\" are not supported by "
-			    "this version; pipe the rows in: NAME=-",
-			    schemes[i]);
-	}
-	return 0;
+	if (kind->scheme == NULL || exists(input))
+		return 0;
+	if (kind->check != NULL && kind->check(input, err) < 0)
+		return -1;
+	if (name == NULL)
+		return error_set(err, ERR_USAGE,
+		    "no name can be taken from \"%s\"; write NAME=%s",
+		    kind->scheme, kind->scheme);
+	return add_input(s, name, input, err) < 0 ? -1 : 1;
 }
 
 static int
@@ -194,8 +211,11 @@ add_operand(struct sources *s, const char *operand, struct error *err)
 		    "rows on standard input need a name; write NAME=-");
 		goto out;
 	}
-	if (check_scheme(input, err) < 0)
+	rc = add_other(s, name, input, err);
+	if (rc != 0) {
+		rc = rc < 0 ? -1 : 0;
 		goto out;
+	}
 	if (strpbrk(input, "*?[") != NULL && !exists(input))
 		rc = add_pattern(s, name, input, err);
 	else

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/dlt-extract/input_kind.h"
+
+#include <string.h>
+
+/* ---- kinds that are planned, so that they do not look like files ---- */
+
+static int
+not_built(const char *text, struct error *err)
+{
+	return error_set(err, ERR_USAGE,
+	    "inputs of the kind \"%.*s:\" are not supported by this version; "
+	    "pipe the rows in: NAME=-",
+	    (int)strcspn(text, ":"), text);
+}
+
+static const struct input_kind planned[] = {
+	{ .scheme = "http://", .check = not_built },
+	{ .scheme = "https://", .check = not_built },
+	{ .scheme = "sqlite:", .check = not_built },
+	{ .scheme = "postgresql:", .check = not_built },
+	{ .scheme = "postgres:", .check = not_built },
+	{ .scheme = "duckdb:", .check = not_built },
+	{ .scheme = "singer:", .check = not_built },
+	{ .scheme = "s3://", .check = not_built },
+	{ .scheme = "exec:", .check = not_built },
+};
+
+/* A line here wins over one above. */
+static const struct input_kind *const kinds[] = {
+	&input_file,
+};
+
+static bool
+is_of(const struct input_kind *kind, const char *text)
+{
+	return kind->scheme != NULL &&
+	    strncmp(text, kind->scheme, strlen(kind->scheme)) == 0;
+}
+
+const struct input_kind *
+input_kind_of(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (is_of(kinds[i], text))
+			return kinds[i];
+	for (size_t i = 0; i < ARRAY_LEN(planned); i++)
+		if (is_of(&planned[i], text))
+			return &planned[i];
+	return &input_file;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * input_kind: where the rows of an input come from: one table of kinds, told by
+ * how the input's text begins.
+ *
+ * Shape:  an input is one or more members (a file; the members of an archive; a
+ *         program's output; a table). Each gives the bytes of JSON rows, as
+ *         rows.h describes them: one value after the other, an array on one line
+ *         is a page. The last kind is that of files.
+ * Thread: open, next and read run in the feed's thread, one input at a time; they
+ *         may block, and look for signal_pending() where that can last. cancel
+ *         is called from another thread, at any time between open and close, and
+ *         makes a call that blocks return soon.
+ * Errors: as struct error says; the message names the place. When a member has
+ *         failed no package is made, whatever came before.
+ * Owner:  close() ends programs and connections, and frees.
+ *
+ * To add a kind: write input_NAME.c with one struct of functions, declare it
+ * here, and put it into the table of input_kind.c.
+ */
+#ifndef DLT_INPUT_KIND_H
+#define DLT_INPUT_KIND_H
+
+#include "common/error.h"
+
+struct input_kind {
+	const char *scheme; /* "exec:", ...; NULL: a file */
+	/* Strings of its rows may be dlt's typed values (contract.md 3);
+	 * elsewhere what looks like one is text. */
+	bool typed;
+	/* Can it be read at all? Before anything is written. May be NULL. */
+	int (*check)(const char *text, struct error *err);
+	void *(*open)(const char *text, struct error *err);
+	/* 1: a member, and its name (for messages; until the next call); 0: no
+	 * more; -1. */
+	int (*next)(void *self, const char **name, struct error *err);
+	/* Up to len bytes; 0: the end of the member; -1. */
+	long (*read)(void *self, void *data, size_t len, struct error *err);
+	void (*cancel)(void *self); /* may be NULL */
+	void (*close)(void *self);
+};
+
+extern const struct input_kind input_file, input_exec, input_sqlite,
+    input_postgres, input_duckdb;
+
+/* Never NULL. */
+const struct input_kind *input_kind_of(const char *text);
+
+#endif
