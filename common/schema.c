@@ -617,8 +617,8 @@ schema_link(struct schema *s, const char *hash)
 	s->previous_count++;
 }
 
-bool
-schema_bump(struct schema *s)
+static bool
+bump_once(struct schema *s)
 {
 	char hash[sizeof(s->hash)];
 
@@ -632,4 +632,19 @@ schema_bump(struct schema *s)
 	memcpy(s->hash, hash, sizeof(s->hash));
 	s->engine_version = SCHEMA_ENGINE;
 	return true;
+}
+
+/* An empty description counts when it is read, and is then left out: to Python
+ * dlt these are two changes. */
+bool
+schema_bump(struct schema *s)
+{
+	const char *text = hints_get(&s->hints, "description");
+	bool changed = bump_once(s);
+
+	if (text && (!strcmp(text, "\"\"") || !strcmp(text, "null"))) {
+		hints_set(&s->hints, "description", NULL);
+		changed = bump_once(s) || changed;
+	}
+	return changed;
 }

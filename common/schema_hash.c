@@ -151,7 +151,7 @@ document_sorted(const struct schema *s, struct table *const *tables,
 		if (strcmp(keys[i]->key, "tables") == 0) {
 			key_sorted(out, "tables");
 			tables_sorted(out, tables, s->table_count);
-		} else if (hint_is_written(keys[i])) {
+		} else {
 			value_sorted(out, keys[i]);
 		}
 	}
