@@ -25,15 +25,16 @@ need_level() {
   esac
 }
 
-# quiet COMMAND...: succeeds with not one byte on stderr.
+# quiet COMMAND...: succeeds with not one byte on stderr; else its status, or 1.
 quiet() {
   local status=0
   "$@" 2>stderr || status=$?
   if [ $status -ne 0 ] || [ -s stderr ]; then
     echo "status $status: $*" >&2
     cat stderr >&2
-    return 1
+    [ $status -ne 0 ] || status=1
   fi
+  return $status
 }
 
 # fails STATUS COMMAND...: ends with that status; $output is its stderr.
