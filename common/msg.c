@@ -84,6 +84,17 @@ msg_warn(const char *fmt, ...)
 		SAY("warning");
 }
 
+static void PRINTF_LIKE(2, 3) relay(const char *who, const char *fmt, ...)
+{
+	SAY(who);
+}
+
+void
+msg_relay(const char *who, const char *line, size_t len)
+{
+	relay(who, "%.*s", (int)len, line);
+}
+
 void
 msg_info(const char *fmt, ...)
 {

@@ -24,6 +24,9 @@ void msg_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void msg_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void msg_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* A line of a program that was started: behind the tool's name and `who`. */
+void msg_relay(const char *who, const char *line, size_t len);
+
 /* Print an error (ERR_QUIET prints nothing); returns its exit status. */
 int msg_fail(const struct error *err);
 

@@ -17,6 +17,7 @@ struct slot {
 };
 
 struct feed {
+	const char *resource;
 	const char **inputs;
 	size_t count;
 	size_t block_size;
@@ -39,8 +40,8 @@ struct feed {
 };
 
 struct feed *
-feed_new(const char *const *inputs, size_t count, size_t block_size,
-    unsigned blocks)
+feed_new(const char *resource, const char *const *inputs, size_t count,
+    size_t block_size, unsigned blocks)
 {
 	struct feed *f = xcalloc(1, sizeof(*f));
 
@@ -48,6 +49,7 @@ feed_new(const char *const *inputs, size_t count, size_t block_size,
 	f->inputs = arena_alloc(&f->names, count * sizeof(*f->inputs));
 	for (size_t i = 0; i < count; i++)
 		f->inputs[i] = arena_strdup(&f->names, inputs[i]);
+	f->resource = arena_strdup(&f->names, resource);
 	f->count = count;
 	f->block_size = block_size;
 	f->slot_count = blocks;
@@ -142,6 +144,8 @@ feed_input(struct feed *f, const char *text, struct error *err)
 
 	if (input == NULL)
 		return -1;
+	if (kind->label != NULL)
+		kind->label(input, f->resource);
 	if (begin_input(f, kind, input)) {
 		while ((rc = kind->next(input, &name, err)) > 0) {
 			name = arena_strdup(&f->names, name);
@@ -261,9 +265,11 @@ feed_next(struct feed *f, struct feed_block *b, struct error *err)
 	return rc;
 }
 
-static void
-stop(struct feed *f)
+void
+feed_stop(struct feed *f)
 {
+	if (f == NULL)
+		return;
 	pthread_mutex_lock(&f->lock);
 	f->stop = true;
 	if (f->input != NULL && f->kind->cancel != NULL)
@@ -277,7 +283,7 @@ feed_free(struct feed *f)
 {
 	if (f == NULL)
 		return;
-	stop(f);
+	feed_stop(f);
 	if (f->started)
 		pthread_join(f->thread, NULL);
 	destroy(f);
@@ -291,9 +297,10 @@ feed_abandon(struct feed *f)
 
 	if (f == NULL)
 		return;
-	stop(f);
+	feed_stop(f);
 	pthread_mutex_lock(&f->lock);
-	done = f->done || !f->started;
+	done = f->done || !f->started ||
+	    (f->input != NULL && f->kind->cancel != NULL);
 	f->abandoned = !done;
 	thread = f->thread;
 	pthread_mutex_unlock(&f->lock);

@@ -8,8 +8,8 @@
  *         come from.
  * Errors: whatever opening or reading an input says, when its turn comes.
  * Owner:  feed_free() stops and joins the thread; feed_abandon() lets go of a
- *         thread that may hang in a read for ever (used on failure only). Names
- *         live as long as the feed.
+ *         thread that may hang in a read for ever, where its kind cannot be
+ *         told to return. Names live as long as the feed.
  */
 #ifndef DLT_FEED_H
 #define DLT_FEED_H
@@ -26,13 +26,15 @@ struct feed_block {
 	bool typed; /* its strings may be typed values */
 };
 
-/* inputs: as input_kind_of() takes them; borrowed. */
-struct feed *feed_new(const char *const *inputs, size_t count,
-    size_t block_size, unsigned blocks);
+/* inputs: as input_kind_of() takes them. */
+struct feed *feed_new(const char *resource, const char *const *inputs,
+    size_t count, size_t block_size, unsigned blocks);
 
 /* 1: *b is the next block, valid until the next call; 0: no more; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);
 
+/* No more is read: programs of several feeds end at once. */
+void feed_stop(struct feed *f);
 void feed_free(struct feed *f);
 void feed_abandon(struct feed *f);
 

@@ -23,12 +23,12 @@ static const struct input_kind planned[] = {
 	{ .scheme = "duckdb:", .check = not_built },
 	{ .scheme = "singer:", .check = not_built },
 	{ .scheme = "s3://", .check = not_built },
-	{ .scheme = "exec:", .check = not_built },
 };
 
 /* A line here wins over one above. */
 static const struct input_kind *const kinds[] = {
 	&input_file,
+	&input_exec,
 };
 
 static bool

@@ -187,7 +187,7 @@ open_pipe(struct pull *p, size_t i)
 	struct pipe *pipe = xcalloc(1, sizeof(*pipe));
 
 	pipe->resource = r;
-	pipe->feed = feed_new((const char *const *)r->inputs, r->count,
+	pipe->feed = feed_new(r->name, (const char *const *)r->inputs, r->count,
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2);
 	pipe->rows = rows_new(pipe->feed);
 	pipe->taken = &p->rows[i];
@@ -227,6 +227,9 @@ pull_run(struct pull *p, struct error *err)
 void
 pull_release(struct pull *p, bool failed)
 {
+	for (size_t i = 0; p->pipes != NULL && i < p->sources->count; i++)
+		if (p->pipes[i] != NULL)
+			feed_stop(p->pipes[i]->feed);
 	for (size_t i = 0; p->pipes != NULL && i < p->sources->count; i++) {
 		struct pipe *pipe = p->pipes[i];
 
