@@ -7,7 +7,8 @@
 # It listens on loopback ports, with all its files in $CLICKHOUSE_DIR;
 # afterwards $CLICKHOUSE_PORT is the one of HTTP, $CLICKHOUSE_TLS_PORT that of
 # HTTPS, whose certificate is $CLICKHOUSE_DIR/cert.pem. The user "secret" has the
-# password "geheim'@/: %". chsql [SETTINGS] SQL prints rows.
+# password "geheim'@/: %"; what the user "logged" does stands in
+# system.query_log after SYSTEM FLUSH LOGS. chsql SQL prints rows.
 #
 # chdb_start does the same with a current engine: that of the Python package
 # chdb, by the interpreter of DLT_CHDB_PYTHON.
@@ -39,19 +40,23 @@ clickhouse_config() {
 </server></openSSL>
 <path>$dir/data/</path><tmp_path>$dir/tmp/</tmp_path>
 <mark_cache_size>16777216</mark_cache_size><timezone>UTC</timezone>
+<query_log><database>system</database><table>query_log</table></query_log>
 <users_config>$dir/users.xml</users_config>
 <default_profile>default</default_profile><default_database>default</default_database>
 </yandex>
 XML
   cat >"$dir/users.xml" <<'XML'
 <yandex>
-<profiles><default></default><readonly><readonly>1</readonly></readonly></profiles>
+<profiles><default></default>
+<logged><log_queries>1</log_queries></logged><readonly><readonly>1</readonly></readonly></profiles>
 <quotas><default></default></quotas>
 <users>
 <default><password></password><networks><ip>::/0</ip></networks>
 <profile>default</profile><quota>default</quota></default>
 <secret><password>geheim'@/: %</password><networks><ip>::/0</ip></networks>
 <profile>default</profile><quota>default</quota></secret>
+<logged><password></password><networks><ip>::/0</ip></networks>
+<profile>logged</profile><quota>default</quota></logged>
 <reader><password></password><networks><ip>::/0</ip></networks>
 <profile>readonly</profile><quota>default</quota></reader>
 </users>

@@ -87,6 +87,36 @@ J
   assert_output --partial "'Nullable(Bool)','Nullable(DateTime64(6, \\'UTC\\'))','Nullable(Date)','Nullable(String)','Nullable(Decimal(38, 9))','Nullable(Decimal(76, 0))'"
 }
 
+# How rows came into part tables: "FORMAT Native", say.
+formats() {
+  chsql 'SYSTEM FLUSH LOGS'
+  chsql "SELECT DISTINCT extract(query, 'FORMAT [A-Za-z]+') FROM system.query_log
+    WHERE type = 2 AND startsWith(query, 'INSERT INTO \"$DB\".\"_dlt_part_')"
+}
+
+@test "doubles keep their last bit; times in columns of another zone" {
+  local logged=${URL/127/logged@127}
+  chsql "CREATE TABLE $DB.t (n Int64, d Float64, at DateTime('Asia/Tokyo')) ENGINE = MergeTree ORDER BY n"
+  echo '{"n":1,"d":0.1,"at":"2024-01-02T03:04:05Z"}
+{"n":2,"d":123456.78901234567,"at":"2024-07-02T03:04:05+02:00"}' | package n
+  quiet dlt-load "$logged" n
+  run sql 'SELECT n, reinterpretAsUInt64(reinterpretAsString(d)), toUnixTimestamp(at) FROM t ORDER BY n'
+  assert_output $'1\t4591870180066957722\t1704164645\n2\t4683220299151009997\t1719882245'
+  run formats
+  assert_output 'FORMAT Native'
+}
+
+@test "tables with types of their own take rows as text" {
+  local logged=${URL/127/logged@127}
+  chsql "CREATE TABLE $DB.t (n Int64, code FixedString(2)) ENGINE = MergeTree ORDER BY n"
+  printf '{"n":%d,"code":"a\\t"}\n' 1 2 | package n
+  quiet dlt-load "$logged" n
+  run sql 'SELECT n, code FROM t ORDER BY n'
+  assert_output $'1\ta\\t\n2\ta\\t'
+  run formats
+  assert_line 'FORMAT TabSeparated'
+}
+
 @test "a dataset is a prefix; what dlt keeps beside the tables" {
   echo '{"id":1,"l":[{"a":1}]}' | package n --primary-key id
   quiet dlt-load "$URL" n

@@ -573,11 +573,12 @@ greet(struct clickhouse_dest *c, struct error *err)
 	struct buf out = { 0 }, sql = { 0 };
 	int major = 0, minor = 0, rc;
 
-	rc = ch_query(c, "SELECT version()", NULL, &out, NULL, err);
+	rc = ch_query(c, "SELECT version(), timezone()", NULL, &out, NULL, err);
 	if (rc == 0 && sscanf(buf_str(&out), "%4d.%3d", &major, &minor) != 2)
 		rc = error_set(err, ERR_REMOTE,
 		    "what answers there does not seem to be ClickHouse");
 	c->version = major * 1000 + minor;
+	c->utc = strstr(buf_str(&out), "\tUTC\n") != NULL;
 	if (rc == 0 && c->version < 18016)
 		rc = error_set(err, ERR_REMOTE,
 		    "ClickHouse %d.%d is older than 18.16, the oldest one "

@@ -5,8 +5,9 @@
  *
  * Shape:  dest_clickhouse.c holds the URL, requests and their errors, _tables
  *         what creates and changes tables, _type the types by the server's
- *         version, _rows the insert, _meta the tables that dlt keeps, _commit
- *         what makes a transaction of many statements.
+ *         version, _rows the insert, _native its blocks of columns, _meta the
+ *         tables that dlt keeps, _commit what makes a transaction of many
+ *         statements.
  *         A dataset is a prefix of the names of tables in one database.
  *
  * There are no transactions, so a commit is made of steps that may be done
@@ -59,8 +60,18 @@ enum ch_kind {
 struct ch_type {
 	enum ch_kind kind;
 	bool nullable;
-	int bits;             /* of integers */
-	int precision, scale; /* of decimals */
+	bool wrapped;         /* LowCardinality */
+	bool zoned;           /* a time whose type names a zone */
+	int bits;             /* of integers and floats */
+	int precision, scale; /* of decimals; scale: of DateTime64 */
+};
+
+/* One column of a block in the format Native. */
+struct ch_lane {
+	const struct column *column;
+	struct ch_type type;
+	struct buf nulls; /* a byte for each row; empty unless nullable */
+	struct buf data;
 };
 
 /* An INSERT whose request goes on over several batches of rows. */
@@ -68,9 +79,14 @@ struct ch_insert {
 	bool open;
 	const struct table *table;
 	enum dest_place place;
-	struct ch_type *types; /* by column; incomplete ones stay zero */
 	const struct cell **cells;
 	size_t cap;
+	/* Columns that are written, with those of Native; else TabSeparated. */
+	bool native;
+	struct ch_lane *lanes;
+	size_t lane_count, lane_cap;
+	size_t rows, bytes; /* in the block */
+	struct buf scratch;
 	char *url;
 	struct http_request req;
 	struct http_response resp;
@@ -113,6 +129,7 @@ struct clickhouse_dest {
 	char *prefix, *staging; /* of names of tables, "dataset___" or "" */
 	bool read_only;
 	bool atomic; /* the database can exchange tables */
+	bool utc;    /* is the zone of times that name none */
 	int version; /* major * 1000 + minor */
 	/* What is known to be there. */
 	bool jobs_table, sentinels[2];
@@ -190,6 +207,20 @@ int ch_column_add(int version, const struct column *c, struct buf *out,
 int ch_value_add(const struct ch_type *type, const struct column *column,
     const struct cell *cell, struct buf *out, struct error *err);
 void ch_escape(const char *text, size_t len, struct buf *out);
+
+/* ---- dest_clickhouse_native.c ---- */
+
+/* Can all values of the type be written as bytes? utc: what the server takes
+ * for times that name no zone is UTC. */
+bool ch_native_type(const struct ch_type *type, bool utc);
+/* A value, at the end of its lane; checked as by ch_value_add(). */
+int ch_native_add(struct ch_lane *lane, const struct cell *cell,
+    struct buf *scratch, struct error *err);
+/* What the lanes hold, in bytes. */
+size_t ch_native_size(const struct ch_lane *lanes, size_t count);
+/* Append the rows of all lanes as one block, and empty these. */
+void ch_native_block(struct ch_lane *lanes, size_t count, size_t rows,
+    struct buf *out);
 
 /* ---- dest_clickhouse_rows.c ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One INSERT for all rows of a table that come in a row, its body written as
- * the rows come. Rows for the dataset go into a part table.
+ * the rows come. Rows for the dataset go into a part table. The format is
+ * Native where all types of the table are known, else TabSeparated.
  */
 #include "common/dest/dest_clickhouse_private.h"
 
@@ -22,20 +23,27 @@ ch_insert_drop(struct clickhouse_dest *c)
 	if (in->open)
 		http_abort(c->http);
 	in->open = false;
-	free(in->types);
-	in->types = NULL;
 	free(in->url);
 	in->url = NULL;
 	buf_reset(&in->out);
+	for (size_t i = 0; i < in->lane_count; i++) {
+		buf_release(&in->lanes[i].nulls);
+		buf_release(&in->lanes[i].data);
+	}
+	in->lane_count = in->rows = in->bytes = 0;
 }
 
 void
 ch_insert_release(struct clickhouse_dest *c)
 {
+	struct ch_insert *in = &c->insert;
+
 	ch_insert_drop(c);
-	free(c->insert.cells);
-	buf_release(&c->insert.out);
-	http_response_release(&c->insert.resp);
+	free(in->cells);
+	free(in->lanes);
+	buf_release(&in->out);
+	buf_release(&in->scratch);
+	http_response_release(&in->resp);
 }
 
 /* The server may have answered before the end: then it has refused. */
@@ -73,6 +81,14 @@ send_out(struct clickhouse_dest *c, struct error *err)
 	return -1;
 }
 
+static void
+end_block(struct ch_insert *in)
+{
+	if (in->rows)
+		ch_native_block(in->lanes, in->lane_count, in->rows, &in->out);
+	in->rows = in->bytes = 0;
+}
+
 int
 ch_insert_end(struct clickhouse_dest *c, struct error *err)
 {
@@ -80,6 +96,7 @@ ch_insert_end(struct clickhouse_dest *c, struct error *err)
 
 	if (!c->insert.open)
 		return 0;
+	end_block(&c->insert);
 	if (c->insert.out.len)
 		rc = send_out(c, err);
 	if (rc == 0)
@@ -92,8 +109,10 @@ ch_insert_end(struct clickhouse_dest *c, struct error *err)
 
 static void
 add_statement(struct clickhouse_dest *c, const char *part,
-    enum dest_place place, const struct table *t, struct buf *out)
+    enum dest_place place, const struct table *t)
 {
+	struct ch_insert *in = &c->insert;
+	struct buf *out = &in->out;
 	const char *between = " (";
 
 	buf_adds(out, "INSERT INTO ");
@@ -101,31 +120,40 @@ add_statement(struct clickhouse_dest *c, const char *part,
 		ch_qualify(c, part, out);
 	else
 		ch_name(c, place, t->name, out);
-	for (size_t i = 0; i < t->column_count; i++) {
-		if (t->columns[i]->type == TYPE_NONE)
-			continue;
+	for (size_t i = 0; i < in->lane_count; i++) {
 		buf_adds(out, between);
-		ddl_quote(t->columns[i]->name, out);
+		ddl_quote(in->lanes[i].column->name, out);
 		between = ", ";
 	}
-	buf_adds(out, ") FORMAT TabSeparated\n");
+	buf_addf(out, ") FORMAT %s\n", in->native ? "Native" : "TabSeparated");
 }
 
+/* The table's columns, and how they can be written. */
 static int
-find_types(struct clickhouse_dest *c, enum dest_place place,
+find_lanes(struct clickhouse_dest *c, enum dest_place place,
     const struct table *t, struct error *err)
 {
 	struct ch_insert *in = &c->insert;
 	bool *have = xcalloc(t->column_count + 1, sizeof(*have)), exists;
-	int rc;
+	struct ch_type *types = xcalloc(t->column_count + 1, sizeof(*types));
+	int rc = ch_columns(c, place, t, types, have, &exists, err);
 
-	in->types = xcalloc(t->column_count + 1, sizeof(*in->types));
-	rc = ch_columns(c, place, t, in->types, have, &exists, err);
-	for (size_t i = 0; i < t->column_count && rc == 0; i++)
-		if (!have[i] && t->columns[i]->type != TYPE_NONE)
+	in->lanes = xgrow(in->lanes, &in->lane_cap, t->column_count + 1,
+	    sizeof(*in->lanes));
+	in->native = true;
+	for (size_t i = 0; i < t->column_count && rc == 0; i++) {
+		if (t->columns[i]->type == TYPE_NONE)
+			continue;
+		if (!have[i])
 			rc = error_set(err, ERR_REMOTE,
 			    "column \"%s\" is not there", t->columns[i]->name);
+		in->native &= ch_native_type(&types[i], c->utc);
+		in->lanes[in->lane_count++] = (struct ch_lane){
+			.column = t->columns[i], .type = types[i]
+		};
+	}
 	free(have);
+	free(types);
 	return rc;
 }
 
@@ -154,7 +182,7 @@ begin_insert(struct clickhouse_dest *c, enum dest_place place,
 		return -1;
 	ch_insert_drop(c);
 	if ((place == DEST_DATASET && ch_need_part(c, t, &part, err) < 0) ||
-	    find_types(c, place, t, err) < 0)
+	    find_lanes(c, place, t, err) < 0)
 		return error_prefix(err, "table \"%s\": ", t->name);
 	in->table = t;
 	in->place = place;
@@ -168,7 +196,7 @@ begin_insert(struct clickhouse_dest *c, enum dest_place place,
 	in->open = true;
 	in->cells = xgrow(in->cells, &in->cap, t->column_count + 1,
 	    sizeof(*in->cells));
-	add_statement(c, part, place, t, &in->out);
+	add_statement(c, part, place, t);
 	return 0;
 }
 
@@ -176,23 +204,30 @@ static int
 add_row(struct ch_insert *in, const struct cell *cells, size_t count,
     struct error *err)
 {
-	const struct table *t = in->table;
-	bool first = true;
-
-	memset(in->cells, 0, t->column_count * sizeof(*in->cells));
+	memset(in->cells, 0, in->table->column_count * sizeof(*in->cells));
 	for (size_t i = 0; i < count; i++)
 		in->cells[cells[i].column] = &cells[i];
-	for (size_t i = 0; i < t->column_count; i++) {
-		if (t->columns[i]->type == TYPE_NONE)
-			continue;
-		if (!first)
-			buf_addc(&in->out, '\t');
-		first = false;
-		if (ch_value_add(&in->types[i], t->columns[i], in->cells[i],
-		        &in->out, err) < 0)
+	for (size_t i = 0; i < in->lane_count; i++) {
+		struct ch_lane *l = &in->lanes[i];
+		const struct cell *cell = in->cells[l->column->index];
+		size_t before = l->data.len;
+		int rc;
+
+		if (in->native) {
+			rc = ch_native_add(l, cell, &in->scratch, err);
+		} else {
+			buf_adds(&in->out, i ? "\t" : "");
+			rc = ch_value_add(&l->type, l->column, cell, &in->out,
+			    err);
+		}
+		if (rc < 0)
 			return -1;
+		in->bytes += l->data.len - before;
 	}
-	buf_addc(&in->out, '\n');
+	if (in->native)
+		in->rows++;
+	else
+		buf_addc(&in->out, '\n');
 	return 0;
 }
 
@@ -216,7 +251,10 @@ ch_insert(struct dest *d, enum dest_place place, const struct rows *rows,
 			return -1;
 		}
 		cell = end;
-		if (in->out.len >= SEND_AT && send_out(c, err) < 0)
+		if (in->out.len + in->bytes < SEND_AT)
+			continue;
+		end_block(in);
+		if (send_out(c, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -412,8 +412,8 @@ static const struct {
 	{ "UInt16", CH_UINT, 16 },
 	{ "UInt32", CH_UINT, 32 },
 	{ "UInt64", CH_UINT, 64 },
-	{ "Float32", CH_FLOAT, 0 },
-	{ "Float64", CH_FLOAT, 0 },
+	{ "Float32", CH_FLOAT, 32 },
+	{ "Float64", CH_FLOAT, 64 },
 	{ "Bool", CH_BOOLEAN, 0 },
 	{ "Date", CH_DATE, 0 },
 	{ "Date32", CH_DATE32, 0 },
@@ -428,7 +428,7 @@ ch_type_parse(const char *name)
 	struct ch_type t = { 0 };
 	size_t len = strlen(name), base;
 
-	unwrap(&name, &len, "LowCardinality");
+	t.wrapped = unwrap(&name, &len, "LowCardinality");
 	t.nullable = unwrap(&name, &len, "Nullable");
 	base = strcspn(name, "( )");
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -441,6 +441,11 @@ ch_type_parse(const char *name)
 	if (t.kind == CH_DECIMAL &&
 	    sscanf(name + base, "(%3d, %3d", &t.precision, &t.scale) != 2)
 		t.kind = CH_OTHER;
+	if (t.kind == CH_DATETIME64 &&
+	    sscanf(name + base, "(%1d", &t.scale) != 1)
+		t.kind = CH_OTHER;
+	if (t.kind == CH_DATETIME || t.kind == CH_DATETIME64)
+		t.zoned = strchr(name, '\'') != NULL;
 	return t;
 }
 
