@@ -24,12 +24,45 @@ check_table() {
   [ ! -e out/tmp ]
 }
 
+@test "bench: results go into a file between its marks, and are added to" {
+  local bench="$SOURCE_DIR/tests/bench/bench.py"
+  need_level all
+  mkdir out
+  cat >out/results.json <<'J'
+{"date": "2026-01-02", "machine": "m", "load": "0", "runs": 1, "scale": 1,
+ "floor_mib": 1, "results": [], "skipped": [{"what": "singer", "why": "x"}],
+ "tables": [{"case": "memory", "title": "T", "head": ["a|b"], "rows":
+ [{"cells": [1]}], "notes": ["n"]}]}
+J
+  printf '%s\n' before '<!-- bench: begin -->' old '<!-- bench: end -->' after >f
+  run -0 python3 -B "$bench" --out out --render --readme f
+  [ "$(head -n 2 f; tail -n 2 f)" = "$(printf '%s\n' before \
+    '<!-- bench: begin -->' '<!-- bench: end -->' after)" ]
+  grep -qF '| a\|b |' f
+  grep -qx -- '- singer: x' f
+  run ! grep -qx old f
+  echo none >f
+  run -1 python3 -B "$bench" --out out --render --readme f
+  [[ $output == *"lacks <!-- bench: begin -->"* ]]
+  run -0 python3 -B "$bench" --out out --build "$BUILD_DIR" --add python-dlt
+  [ "$(jq -c '[.tables[0].title, .skipped[].what]' out/results.json)" = \
+    '["T","singer","python-dlt"]' ]
+}
+
+@test "bench: sizes and shapes, and what the tools take of each" {
+  need_level full
+  run -0 "$SOURCE_DIR/tests/bench/run" --build "$BUILD_DIR" --out "$PWD/out" \
+    --scale 0.001 --largest 20k --runs 1 memory scaling instructions
+  run -0 jq -r '[.tables[] | .rows | length > 3] | all' out/results.json
+  [ "$output" = true ]
+}
+
 @test "bench: what cannot run is named with the reason" {
   need_level all
   run -0 --separate-stderr "$SOURCE_DIR/tests/bench/run" --build "$BUILD_DIR" \
     --out "$PWD/out" --scale 0.001 --runs 1 python-dlt
   [[ $stderr == *"skipped: python-dlt: no --venv with Python dlt"* ]]
-  grep -q '^Skipped: python-dlt: no --venv' out/results.md
+  grep -q '^- python-dlt: no --venv' out/results.md
 }
 
 @test "bench: an unknown case or option is a usage error" {

@@ -15,8 +15,14 @@ import subprocess
 import sys
 import time
 
-import cases
-import plot
+import chain
+import counts
+import report as reports
+import scaling
+import stages
+from cases import Skip, Table
+
+ALL = {**stages.ALL, **chain.ALL, **counts.ALL, **scaling.ALL}
 
 
 class Bench:
@@ -25,7 +31,10 @@ class Bench:
     def __init__(self, options):
         self.build = options.build
         self.scale = options.scale
+        self.runs = options.runs
         self.venv = options.venv
+        self.singer = options.singer
+        self.largest = options.largest
         self.dir = os.path.join(options.out, "tmp")
         self.skipped = []
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -36,14 +45,21 @@ class Bench:
     def path(self, *names):
         return os.path.join(self.dir, *names)
 
+    def tool(self, name):
+        """A program of this directory, or None."""
+        path = os.path.join(self.build, "tests/bench", name)
+        return path if os.path.exists(path) else None
+
     def skip(self, what, why):
         print(f"skipped: {what}: {why}", file=sys.stderr)
         self.skipped.append({"what": what, "why": why})
 
-    def sh(self, command):
+    def sh(self, command, may_fail=False):
         """Run, not measured; what it prints."""
         done = subprocess.run(["bash", "-c", "set -o pipefail; " + command],
                               cwd=self.dir, stdout=subprocess.PIPE, text=True)
+        if done.returncode and may_fail:
+            return None
         if done.returncode:
             raise SystemExit(f"bench: status {done.returncode}: {command}")
         return done.stdout
@@ -61,25 +77,28 @@ class Bench:
             source = os.environ["SOURCE_DIR"] + "/examples/data/github-events"
             self.sh(f"zstd -dcq '{source}.jsonl.zst' >'{path}'")
         else:
-            gen = os.path.join(self.build, "tests/bench/gen")
-            self.sh(f"'{gen}' {kind} {self.rows(kind)} 1 >'{path}'")
+            self.sh(f"'{self.tool('gen')}' {kind} {self.rows(kind)} 1 "
+                    f">'{path}'")
         return path
 
     def server(self):
-        """CPU seconds of the PostgreSQL server's ended processes, and how many
+        """CPU seconds of the database servers' ended processes, and how many
         are there now."""
-        host = os.environ.get("PGHOST", "")
-        try:
-            with open(host + "/db/postmaster.pid") as f:
-                pid = f.readline().strip()
-            with open(f"/proc/{pid}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            with open(f"/proc/{pid}/task/{pid}/children") as f:
-                children = len(f.read().split())
-        except OSError:
-            return 0.0, 0
-        ticks = int(fields[13]) + int(fields[14])
-        return ticks / os.sysconf("SC_CLK_TCK"), children
+        ticks = count = 0
+        for path in (os.environ.get("PGHOST", "") + "/db/postmaster.pid",
+                     os.environ.get("CLICKHOUSE_DIR", "") + "/pid"):
+            try:
+                with open(path) as f:
+                    pid = f.readline().strip()
+                with open(f"/proc/{pid}/stat") as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+                with open(f"/proc/{pid}/task/{pid}/children") as f:
+                    count += len(f.read().split())
+            except OSError:
+                continue
+            # its own: PostgreSQL's first process does next to nothing
+            ticks += sum(int(n) for n in fields[11:15])
+        return ticks / os.sysconf("SC_CLK_TCK"), count
 
     def server_cpu(self):
         """The former, when all backends have ended: a little after their
@@ -105,6 +124,14 @@ class Bench:
                 "server_cpu_s": self.server_cpu() - before,
                 "peak_mib": usage.ru_maxrss / 1024}
 
+    def remove(self, *names):
+        for name in names:
+            path = self.path(name)
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.unlink(path)
+
 
 def size_of(bench, names):
     """Bytes of files, and of all files below directories."""
@@ -119,18 +146,13 @@ def size_of(bench, names):
     return total
 
 
-def run_case(bench, case, rounds):
+def run_case(bench, case):
     """All runs of a case: label -> list of measures, warm-up not among them."""
     runs = {label: [] for label in case.variants}
     facts = {}
-    for i in range(rounds + 1):
+    for i in range(bench.runs + 1):
         for label, v in case.variants.items():
-            for name in v.outputs:
-                path = bench.path(name)
-                if os.path.isdir(path):
-                    shutil.rmtree(path)
-                elif os.path.exists(path):
-                    os.unlink(path)
+            bench.remove(*v.outputs)
             if v.prepare:
                 bench.sh(v.prepare)
             m = bench.measure(v.command)
@@ -162,6 +184,7 @@ def compare(case, pair, runs, facts):
                      "max": max(ratios)},
            "cpu_ratio": {"median": statistics.median(cpu), "min": min(cpu),
                          "max": max(cpu)}}
+    row["met"] = row["ratio"]["median"] >= pair.goal if pair.goal else None
     for key in ("wall_s", "cpu_s", "server_cpu_s", "peak_mib", "out_bytes"):
         row[key] = {"ours": middle(ours, key), "peer": middle(peer, key)}
     return row
@@ -179,56 +202,10 @@ def machine():
         f"{platform.machine()}"
 
 
-def memory(bench, mib):
-    """The harness's own memory hides what is smaller."""
-    return f"<{bench.floor:.0f}" if mib <= bench.floor + 1 else f"{mib:.0f}"
-
-
-def cell(text):
-    return str(text).replace("|", "\\|")
-
-
-def markdown(bench, report):
-    lines = [
-        f"{report['date']}, {report['machine']}, load {report['load']}; "
-        f"medians of {report['runs']} rounds, scale {report['scale']}.",
-        "",
-        "| data | ours | peer | times as fast (min - max) | in CPU time "
-        "| wanted | s | CPU s | peak MiB | MB out |",
-        "|---|---|---|---|---|---|---|---|---|---|"]
-    for r in report["results"]:
-        cpu = {k: r["cpu_s"][k] + r["server_cpu_s"][k] for k in r["cpu_s"]}
-        lines.append(
-            f"| {r['data']} | {cell(r['ours'])} | {cell(r['peer'])} "
-            f"| **{r['ratio']['median']:.2f}** ({r['ratio']['min']:.2f} - "
-            f"{r['ratio']['max']:.2f}) | {r['cpu_ratio']['median']:.2f} "
-            f"| {r['goal'] or ''} "
-            f"| {r['wall_s']['ours']:.2f} / {r['wall_s']['peer']:.2f} "
-            f"| {cpu['ours']:.2f} / {cpu['peer']:.2f} "
-            f"| {memory(bench, r['peak_mib']['ours'])} / "
-            f"{memory(bench, r['peak_mib']['peer'])} "
-            f"| {r['out_bytes']['ours'] / 1e6:.1f} / "
-            f"{r['out_bytes']['peer'] / 1e6:.1f} |")
-    lines += ["", "Pairs are ours / peer. CPU seconds are those of all threads "
-              "and, with PostgreSQL, of its server."]
-    for s in report["skipped"]:
-        lines.append(f"Skipped: {s['what']}: {s['why']}.")
-    return "\n".join(lines) + "\n"
-
-
-def write(path, text):
-    with open(path + ".new", "w") as f:
-        f.write(text)
-    os.replace(path + ".new", path)
-
-
-def save(bench, report, folder):
-    """After each case: a run that is broken off has told what it knows."""
-    report["skipped"] = bench.skipped
-    base = os.path.join(folder, "results")
-    write(base + ".json", json.dumps(report, indent=1) + "\n")
-    write(base + ".md", markdown(bench, report))
-    write(base + ".svg", plot.svg(report["results"]))
+def size(text):
+    """Bytes: 300k, 20M, 10G."""
+    unit = {"k": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 0)
+    return int(float(text[:-1]) * unit) if unit else int(text)
 
 
 def parse_options():
@@ -237,45 +214,89 @@ def parse_options():
     p.add_argument("--out")
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--scale", type=float, default=0.3)
+    p.add_argument("--largest", type=size)
     p.add_argument("--venv")
+    p.add_argument("--singer")
+    p.add_argument("--readme")
+    p.add_argument("--add", action="store_true")
+    p.add_argument("--render", action="store_true")
     p.add_argument("--list", action="store_true")
     p.add_argument("cases", nargs="*")
     options = p.parse_args()
     if options.runs < 1 or options.scale <= 0:
         p.error("--runs and --scale must be above 0")
-    unknown = set(options.cases) - set(cases.ALL)
+    unknown = set(options.cases) - set(ALL)
     if unknown:
         p.error(f"no such case: {', '.join(sorted(unknown))}")
     options.build = os.path.abspath(options.build)
     options.out = os.path.abspath(options.out or options.build + "/bench")
+    options.readme = options.readme and os.path.abspath(options.readme)
+    options.singer = options.singer or options.venv
+    options.largest = options.largest or int(options.scale * 10**9 / 0.3)
     return options
+
+
+def earlier(options):
+    """The report that is there already."""
+    with open(os.path.join(options.out, "results.json")) as f:
+        return json.load(f)
+
+
+def begin(options, bench):
+    """A new report, with what is kept of an earlier one."""
+    new = {"date": time.strftime("%Y-%m-%d"), "machine": machine(),
+           "load": f"{os.getloadavg()[0]:.1f}", "runs": options.runs,
+           "scale": options.scale, "floor_mib": bench.floor, "results": [],
+           "tables": [], "skipped": []}
+    if options.add:
+        old, again = earlier(options), options.cases or ALL
+        for key in ("results", "tables", "skipped"):
+            new[key] = [r for r in old[key]
+                        if r.get("case", r.get("what", "").split(":")[0])
+                        not in again]
+    return new
+
+
+def run_all(options, bench, report):
+    """After each case all is saved: a run that is broken off has told what it
+    knows."""
+    order = list(ALL)
+    kept = report["skipped"]
+    for name in options.cases or ALL:
+        try:
+            for made in ALL[name](bench):
+                if isinstance(made, Table):
+                    report["tables"].append(vars(made))
+                    continue
+                print(f"{name}: {made.data}", file=sys.stderr)
+                runs, facts = run_case(bench, made)
+                report["results"] += [compare(made, pair, runs, facts)
+                                      for pair in made.pairs]
+        except Skip as e:
+            bench.skip(name, str(e))
+        for key in ("results", "tables"):
+            report[key].sort(key=lambda r: order.index(r["case"]))
+        report["skipped"] = kept + bench.skipped
+        reports.save(report, options.out)
 
 
 def main():
     options = parse_options()
     if options.list:
-        for name, make in cases.ALL.items():
+        for name, make in ALL.items():
             print(f"{name:16} {make.__doc__.splitlines()[0]}")
         return
-    bench = Bench(options)
-    report = {"date": time.strftime("%Y-%m-%d"), "machine": machine(),
-              "load": f"{os.getloadavg()[0]:.1f}", "runs": options.runs,
-              "scale": options.scale, "results": []}
-    for name in options.cases or cases.ALL:
-        try:
-            made = list(cases.ALL[name](bench))
-        except cases.Skip as e:
-            bench.skip(name, str(e))
-            made = []
-        for case in made:
-            print(f"{name}: {case.data}", file=sys.stderr)
-            runs, facts = run_case(bench, case, options.runs)
-            report["results"] += [compare(case, pair, runs, facts)
-                                  for pair in case.pairs]
-            save(bench, report, options.out)
-    save(bench, report, options.out)
-    shutil.rmtree(bench.dir)
-    print(markdown(bench, report), end="")
+    if options.render:
+        report = earlier(options)
+        reports.save(report, options.out)
+    else:
+        bench = Bench(options)
+        report = begin(options, bench)
+        run_all(options, bench, report)
+        shutil.rmtree(bench.dir)
+    print(reports.markdown(report), end="")
+    if options.readme:
+        reports.paste(report, options.readme)
 
 
 main()
