@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # dlt-extract: kinds of input: programs, directories, lists, archives, csv.
 
+# shellcheck disable=SC2030,SC2031
 load helper
 
 # rows DIR TABLE: the lines of a table's job files, in order
@@ -102,4 +103,118 @@ dlt-extract: x: th?ree'
     wait
     [ ! -e p ]
   done
+}
+
+# ---- delimited text ----
+
+@test "csv: quotes, CRLF, a mark, empty lines, types by column" {
+  printf '\xef\xbb\xbfid,name,"say ""hi""",ok,zip\r\n1,ann,"x\ny, ""z""\\",true,02134\r\n\r\n' >a.csv
+  printf -- '2.50,"",,false,12345\r\n-3,,a"b\001,,\r\n,,,,' >>a.csv
+  quiet dlt-extract -o p a.csv
+  diff - <(rows p a) <<'END'
+[{"id":1,"name":"ann","say \"hi\"":"x\ny, \"z\"\\","ok":true,"zip":"02134"},{"id":2.50,"name":"","ok":false,"zip":"12345"},{"id":-3,"say \"hi\"":"a\"b\u0001"},{}]
+END
+  quiet dlt-extract -o q --csv-types text a=a.csv --limit 2
+  diff - <(rows q a) <<'END'
+[{"id":"1","name":"ann","say \"hi\"":"x\ny, \"z\"\\","ok":"true","zip":"02134"},{"id":"2.50","name":"","ok":"false","zip":"12345"}]
+END
+}
+
+@test "csv: told by the end of the name, also compressed and in archives" {
+  mkdir in
+  printf 'a\tb\n1\t"x\ty"\n' >in/t.tsv
+  printf 'a\n2\n' >in/u.CSV
+  printf '{"a":3}\n' >in/v.jsonl
+  tar -C in -cf in.tar t.tsv u.CSV v.jsonl
+  gzip -k in/u.CSV
+  dlt-extract -o p in.tar u=in/u.CSV.gz
+  [ "$(rows p in)" = '[{"a":1,"b":"x\ty"},{"a":2},{"a":3}]' ]
+  [ "$(rows p u)" = '[{"a":2}]' ]
+  dlt-extract -o q --input-format csv x=- y='exec:printf "b\nc"' <in/u.CSV
+  [ "$(rows q x)" = '[{"a":2}]' ]
+  [ "$(rows q y)" = '[{"b":"c"}]' ]
+  : >empty.csv
+  echo 'a,b' >head.csv
+  dlt-extract -o r x=empty.csv y=head.csv
+  [ -z "$(rows r x)$(rows r y)" ]
+  dlt-extract -o s --input-format jsonl x=in/v.jsonl
+  fails 1 dlt-extract -o t --input-format jsonl x=in/u.CSV
+}
+
+@test "csv: dialects" {
+  printf '1,2\n3\n,"",6\n' |
+    dlt-extract -o p --input-format csv --csv-names 'a,"b c"' --csv-ragged missing,keep-extra x=-
+  [ "$(rows p x)" = '[{"a":1,"b c":2},{"a":3},{"column_3":"6"}]' ]
+  printf 'a;b;\n1;2;3;4\n' |
+    dlt-extract -o q --input-format csv --csv-delimiter ';' --csv-ragged drop-extra x=-
+  [ "$(rows q x)" = '[{"a":1,"b":2,"column_3":3}]' ]
+  printf "a|b\n'1|x'|\"2\n" |
+    dlt-extract -o r --input-format csv --csv-delimiter pipe --csv-quote "'" x=-
+  [ "$(rows r x)" = '[{"a":"1|x","b":"\"2"}]' ]
+  printf 'a\tb\n"1\t2"\n' | dlt-extract -o s --input-format tsv --csv-quote none x=-
+  [ "$(rows s x)" = '[{"a":"\"1","b":"2\""}]' ]
+  fails 2 dlt-extract -o t --csv-delimiter ab x=p
+  assert_output --partial '--csv-delimiter: "ab" is not one ASCII character'
+  fails 2 dlt-extract -o t --csv-delimiter '"' x=p
+  fails 2 dlt-extract -o t --csv-ragged missing,no x=p
+  fails 2 dlt-extract -o t --csv-types int x=p
+  fails 2 dlt-extract -o t --input-format xml x=p
+  fails 2 dlt-extract -o t --input-format csv --csv-names 'a,a' x=- </dev/null
+  assert_output --partial '--csv-names: two columns are called "a"'
+}
+
+# csv_fails PLACE TEXT BYTES: no package, and why
+# shellcheck disable=SC2059
+csv_fails() {
+  printf "$3" >e.csv
+  fails 1 dlt-extract -o e x=e.csv
+  [[ $output == "dlt-extract: error: e.csv:$1: "*"$2"* ]] || {
+    echo "$output"
+    return 1
+  }
+}
+
+@test "csv: what is wrong, and where" {
+  csv_fails 2:1 '1 field, where the header has 2' 'a,b\n1\n'
+  csv_fails 3:5 '3 fields' 'a,b\n\n1,2,3\n'
+  csv_fails 1:1 'two columns are called "a"' 'a,a\n'
+  csv_fails 3:2 'text behind a closing quote' 'a,b\n1,"\n"x"y,1'
+  csv_fails 2:3 'never closed' 'a,b\n1,"x\n\n'
+  csv_fails 2:2 'NUL byte' 'a\nx\0y\n'
+  csv_fails 3:1 'not UTF-8' 'a\n1\n\344\n'
+  csv_fails 2:4 'carriage return' 'a,b\n1,2\rx\n'
+  csv_fails 1:1 'UTF-16' '\377\376a\0'
+  { echo zip; yes 12345 | head -n 200000; echo 007; } >e.csv
+  fails 1 dlt-extract -o e x=e.csv
+  assert_output --partial 'e.csv:200002:1: a zero before a number'
+  [ ! -e e ]
+}
+
+@test "csv: records across blocks, and where they come from" {
+  python3 -c '
+print("id,text")
+for i in range(30000):
+    print("%d,\"line %d\n%s\"" % (i, i, "x" * (i % 97)))' >big.csv
+  dlt-extract -o p --compression none big.csv
+  python3 - p/new_jobs/big.* <<'END'
+import json, sys
+rows = [row for name in sys.argv[1:] for line in open(name) for row in json.loads(line)]
+assert rows == [{"id": i, "text": "line %d\n%s" % (i, "x" * (i % 97))} for i in range(30000)]
+END
+  python3 - <<'END'
+import json
+origins = [o for j in json.load(open("p/manifest.json"))["jobs"] for o in j["origins"]]
+assert origins[0]["line"] == 2 and origins[0]["byte"] == 8, origins
+END
+}
+
+@test "csv: through normalize into columns of types" {
+  printf 'id,price,when,note\n1,1.5,2024-01-02T03:04:05Z,x\n2,3,2024-01-03T00:00:00Z,\n' >a.csv
+  dlt-extract a.csv | dlt-normalize -o n
+  python3 - <<'END'
+import json
+columns = json.load(open("n/schema.json"))["tables"]["a"]["columns"]
+types = {name: c["data_type"] for name, c in columns.items() if name[0] != "_"}
+assert types == {"id": "bigint", "price": "double", "when": "timestamp", "note": "text"}, types
+END
 }

@@ -488,6 +488,7 @@ run_rows(struct run *r, struct error *err)
 		.writer = r->writer,
 		.schema = r->schema,
 		.hints = &r->o->hints,
+		.format = &s->format,
 		.table_from = r->o->table_from,
 		.limit = s->limit,
 		.fifo = s->fifo,

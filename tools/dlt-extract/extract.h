@@ -10,6 +10,7 @@
 
 #include "common/opt.h"
 #include "tools/dlt-extract/hints.h"
+#include "tools/dlt-extract/row_format.h"
 
 struct extract_options {
 	struct opt_common common;
@@ -19,6 +20,7 @@ struct extract_options {
 	const char *compression, *table_from, *limit;
 	const char *schema_name, *load_id, *sync;
 	const char *dataset, *password_file; /* of sync */
+	struct row_format_options input;
 	bool deterministic, allow_empty, print, print0;
 };
 

@@ -29,6 +29,7 @@ struct pull {
 	struct writer *writer;
 	struct schema *schema;
 	const struct table_hints *hints;
+	const struct row_format *format;
 	const char *table_from; /* or NULL */
 	uint64_t limit;         /* rows of each resource; UINT64_MAX: none */
 	bool fifo;

@@ -12,11 +12,14 @@ enum mode {
 	MODE_TOP,    /* between values */
 	MODE_STREAM, /* inside of an array whose elements are a stream */
 	MODE_PAGE,   /* inside of a page; all of it is in the window */
+	MODE_CSV,    /* records of delimited text */
 };
 
 struct rows {
 	struct feed *feed;
-	char *win; /* bytes [start, end) of it are still to be read */
+	const struct row_format *format;
+	struct csv *csv; /* NULL: not needed yet */
+	char *win;       /* bytes [start, end) of it are still to be read */
 	size_t cap, start, end;
 	size_t page_end; /* MODE_PAGE: behind its ']' */
 	uint64_t base;   /* offset of win[0] in the input */
@@ -33,11 +36,12 @@ struct rows {
 };
 
 struct rows *
-rows_new(struct feed *feed)
+rows_new(struct feed *feed, const struct row_format *format)
 {
 	struct rows *r = xcalloc(1, sizeof(*r));
 
 	r->feed = feed;
+	r->format = format;
 	return r;
 }
 
@@ -46,6 +50,7 @@ rows_free(struct rows *r)
 {
 	if (r == NULL)
 		return;
+	csv_free(r->csv);
 	free(r->win);
 	free(r);
 }
@@ -138,11 +143,29 @@ fill(struct rows *r, size_t want, struct error *err)
 	return 0;
 }
 
+/* Before anything of the input but its mark has been taken. */
+static int
+begin_csv(struct rows *r, const struct csv_format *format, struct error *err)
+{
+	if (r->csv == NULL)
+		r->csv = csv_new();
+	r->mode = MODE_CSV;
+	if (csv_begin(r->csv, format, err) < 0)
+		return -1;
+	if (format->text)
+		return 0;
+	if (fill(r, CSV_SAMPLE, err) < 0)
+		return -1;
+	csv_sample(r->csv, r->win + r->start, r->win + r->end, r->eof);
+	return 0;
+}
+
 /* Begin the next input: 1, or 0 when there is none. */
 static int
 next_input(struct rows *r, struct error *err)
 {
 	static const char mark[] = "\xef\xbb\xbf";
+	struct csv_format csv;
 
 	r->start = r->end = 0;
 	r->base = r->line_start = 0;
@@ -168,6 +191,9 @@ next_input(struct rows *r, struct error *err)
 		    "this is UTF-16, not UTF-8; convert it with "
 		    "iconv -f UTF-16 -t UTF-8",
 		    err);
+	if (row_format_is_csv(r->format, r->name, &csv) &&
+	    begin_csv(r, &csv, err) < 0)
+		return -1;
 	return 1;
 }
 
@@ -415,6 +441,63 @@ page_value(struct rows *r, struct row *row)
 	return 1;
 }
 
+/* The record at `start` of delimited text, reading on as needed. */
+static int
+scan_record(struct rows *r, struct csv_record *rec, struct error *err)
+{
+	for (;;) {
+		size_t have = r->end - r->start;
+		const char *p = r->win + r->start;
+		enum csv_status st = csv_next(r->csv, p, p + have, r->eof, rec);
+
+		if (st == CSV_BAD)
+			return bad(r, (size_t)(rec->at - r->win), rec->what,
+			    err);
+		if (st == CSV_MORE && have > MAX_ROW)
+			return bad(r, (size_t)(rec->at - r->win),
+			    "this record is longer than 16 MiB; perhaps a "
+			    "quote is not closed",
+			    err);
+		if (st == CSV_ROW && rec->len > MAX_ROW)
+			return bad(r, r->start,
+			    "this record is longer than 16 MiB", err);
+		if (st != CSV_MORE)
+			return (int)st;
+		if (fill(r, 2 * have + 1, err) < 0)
+			return -1;
+	}
+}
+
+/* MODE_CSV: 1 a row; 0 the input has ended; -1. */
+static int
+csv_value(struct rows *r, struct row *row, struct error *err)
+{
+	struct csv_record rec = { 0 };
+	int st = CSV_NONE;
+
+	while (st == CSV_NONE) {
+		if (fill(r, 1, err) < 0)
+			return -1;
+		if (r->start == r->end) {
+			r->open = false;
+			return 0;
+		}
+		st = scan_record(r, &rec, err);
+		if (st < 0)
+			return -1;
+		set_row(r, row, rec.len);
+		r->start = (size_t)(rec.next - r->win);
+		if (rec.lines != 0) {
+			r->line += rec.lines;
+			r->line_start = r->base +
+			    (uint64_t)(rec.line_start - r->win);
+		}
+	}
+	row->data = rec.data;
+	row->last = true;
+	return 1;
+}
+
 int
 rows_next(struct rows *r, struct row *row, struct error *err)
 {
@@ -431,6 +514,8 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 			rc = page_value(r, row);
 		else if (r->mode == MODE_STREAM)
 			rc = stream_value(r, row, err);
+		else if (r->mode == MODE_CSV)
+			rc = csv_value(r, row, err);
 		else
 			rc = top_value(r, row, err);
 		if (rc != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rows: JSON text cut into rows; checked, not rebuilt.
+ * rows: JSON text cut into rows; checked, not rebuilt. Or records of delimited
+ * text (csv.h).
  *
  * Shape:  values one after the other (JSON lines, concatenated or pretty-printed
  *         documents). An array on one line of at most 1 MiB is a page: its
@@ -15,6 +16,7 @@
 #define DLT_ROWS_H
 
 #include "tools/dlt-extract/feed.h"
+#include "tools/dlt-extract/row_format.h"
 
 #define PAGE_MAX_BYTES ((size_t)1 << 20)
 
@@ -31,7 +33,8 @@ struct row {
 
 struct rows;
 
-struct rows *rows_new(struct feed *feed); /* borrows the feed */
+/* Borrows both. */
+struct rows *rows_new(struct feed *feed, const struct row_format *format);
 /* 1: a row; 0: no more; -1. */
 int rows_next(struct rows *r, struct row *row, struct error *err);
 /* The last row is not needed any more: give back memory that it took. */

@@ -94,6 +94,7 @@ settings_parse(struct settings *s, const struct extract_options *o,
     struct error *err)
 {
 	if (check_target(o, err) < 0 ||
+	    row_format_parse(&s->format, &o->input, err) < 0 ||
 	    opt_wait(o->common.wait, &s->wait_s, err) < 0)
 		return -1;
 	if (s->wait_s > 1e9)

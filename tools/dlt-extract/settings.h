@@ -18,6 +18,7 @@ struct settings {
 	struct writer_settings writer;
 	struct exchange exchange;
 	struct naming_settings naming;
+	struct row_format format; /* of the inputs */
 	long workers;
 	bool fifo;
 	uint64_t limit;
