@@ -14,6 +14,7 @@
 #define SEPARATOR  "___"
 #define SHOWN_MAX  600
 #define RESULT_MAX ((size_t)1 << 30)
+#define QUERY_MAX  ((size_t)1 << 28)
 
 #define LISTING_TRIES 100 /* see ch_query */
 #define UNKNOWN_TABLE 60
@@ -117,12 +118,12 @@ ch_check(const struct http_response *resp, bool rows, int *code,
 
 /* Those that the server knows: another one would be an error. */
 static void
-add_settings(const struct clickhouse_dest *c, struct buf *url)
+add_settings(const struct clickhouse_dest *c, size_t query_max, struct buf *url)
 {
 	buf_adds(url, "&wait_end_of_query=1");
 	if (c->read_only || !c->version)
 		return; /* who may only read may not even set something */
-	buf_adds(url, "&max_query_size=268435456&insert_deduplicate=0");
+	buf_addf(url, "&max_query_size=%zu&insert_deduplicate=0", query_max);
 	if (c->version >= CH_MODERN)
 		buf_adds(url,
 		    "&async_insert=0&mutations_sync=2"
@@ -141,20 +142,16 @@ add_settings(const struct clickhouse_dest *c, struct buf *url)
 }
 
 char *
-ch_url(const struct clickhouse_dest *c, const char *sql, const char *id)
+ch_url(const struct clickhouse_dest *c, size_t query_max, const char *id)
 {
 	struct buf url = { 0 };
 
 	buf_addf(&url, "%s?database=", c->address);
 	http_escape(c->database, strlen(c->database), "", &url);
-	add_settings(c, &url);
+	add_settings(c, query_max, &url);
 	if (id) {
 		buf_adds(&url, "&query_id=");
 		http_escape(id, strlen(id), "", &url);
-	}
-	if (sql) {
-		buf_adds(&url, "&query=");
-		http_escape(sql, strlen(sql), "", &url);
 	}
 	return buf_take(&url);
 }
@@ -187,7 +184,7 @@ query_once(struct clickhouse_dest *c, const char *sql, const char *id,
 	if (ch_insert_end(c, err) < 0)
 		return -1;
 	req.header_count = ch_headers(c, headers);
-	req.url = url = ch_url(c, NULL, id);
+	req.url = url = ch_url(c, QUERY_MAX, id);
 	if (http_send(c->http, &req, &resp, err) == 0 &&
 	    ch_check(&resp, false, code, err) == 0) {
 		if (out)
@@ -570,35 +567,39 @@ static const struct dest_ops old_server;
 static int
 greet(struct clickhouse_dest *c, struct error *err)
 {
-	struct buf out = { 0 }, sql = { 0 };
+	struct buf out = { 0 }, sql = { 0 }, engine = { 0 };
+	const char *at;
 	int major = 0, minor = 0, rc;
 
-	rc = ch_query(c, "SELECT version(), timezone()", NULL, &out, NULL, err);
+	buf_adds(&sql,
+	    "SELECT version(), timezone(), engine FROM system.databases WHERE "
+	    "name = ");
+	ch_literal(c->database, strlen(c->database), &sql);
+	rc = ch_query(c, sql.data, NULL, &out, NULL, err);
+	if (rc == 0 && !out.len)
+		rc = error_set(err, ERR_REMOTE, "there is no database \"%s\"",
+		    c->database);
 	if (rc == 0 && sscanf(buf_str(&out), "%4d.%3d", &major, &minor) != 2)
 		rc = error_set(err, ERR_REMOTE,
 		    "what answers there does not seem to be ClickHouse");
 	c->version = major * 1000 + minor;
-	c->utc = strstr(buf_str(&out), "\tUTC\n") != NULL;
 	if (rc == 0 && c->version < 18016)
 		rc = error_set(err, ERR_REMOTE,
 		    "ClickHouse %d.%d is older than 18.16, the oldest one "
 		    "that is supported",
 		    major, minor);
-	buf_adds(&sql, "SELECT engine FROM system.databases WHERE name = ");
-	ch_literal(c->database, strlen(c->database), &sql);
-	buf_reset(&out);
-	if (rc == 0)
-		rc = ch_query(c, sql.data, NULL, &out, NULL, err);
-	if (rc == 0 && !out.len)
-		rc = error_set(err, ERR_REMOTE, "there is no database \"%s\"",
-		    c->database);
-	c->atomic = !strncmp(buf_str(&out), "Atomic", 6) ||
-	    !strncmp(buf_str(&out), "Replicated", 10) ||
-	    !strncmp(buf_str(&out), "Shared", 6);
+	at = buf_str(&out) + strcspn(buf_str(&out), "\t");
+	c->utc = !strncmp(at, "\tUTC\t", 5);
+	for (at = buf_str(&out); ch_field(&at, &engine) && *at;)
+		buf_reset(&engine);
+	c->atomic = !strncmp(buf_str(&engine), "Atomic", 6) ||
+	    !strncmp(buf_str(&engine), "Replicated", 10) ||
+	    !strncmp(buf_str(&engine), "Shared", 6);
 	if (c->version < CH_MODERN)
 		c->base.ops = &old_server;
 	buf_release(&out);
 	buf_release(&sql);
+	buf_release(&engine);
 	return rc;
 }
 

@@ -223,15 +223,14 @@ attach(struct clickhouse_dest *c, const struct ch_part *p, struct error *err)
 {
 	struct buf ids = { 0 }, id = { 0 }, sql = { 0 };
 	int rc, code = 0;
-	bool first = true, found;
+	bool first = true, found = true;
 
-	rc = ch_exists(c, p->name, &found, err);
+	rc = list_partitions(c, p, &ids, err);
+	if (rc == 0 && !ids.len)
+		rc = ch_exists(c, p->name, &found, err);
 	if (rc == 0 && !found)
 		rc = error_set(err, ERR_TEMP,
 		    "another run is completing this load");
-	if (rc == 0)
-		rc = list_partitions(c, p, &ids, err);
-
 	for (const char *at = buf_str(&ids); *at && rc == 0; first = false) {
 		buf_reset(&id);
 		buf_reset(&sql);

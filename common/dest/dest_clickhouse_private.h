@@ -152,8 +152,9 @@ int ch_run(struct clickhouse_dest *c, const char *sql, struct error *err);
 /* Is there any answer? */
 int ch_has_row(struct clickhouse_dest *c, const char *sql, bool *found,
     struct error *err);
-/* The URL of a statement, malloc'd; sql NULL: it stands in the body. */
-char *ch_url(const struct clickhouse_dest *c, const char *sql, const char *id);
+/* The URL of a statement that stands in the body, malloc'd; query_max: what it
+ * may be long, without rows. */
+char *ch_url(const struct clickhouse_dest *c, size_t query_max, const char *id);
 /* The headers that every request has; returns how many. */
 size_t ch_headers(const struct clickhouse_dest *c, struct http_header out[2]);
 /* What an answer says, as ch_query(). rows: of an INSERT of rows. */

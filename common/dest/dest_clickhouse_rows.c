@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEND_AT ((size_t)1 << 20)
+#define SEND_AT     ((size_t)1 << 20)
+#define QUERY_SPARE 4096
 
 void
 ch_insert_drop(struct clickhouse_dest *c)
@@ -157,12 +158,13 @@ find_lanes(struct clickhouse_dest *c, enum dest_place place,
 	return rc;
 }
 
-/* Old servers parse into blocks of a million rows, whose memory costs more than
- * the rows; written to disk are large ones in any case. */
+/* The server takes as much of the body as a statement may be long before it
+ * begins. Old ones parse into blocks of a million rows, whose memory costs more
+ * than the rows; written to disk are large ones in any case. */
 static char *
 insert_url(struct clickhouse_dest *c)
 {
-	char *url = ch_url(c, NULL, NULL), *more;
+	char *url = ch_url(c, c->insert.out.len + QUERY_SPARE, NULL), *more;
 
 	if (c->version >= CH_MODERN)
 		return url;
@@ -186,6 +188,7 @@ begin_insert(struct clickhouse_dest *c, enum dest_place place,
 		return error_prefix(err, "table \"%s\": ", t->name);
 	in->table = t;
 	in->place = place;
+	add_statement(c, part, place, t);
 	in->url = insert_url(c);
 	in->req = (struct http_request){ .method = "POST",
 		.url = in->url,
@@ -196,7 +199,6 @@ begin_insert(struct clickhouse_dest *c, enum dest_place place,
 	in->open = true;
 	in->cells = xgrow(in->cells, &in->cap, t->column_count + 1,
 	    sizeof(*in->cells));
-	add_statement(c, part, place, t);
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TABLE_EXISTS 57
+
 /* ---- names ---- */
 
 static const char *
@@ -314,22 +316,31 @@ ch_empty(struct dest *d, enum dest_place place, const struct table *t,
 
 /* ---- part tables ---- */
 
-/* One with another engine, as a view, cannot be copied. */
 static int
-create_part(struct clickhouse_dest *c, const struct ch_part *p,
-    struct error *err)
+drop_part(struct clickhouse_dest *c, const struct ch_part *p, struct error *err)
 {
-	struct buf sql = { 0 }, engine = { 0 };
+	struct buf sql = { 0 };
 	int rc;
 
 	buf_adds(&sql, "DROP TABLE IF EXISTS ");
 	ch_qualify(c, p->name, &sql);
 	rc = ch_run(c, sql.data, err);
-	buf_reset(&sql);
+	buf_release(&sql);
+	return rc;
+}
+
+/* One with another engine, as a view, cannot be copied. What an earlier run has
+ * left is in the way. */
+static int
+create_part(struct clickhouse_dest *c, const struct ch_part *p,
+    struct error *err)
+{
+	struct buf sql = { 0 }, engine = { 0 };
+	int rc, code = 0;
+
 	buf_adds(&sql, "SELECT engine FROM system.tables");
 	where_table(c, "name", p->target, &sql);
-	if (rc == 0)
-		rc = ch_query(c, sql.data, NULL, &engine, NULL, err);
+	rc = ch_query(c, sql.data, NULL, &engine, NULL, err);
 	buf_reset(&sql);
 	buf_adds(&sql, "CREATE TABLE ");
 	ch_qualify(c, p->name, &sql);
@@ -337,8 +348,11 @@ create_part(struct clickhouse_dest *c, const struct ch_part *p,
 	ch_qualify(c, p->target, &sql);
 	if (!strstr(buf_str(&engine), "MergeTree"))
 		buf_adds(&sql, " ENGINE = MergeTree ORDER BY tuple()");
-	if (rc == 0)
-		rc = ch_run(c, sql.data, err);
+	if (rc == 0) {
+		rc = ch_query(c, sql.data, NULL, NULL, &code, err);
+		if (rc < 0 && code == TABLE_EXISTS && drop_part(c, p, err) == 0)
+			rc = ch_run(c, sql.data, err);
+	}
 	buf_release(&sql);
 	buf_release(&engine);
 	return rc;
