@@ -426,6 +426,16 @@ assert len(jobs[2]) == 1, jobs'
 	[ "$(jq -c '.jobs[0].origins | [length, .[-1].lines]' r/manifest.json)" = '[256,false]' ]
 }
 
+@test "origins: fewer of each file where many tables take turns" {
+	seq 24000 | awk '{printf "{\"t\":\"t%d\"}\n", $1 % 300}' >in
+	SOURCE_DATE_EPOCH=1 dlt-extract -q --deterministic --table-from t -j 1 -o p x=in
+	SOURCE_DATE_EPOCH=1 dlt-extract -q --deterministic --table-from t -j 3 -o q x=in
+	cmp p/manifest.json q/manifest.json
+	[ "$(jq -c '[.jobs[].origins // [] | select(. != [])] |
+		[length, (map(length) | min, max), (map(.[-1].lines) | any)]' \
+		p/manifest.json)" = '[300,54,54,false]' ]
+}
+
 @test "--limit counts rows of each resource" {
 	dlt-extract -o p --limit 1 x=two.jsonl y=two.jsonl
 	[ "$(rows p x)$(rows p y)" = '[{"id":1}][{"id":1}]' ]

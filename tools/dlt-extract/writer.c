@@ -15,7 +15,11 @@
 #define OPEN_BYTES  ((size_t)12 << 20) /* of blocks that are being filled */
 #define HELD_BYTES  ((size_t)12 << 20) /* of job files that a stream holds */
 
-#define ORIGINS_MAX 256 /* of a job file */
+/* Of a job file, and of those of all tables together, roughly: where many tables
+ * take turns, each row is an origin. */
+#define ORIGINS_MAX 256
+#define ORIGINS_MIN 8
+#define ORIGINS_ALL 16384
 
 /* A row whose line is not the one after that of the row before. */
 struct origin {
@@ -29,7 +33,7 @@ struct block {
 	struct lane *lane;
 	uint64_t rows;
 	bool ends_file;
-	size_t count, cap;
+	size_t count, cap, max;
 	struct origin *origins;
 };
 
@@ -177,8 +181,8 @@ is_implied(const struct lane *l, const struct origin *o, uint64_t row)
 	return o->lines && o->line == last->line + (row - last->row);
 }
 
-/* A job file says this often at most where its rows come from; the last entry
- * then promises no lines. */
+/* A job file says so often at most where its rows come from; the last entry then
+ * promises no lines. */
 static void
 add_origins(struct lane *l, const struct block *b)
 {
@@ -190,7 +194,7 @@ add_origins(struct lane *l, const struct block *b)
 		o.row += l->job_rows;
 		if (is_implied(l, &o, o.row))
 			continue;
-		if (++l->origin_count >= ORIGINS_MAX)
+		if (++l->origin_count >= b->max)
 			o.lines = false;
 		l->origin = o;
 		buf_adds(out, out->len == 0 ? "[{\"input\":" : ",{\"input\":");
@@ -281,6 +285,17 @@ write_next(struct writer *w, bool wait, struct error *err)
 
 /* ---- blocks being filled ---- */
 
+/* How many origins a file may have, by what has been read so far. */
+static size_t
+origins_max(const struct writer *w)
+{
+	size_t max = ORIGINS_ALL / w->count;
+
+	return max > ORIGINS_MAX ? ORIGINS_MAX
+	    : max < ORIGINS_MIN  ? ORIGINS_MIN
+	                         : max;
+}
+
 static void
 end_line(struct lane *l)
 {
@@ -306,6 +321,7 @@ end_block(struct lane *l, bool ends_file, bool empty, struct error *err)
 		b = xcalloc(1, sizeof(*b));
 	l->block = NULL;
 	b->lane = l;
+	b->max = origins_max(w);
 	b->ends_file = ends_file;
 	l->file_open = !ends_file;
 	w->open_bytes -= l->buf.len;
@@ -334,7 +350,7 @@ note_origin(struct lane *l, const struct row *row)
 		b = l->block = xcalloc(1, sizeof(*b));
 		b->lane = l;
 	}
-	if (b->count >= ORIGINS_MAX && l->input == row->input) {
+	if (b->count >= origins_max(l->w) && l->input == row->input) {
 		b->origins[b->count - 1].lines = false;
 		return;
 	}
