@@ -404,7 +404,7 @@ struct input {
 	bool owned;
 	struct zin *zin;   /* plain, gzip and zstd; NULL for the others */
 	struct archive *a; /* a container, or one of the other filters */
-	struct buf member; /* name of the current one */
+	struct buf member; /* PATH:MEMBER of the current one; empty: none */
 	bool begun;        /* the only member has been given out */
 	char *head;        /* first decoded bytes, for detection */
 	size_t head_len, head_pos;
@@ -679,6 +679,13 @@ input_read(void *arg, void *data, size_t len, struct error *err)
 	if (n < 0 && err->code != ERR_QUIET)
 		error_prefix(err, "%s: ", in->name);
 	return n < 0 ? -1 : n;
+}
+
+const char *
+input_member(const struct input *in)
+{
+	return in->member.len == 0 ? NULL
+	                           : in->member.data + strlen(in->name) + 1;
 }
 
 bool

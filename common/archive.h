@@ -85,6 +85,8 @@ struct input *input_open_fd(int fd, const char *name, struct error *err);
 int input_next(struct input *in, const char **name, struct error *err);
 /* Bytes of the member; fits zin_source. Fills what it can; 0 at the end. */
 long input_read(void *in, void *data, size_t len, struct error *err);
+/* The name of the member in its container, as stored; NULL: it is in none. */
+const char *input_member(const struct input *in);
 /* Neither compressed nor a container. */
 bool input_is_plain(const struct input *in);
 void input_close(struct input *in);

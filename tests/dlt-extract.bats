@@ -104,7 +104,6 @@ fails() {
 	fails 2 'no input given' dlt-extract -o p
 	fails 1 'nix.jsonl: No such file' dlt-extract -o p x=nix.jsonl
 	fails 1 'no file matches' dlt-extract -o p 'x=nix*.jsonl'
-	fails 1 'is a directory' dlt-extract -o p x=.
 	fails 2 'need a name' dlt-extract -o p -
 	fails 2 'given twice' dlt-extract -o p x=- y=-
 	fails 2 'names no input' dlt-extract -o p x=

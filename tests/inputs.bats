@@ -218,3 +218,127 @@ types = {name: c["data_type"] for name, c in columns.items() if name[0] != "_"}
 assert types == {"id": "bigint", "price": "double", "when": "timestamp", "note": "text"}, types
 END
 }
+
+# ---- directories, lists, members of archives ----
+
+@test "a directory is all files below it, in the order of their paths" {
+  mkdir -p d/sub/deep d/.git d/_tmp d/B outside empty
+  echo 1 >d/a.json
+  echo 2 >d/sub/deep/x.json
+  echo 3 >d/sub.json
+  echo 4 >d/B/b.json
+  echo x >d/.hidden
+  echo x >d/_SUCCESS
+  echo x >d/.git/x
+  echo x >d/_tmp/x
+  echo x >outside/x
+  ln -s ../outside d/link
+  ln -s ../outside/none d/dangling
+  mkfifo d/fifo
+  dlt-extract -o p d/ x=d/sub -v 2>err
+  [ "$(rows p d)" = '[4,1,3,2]' ]
+  [ "$(rows p x)" = '[2]' ]
+  dlt-extract -o q -n y d d/a.json
+  [ "$(rows q y)" = '[4,1,3,2,1]' ]
+  dlt-extract -o r 'z=d/s*'
+  [ "$(rows r z)" = '[2,3]' ]
+  fails 1 dlt-extract -o s x=empty
+  assert_output --partial 'empty: no file is in it'
+  fails 2 dlt-extract -o s d/..
+  assert_output --partial 'no name can be taken'
+}
+
+@test "--files0-from takes names as they are" {
+  echo 1 >'a=b*.json'
+  echo 2 >'exec:c'
+  mkdir d
+  printf 3 >"d/new
+line"
+  printf '%s\0' 'a=b*.json' exec:c d >list
+  dlt-extract -o p -n x --files0-from list
+  [ "$(rows p x)" = '[1,2,3]' ]
+  printf '%s\0' 'a=b*.json' | dlt-extract -o q --files0-from=-
+  [ "$(rows q a_bx)" = '[1]' ]
+  printf '%s\0' - >list
+  dlt-extract -o r -n x --files0-from list <'exec:c'
+  [ "$(rows r x)" = '[2]' ]
+  fails 2 dlt-extract -o s -n x --files0-from list exec:c
+  assert_output --partial 'takes the place of operands: "exec:c"'
+  printf 'd\0\0' >list
+  fails 2 dlt-extract -o s -n x --files0-from list
+  assert_output --partial '--files0-from=list: name 2 is empty'
+  : >list
+  fails 1 dlt-extract -o s -n x --files0-from list
+  printf 'no\0' >list
+  fails 1 dlt-extract -o s -n x --files0-from list
+  assert_output --partial 'no: No such file'
+  fails 1 dlt-extract -o s -n x --files0-from none
+  printf '%s\0' - | fails 2 dlt-extract -o s -n x --files0-from=-
+  [ ! -e s ]
+}
+
+# archive FILE KIND NAME=TEXT...: members of any name
+archive() {
+  python3 - "$@" <<'END'
+import io, sys, tarfile, zipfile
+path, kind, members = sys.argv[1], sys.argv[2], [m.split("=", 1) for m in sys.argv[3:]]
+if kind == "zip":
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, text in members:
+            z.writestr(name, text)
+else:
+    with tarfile.open(path, "w") as t:
+        for name, text in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            t.addfile(info, io.BytesIO(text.encode()))
+END
+}
+
+@test "ARCHIVE::PATTERN picks members, whose names are only names" {
+  archive a.tar tar ./in/a.json=1 ../../up.json=2 /etc/abs.csv=$'n\n3' __MACOSX/in/._a.json=x in/._b.json=x
+  archive b.zip zip x.json=4 x.txt=junk sub/y.json=5
+  zstd -q a.tar
+  dlt-extract -o p a.tar.zst
+  [ "$(rows p a)" = '[1,2,{"n":3}]' ]
+  dlt-extract -o q 'a.tar.zst::in/*' 'b.zip::*.json' 'c=[ab].*p::sub*' d=-::../* 'e=b.zip::sub/y.json' <a.tar.zst
+  [ "$(rows q a)" = '[1]' ]
+  [ "$(rows q b)" = '[4,5]' ]
+  [ "$(rows q c)" = '[5]' ]
+  [ "$(rows q d)" = '[2]' ]
+  [ "$(rows q e)" = '[5]' ]
+  fails 1 dlt-extract -o r x=b.zip::none
+  assert_output --partial 'b.zip: no member matches none'
+  echo 1 >c.json
+  echo 2 >c.json::x
+  fails 1 dlt-extract -o r x=c.json::y
+  assert_output --partial 'c.json: is no archive'
+  fails 1 dlt-extract -o r x=no.zip::y
+  dlt-extract -o s -n x c.json::x
+  [ "$(rows s x)" = '[2]' ]
+  fails 2 dlt-extract -o r 'b.zip::x' '-::x'
+  [ ! -e up.json ] && [ ! -e ../up.json ] && [ ! -e ../../up.json ] && [ ! -e r ]
+}
+
+@test "an archive of 10,000 members" {
+  python3 -c '
+import zipfile
+with zipfile.ZipFile("many.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    for i in range(10000):
+        z.writestr("dir%d/%05d.json" % (i % 7, i), "{\"i\":%d}" % i)'
+  dlt-extract -o p many.zip
+  [ "$(rows p many | grep -o '"i"' | wc -l)" -eq 10000 ]
+  dlt-extract -o q 'many.zip::dir3/*9.json'
+  [ "$(rows q many | grep -o '"i"' | wc -l)" -eq 143 ]
+}
+
+@test "an input that expands without end is stopped" {
+  yes '{"a":"the same again and again"}' | head -n 600000 >bomb
+  gzip bomb
+  quiet dlt-extract -o p x=bomb.gz
+  fails 1 dlt-extract -o q -c extract.max_expansion=100 x=bomb.gz
+  assert_output --partial 'bomb.gz: more than 100 times the size of the file has come out of it; extract.max_expansion'
+  fails 1 dlt-extract -o q -c extract.max_expansion=100 x=- <bomb.gz
+  quiet dlt-extract -o r -c extract.max_expansion=0 x=bomb.gz
+  [ ! -e q ]
+}

@@ -449,7 +449,7 @@ prepare(struct run *r, struct error *err)
 		return -1;
 	if (!o->common.show_config &&
 	    sources_parse(&r->sources, o->name, o->operands.items,
-	        o->operands.count, err) < 0)
+	        o->operands.count, o->files0_from, err) < 0)
 		return -1;
 	if (target_open(t, o->common.pipeline, o->output, o->common.show_config,
 	        err) < 0 ||
@@ -489,6 +489,7 @@ run_rows(struct run *r, struct error *err)
 		.schema = r->schema,
 		.hints = &r->o->hints,
 		.format = &s->format,
+		.max_expansion = (uint64_t)s->max_expansion,
 		.table_from = r->o->table_from,
 		.limit = s->limit,
 		.fifo = s->fifo,

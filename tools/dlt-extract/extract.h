@@ -18,6 +18,7 @@ struct extract_options {
 	struct table_hints hints;
 	const char *name, *source, *output;
 	const char *compression, *table_from, *limit;
+	const char *files0_from;
 	const char *schema_name, *load_id, *sync;
 	const char *dataset, *password_file; /* of sync */
 	struct row_format_options input;

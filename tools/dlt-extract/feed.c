@@ -23,6 +23,7 @@ struct feed {
 	size_t block_size;
 	struct slot *slots;
 	unsigned slot_count;
+	uint64_t max_expansion;
 	pthread_t thread;
 	bool started;
 	struct arena names;
@@ -36,12 +37,13 @@ struct feed {
 	struct error err;
 	/* the input that is being read, for who wants its reader back */
 	const struct input_kind *kind;
-	void *input; /* NULL: none */
+	void *input;               /* NULL: none */
+	uint64_t decoded, allowed; /* its bytes */
 };
 
 struct feed *
 feed_new(const char *resource, const char *const *inputs, size_t count,
-    size_t block_size, unsigned blocks)
+    size_t block_size, unsigned blocks, uint64_t max_expansion)
 {
 	struct feed *f = xcalloc(1, sizeof(*f));
 
@@ -51,6 +53,7 @@ feed_new(const char *resource, const char *const *inputs, size_t count,
 		f->inputs[i] = arena_strdup(&f->names, inputs[i]);
 	f->resource = arena_strdup(&f->names, resource);
 	f->count = count;
+	f->max_expansion = max_expansion;
 	f->block_size = block_size;
 	f->slot_count = blocks;
 	f->slots = xcalloc(blocks, sizeof(*f->slots));
@@ -85,6 +88,18 @@ push_slot(struct feed *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
+static int
+count_bytes(struct feed *f, const char *name, size_t n, struct error *err)
+{
+	f->decoded += n;
+	if (f->decoded <= f->allowed)
+		return 0;
+	return error_set(err, ERR_DATA,
+	    "%s: more than %llu times the size of the file has come out of it; "
+	    "extract.max_expansion allows more, 0 any number",
+	    name, (unsigned long long)f->max_expansion);
+}
+
 /* One member of an input: 1 done, 0 stopped, -1. */
 static int
 feed_member(struct feed *f, const char *name, struct error *err)
@@ -98,7 +113,7 @@ feed_member(struct feed *f, const char *name, struct error *err)
 		if (s == NULL)
 			return 0;
 		n = f->kind->read(f->input, s->data, f->block_size, err);
-		if (n < 0)
+		if (n < 0 || count_bytes(f, name, (size_t)n, err) < 0)
 			return -1;
 		s->block = (struct feed_block){
 			.data = s->data,
@@ -113,6 +128,21 @@ feed_member(struct feed *f, const char *name, struct error *err)
 		if (n == 0)
 			return 1;
 	}
+}
+
+static void
+set_allowed(struct feed *f, const struct input_kind *kind, void *input)
+{
+	uint64_t stored = kind->stored != NULL ? kind->stored(input) : 0;
+
+	f->decoded = 0;
+	f->allowed = UINT64_MAX;
+	if (stored == 0 || f->max_expansion == 0 ||
+	    stored > UINT64_MAX / 2 / f->max_expansion)
+		return;
+	f->allowed = stored * f->max_expansion;
+	if (f->allowed < FEED_FREE_BYTES)
+		f->allowed = FEED_FREE_BYTES;
 }
 
 /* cancel() may be called from now on. 0: nobody wants the input any more. */
@@ -146,6 +176,7 @@ feed_input(struct feed *f, const char *text, struct error *err)
 		return -1;
 	if (kind->label != NULL)
 		kind->label(input, f->resource);
+	set_allowed(f, kind, input);
 	if (begin_input(f, kind, input)) {
 		while ((rc = kind->next(input, &name, err)) > 0) {
 			name = arena_strdup(&f->names, name);

@@ -6,7 +6,8 @@
  *         last `end` (an empty input is one empty block with both). A member of
  *         an archive counts as an input of its own. input_kind.h has where they
  *         come from.
- * Errors: whatever opening or reading an input says, when its turn comes.
+ * Errors: whatever opening or reading an input says, when its turn comes; ERR_DATA
+ *         for one that expands too much.
  * Owner:  feed_free() stops and joins the thread; feed_abandon() lets go of a
  *         thread that may hang in a read for ever, where its kind cannot be
  *         told to return. Names live as long as the feed.
@@ -27,8 +28,13 @@ struct feed_block {
 };
 
 /* inputs: as input_kind_of() takes them. */
+/* So many bytes may become more of them than max_expansion says. */
+#define FEED_FREE_BYTES ((uint64_t)16 << 20)
+
+/* max_expansion: how many times the bytes that an input takes as a file may come
+ * out of it; 0: any number. */
 struct feed *feed_new(const char *resource, const char *const *inputs,
-    size_t count, size_t block_size, unsigned blocks);
+    size_t count, size_t block_size, unsigned blocks, uint64_t max_expansion);
 
 /* 1: *b is the next block, valid until the next call; 0: no more; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);

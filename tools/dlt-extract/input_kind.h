@@ -31,6 +31,9 @@ struct input_kind {
 	/* Can it be read at all? Before anything is written. May be NULL. */
 	int (*check)(const char *text, struct error *err);
 	void *(*open)(const char *text, struct error *err);
+	/* The bytes that it takes where it is stored; 0: who knows. May be
+	 * NULL. */
+	uint64_t (*stored)(void *self);
 	/* Told after open(): the name of the resource. May be NULL. */
 	void (*label)(void *self, const char *resource);
 	/* 1: a member, and its name (for messages; until the next call); 0: no

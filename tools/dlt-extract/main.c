@@ -26,6 +26,9 @@ static const struct opt options[] = {
 	    NULL },
 	{ 's', "source", "FILE", OPT_STRING, &cfg.source,
 	    "take the resources from a source file (a later version)", NULL },
+	{ 0, "files0-from", "FILE", OPT_STRING, &cfg.files0_from,
+	    "take the NUL-ended names in FILE as inputs; - is standard input",
+	    NULL },
 	{ 0, "input-format", "FORMAT", OPT_STRING, &cfg.input.format,
 	    "auto (by the end of the name), jsonl, csv or tsv", NULL },
 	{ 0, "csv-delimiter", "C", OPT_STRING, &cfg.input.delimiter,
@@ -119,7 +122,8 @@ run(void)
 {
 	struct error err = { 0 };
 
-	if (cfg.operands.count == 0 && !cfg.common.show_config)
+	if (cfg.operands.count == 0 && cfg.files0_from == NULL &&
+	    !cfg.common.show_config)
 		error_set(&err, ERR_USAGE,
 		    "no input given; name one, as in "
 		    "NAME=FILE or NAME=-");

@@ -188,7 +188,7 @@ open_pipe(struct pull *p, size_t i)
 
 	pipe->resource = r;
 	pipe->feed = feed_new(r->name, (const char *const *)r->inputs, r->count,
-	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2);
+	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2, p->max_expansion);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
 	p->pipes[i] = pipe;

@@ -30,6 +30,7 @@ struct pull {
 	struct schema *schema;
 	const struct table_hints *hints;
 	const struct row_format *format;
+	uint64_t max_expansion; /* of an input; 0: any */
 	const char *table_from; /* or NULL */
 	uint64_t limit;         /* rows of each resource; UINT64_MAX: none */
 	bool fifo;

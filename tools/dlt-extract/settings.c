@@ -140,9 +140,12 @@ look_up(struct settings *s, const struct config_context *writer,
 	size_t mode = 0;
 
 	s->workers = 5;
+	s->max_expansion = 1000;
 	if (config_writer(s->config, writer, &s->writer, err) < 0 ||
 	    config_count(s->config, extract, "workers", 1, &s->workers, err) <
 	        0 ||
+	    config_count(s->config, extract, "max_expansion", 0,
+	        &s->max_expansion, err) < 0 ||
 	    config_choice(s->config, extract, "next_item_mode", modes,
 	        ARRAY_LEN(modes), &mode, err) < 0)
 		return -1;

@@ -19,7 +19,7 @@ struct settings {
 	struct exchange exchange;
 	struct naming_settings naming;
 	struct row_format format; /* of the inputs */
-	long workers;
+	long workers, max_expansion;
 	bool fifo;
 	uint64_t limit;
 	double wait_s;

@@ -2,6 +2,7 @@
 #include "tools/dlt-extract/source_files.h"
 
 #include "common/mem.h"
+#include "tools/dlt-extract/file_list.h"
 #include "tools/dlt-extract/input_kind.h"
 
 #include <ctype.h>
@@ -80,7 +81,7 @@ add_input(struct sources *s, const char *name, const char *path,
 {
 	struct resource *r = find_resource(s, name);
 
-	if (strcmp(path, "-") == 0) {
+	if (strcmp(path, "-") == 0 || strncmp(path, "-::", 3) == 0) {
 		if (s->is_stdin)
 			return error_set(err, ERR_USAGE,
 			    "standard input is given twice");
@@ -107,6 +108,14 @@ add_path(struct sources *s, const char *name, const char *path,
 	return rc;
 }
 
+static bool
+is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* What exists is a file that can be read; say early what does not. */
 static int
 check_file(const char *path, struct error *err)
@@ -117,43 +126,80 @@ check_file(const char *path, struct error *err)
 		return 0;
 	if (stat(path, &st) < 0)
 		return error_errno(err, "%s", path);
-	if (S_ISDIR(st.st_mode))
-		return error_set(err, ERR_IO,
-		    "%s: is a directory; name its files, as in NAME='%s/*'",
-		    path, path);
 	if (access(path, R_OK) < 0)
 		return error_errno(err, "%s", path);
 	return 0;
 }
 
+/* The name that a path gives to its resource; malloc'd, or NULL. */
+static char *
+name_of_path(const char *path, struct error *err)
+{
+	char *plain = xstrdup(path), *name;
+	size_t len = strlen(plain);
+
+	while (len > 1 && plain[len - 1] == '/')
+		plain[--len] = '\0';
+	name = name_of_file(plain);
+	free(plain);
+	if (name[0] != '\0' && strspn(name, ".") != strlen(name))
+		return name;
+	error_set(err, ERR_USAGE,
+	    "no name can be taken from \"%s\"; write NAME=%s", path, path);
+	free(name);
+	return NULL;
+}
+
 static int
-add_file(struct sources *s, const char *name, const char *path,
+add_directory(struct sources *s, const char *name, const char *path,
     struct error *err)
 {
-	char *own = NULL;
+	struct file_list list = { 0 };
+	int rc = file_list_walk(&list, path, err);
+
+	if (rc == 0 && list.count == 0)
+		rc = error_set(err, ERR_IO, "%s: no file is in it", path);
+	for (size_t i = 0; i < list.count && rc == 0; i++) {
+		rc = check_file(list.paths[i], err);
+		if (rc == 0)
+			rc = add_path(s, name, list.paths[i], err);
+	}
+	file_list_release(&list);
+	return rc;
+}
+
+/* members: "::PATTERN" of an archive, or "". */
+static int
+add_file(struct sources *s, const char *name, const char *path,
+    const char *members, struct error *err)
+{
+	char *own = NULL, *text = NULL;
 	int rc = -1;
 
 	if (check_file(path, err) < 0)
 		return -1;
 	if (name == NULL) {
-		own = name_of_file(path);
-		if (own[0] == '\0' || strspn(own, ".") == strlen(own)) {
-			error_set(err, ERR_USAGE,
-			    "no name can be taken from \"%s\"; write "
-			    "NAME=%s",
-			    path, path);
-			goto out;
-		}
+		own = name_of_path(path, err);
+		if (own == NULL)
+			return -1;
+		name = own;
 	}
-	rc = add_path(s, name != NULL ? name : own, path, err);
-out:
+	if (is_directory(path)) {
+		rc = add_directory(s, name, path, err);
+	} else if (*members != '\0') {
+		text = xasprintf("%s%s", path, members);
+		rc = add_path(s, name, text, err);
+	} else {
+		rc = add_path(s, name, path, err);
+	}
 	free(own);
+	free(text);
 	return rc;
 }
 
 static int
 add_pattern(struct sources *s, const char *name, const char *pattern,
-    struct error *err)
+    const char *members, struct error *err)
 {
 	glob_t g;
 	int rc = 0;
@@ -167,7 +213,7 @@ add_pattern(struct sources *s, const char *name, const char *pattern,
 		return error_errno(err, "%s", pattern);
 	}
 	for (size_t i = 0; i < g.gl_pathc && rc == 0; i++)
-		rc = add_file(s, name, g.gl_pathv[i], err);
+		rc = add_file(s, name, g.gl_pathv[i], members, err);
 	globfree(&g);
 	return rc;
 }
@@ -190,6 +236,32 @@ add_other(struct sources *s, const char *name, const char *input,
 	return add_input(s, name, input, err) < 0 ? -1 : 1;
 }
 
+/* Files: a path, or a pattern; either may be that of archives, with one of
+ * members behind it. */
+static int
+add_input_text(struct sources *s, const char *name, const char *input,
+    struct error *err)
+{
+	const char *members = "", *pattern = file_members(input);
+	const char *colons = strstr(input, "::");
+	char *path = xstrdup(input);
+	int rc;
+
+	if (pattern != NULL)
+		members = pattern - 2;
+	else if (colons != NULL && colons[2] != '\0' && !exists(input) &&
+	    strcspn(input, "*?[") < (size_t)(colons - input))
+		members = colons; /* of a pattern of archives */
+	if (*members != '\0')
+		path[members - input] = '\0';
+	if (strpbrk(path, "*?[") != NULL && !exists(path))
+		rc = add_pattern(s, name, path, members, err);
+	else
+		rc = add_file(s, name, path, members, err);
+	free(path);
+	return rc;
+}
+
 static int
 add_operand(struct sources *s, const char *operand, struct error *err)
 {
@@ -206,7 +278,8 @@ add_operand(struct sources *s, const char *operand, struct error *err)
 		error_set(err, ERR_USAGE, "\"%s\" names no input", operand);
 		goto out;
 	}
-	if (name == NULL && strcmp(input, "-") == 0) {
+	if (name == NULL && input[0] == '-' &&
+	    (input[1] == '\0' || strncmp(input + 1, "::", 2) == 0)) {
 		error_set(err, ERR_USAGE,
 		    "rows on standard input need a name; write NAME=-");
 		goto out;
@@ -216,28 +289,46 @@ add_operand(struct sources *s, const char *operand, struct error *err)
 		rc = rc < 0 ? -1 : 0;
 		goto out;
 	}
-	if (strpbrk(input, "*?[") != NULL && !exists(input))
-		rc = add_pattern(s, name, input, err);
-	else
-		rc = add_file(s, name, input, err);
+	rc = add_input_text(s, name, input, err);
 out:
 	free(name);
 	return rc;
 }
 
+static int
+add_list(struct sources *s, const char *name, const char *from,
+    struct error *err)
+{
+	struct file_list list = { 0 };
+	int rc = file_list_read(&list, from, err);
+
+	if (rc == 0 && list.count == 0)
+		rc = error_set(err, ERR_IO, "--files0-from=%s: no names", from);
+	for (size_t i = 0; i < list.count && rc == 0; i++)
+		rc = add_file(s, name, list.paths[i], "", err);
+	file_list_release(&list);
+	return rc;
+}
+
 int
 sources_parse(struct sources *s, const char *name, const char *const *operands,
-    size_t count, struct error *err)
+    size_t count, const char *files0_from, struct error *err)
 {
+	if (files0_from != NULL && count != 0)
+		return error_set(err, ERR_USAGE,
+		    "--files0-from takes the place of operands: \"%s\"",
+		    operands[0]);
 	if (name != NULL && name[0] == '\0')
 		return error_set(err, ERR_USAGE, "-n \"\" names no resource");
 	for (size_t i = 0; i < count; i++) {
-		int rc = name != NULL ? add_file(s, name, operands[i], err)
+		int rc = name != NULL ? add_file(s, name, operands[i], "", err)
 		                      : add_operand(s, operands[i], err);
 
 		if (rc < 0)
 			return -1;
 	}
+	if (files0_from != NULL && add_list(s, name, files0_from, err) < 0)
+		return -1;
 	if (s->is_stdin && isatty(STDIN_FILENO))
 		return error_set(err, ERR_USAGE,
 		    "rows are not read from a terminal");

@@ -5,9 +5,10 @@
  * Shape:  NAME=INPUT (split only where NAME is an identifier and no file has
  *         the whole operand as its path), INPUT (named by its file, all known
  *         suffixes dropped), or, with a given name, every operand literally.
- *         INPUT is a file, a pattern or "-". Operands of one name are one
- *         resource; resources keep the order of their first operand, the files
- *         of a pattern are sorted.
+ *         INPUT is a file, a directory (all files below), a pattern of such,
+ *         ARCHIVE::PATTERN, "-", or another kind (input_kind.h). Operands of
+ *         one name are one resource; resources keep the order of their first
+ *         operand, the files of a pattern are sorted.
  * Errors: ERR_USAGE for operands that cannot be understood, ERR_IO for files
  *         that do not exist.
  * Owner:  sources_release().
@@ -30,9 +31,11 @@ struct sources {
 	bool is_stdin;
 };
 
-/* name: of -n, or NULL. */
-int sources_parse(struct sources *s, const char *name,
-    const char *const *operands, size_t count, struct error *err);
+/* name: of -n, or NULL; files0_from: a list of files instead of operands, or
+ * NULL. */
+int
+sources_parse(struct sources *s, const char *name, const char *const *operands,
+    size_t count, const char *files0_from, struct error *err);
 void sources_release(struct sources *s);
 
 #endif
