@@ -268,8 +268,10 @@ def run_all(options, bench, report):
                 if isinstance(made, Table):
                     report["tables"].append(vars(made))
                     continue
-                print(f"{name}: {made.data}", file=sys.stderr)
+                start = time.monotonic()
                 runs, facts = run_case(bench, made)
+                print(f"{name}: {made.data}: {time.monotonic() - start:.0f} s",
+                      file=sys.stderr)
                 report["results"] += [compare(made, pair, runs, facts)
                                       for pair in made.pairs]
         except Skip as e:

@@ -7,10 +7,10 @@ import shutil
 
 from cases import Case, Pair, Skip, Variant, count
 
-def fifth(bench, kind):
+def some(bench, kind, part=7):
     """Fewer rows, because the others are slow."""
-    rows = max(20, bench.rows(kind) // 5)
-    source = bench.path(f"{kind}-fifth.jsonl")
+    rows = max(20, bench.rows(kind) // part)
+    source = bench.path(f"{kind}-{part}.jsonl")
     bench.sh(f"head -n {rows} '{bench.data(kind)}' >'{source}'")
     return rows, source
 
@@ -32,7 +32,7 @@ def python_dlt(bench):
         raise Skip(f"{python}: no dlt[sqlalchemy]")
     script = os.path.join(os.path.dirname(__file__), "peer_dlt.py")
     for kind in ("a", "b"):
-        rows, source = fifth(bench, kind)
+        rows, source = some(bench, kind)
         yield python_normalize(bench, kind, rows, source,
                                f"'{python}' '{script}'")
         yield python_chain(bench, kind, rows, source, f"'{python}' '{script}'")
@@ -105,8 +105,8 @@ SINGER = ("import collections, collections.abc; collections.MutableMapping = "
           "target_sqlite.main()")
 
 
-def into_sqlite(bench, name, label, peer):
-    rows, source = fifth(bench, "b")
+def into_sqlite(bench, name, label, peer, part):
+    rows, source = some(bench, "b", part)
     case = Case(name, "b", rows, os.path.getsize(source))
     case.variants = {"extract | normalize | load": ours_into_sqlite("b", source),
                      label: peer(source)}
@@ -137,7 +137,7 @@ def singer(bench):
                        ("peer.db",),
                        fact="sqlite3 peer.db 'SELECT count(*), sum(id) FROM b'")
 
-    yield into_sqlite(bench, "singer", "Singer target-sqlite", peer)
+    yield into_sqlite(bench, "singer", "Singer target-sqlite", peer, 20)
 
 
 def find_sling(bench):
@@ -163,7 +163,7 @@ def sling(bench):
             ("peer.db",),
             fact="sqlite3 peer.db 'SELECT count(*), sum(id) FROM b'")
 
-    yield into_sqlite(bench, "sling", "Sling", peer)
+    yield into_sqlite(bench, "sling", "Sling", peer, 7)
 
 
 ALL = {"python-dlt": python_dlt, "singer": singer, "sling": sling}

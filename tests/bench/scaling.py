@@ -91,6 +91,7 @@ def points(bench):
     share = min(1, bench.scale / 0.3)
     size = max(20_000, int(20e6 * share))
     shape = f"python3 '{SHAPES}' {{}} {{}} $(({size} * {{{{share}}}} / 10))"
+    deep = shape.replace(str(size), str(size // 5))
     gen = f"'{bench.tool('gen')}' b $(({{0}} * {{{{share}}}} / 2000)) 1"
     bytes_ = 1_000_000 if bench.largest > 1_000_000 else bench.largest
     while bytes_ <= bench.largest:
@@ -105,7 +106,7 @@ def points(bench):
         yield Point("tables", f"{n:,}", shape.format("tables", n), "row",
                     "--table-from kind")
     for n in (1, 10, 100, 1000, 1023):
-        yield Point("depth", f"{n:,}", shape.format("depth", n))
+        yield Point("depth", f"{n:,}", deep.format("depth", n))
     one = "--file-max-items 1 --buffer-max-items 1"
     for n in (1000, 10_000, 100_000):
         n = max(100, int(n * share))
