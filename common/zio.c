@@ -20,6 +20,9 @@
  * takes zstd. */
 #define GZIP_LEVEL 6
 
+/* Plain bytes are not copied where the caller has so much room. */
+#define DIRECT_MIN ((size_t)64 << 10)
+
 static const struct {
 	const char *name, *suffix;
 } codecs[] = {
@@ -261,7 +264,7 @@ zin_plain(struct zin *z, void *data, size_t len, struct error *err)
 	}
 	if (z->eof)
 		return 0;
-	if (len < IO_BLOCK) {
+	if (len < DIRECT_MIN) {
 		if (zin_more(z, err))
 			return -1;
 		return z->eof ? 0 : zin_plain(z, data, len, err);

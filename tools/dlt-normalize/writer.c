@@ -88,6 +88,10 @@ make_frame(struct task *task, unsigned worker)
 	}
 	if (f->failed || !rows->len)
 		return;
+	if (f->writer->cfg.codec == CODEC_NONE && rows == &f->raw) {
+		f->stored = rows;
+		return;
+	}
 	f->failed = compressor_frame(f->writer->compressors[worker], rows->data,
 	                rows->len, &f->packed, &f->err) != 0;
 }
@@ -170,6 +174,7 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 	f->track = t;
 	f->plan = format_plan_ref(plan_of(w, t));
 	f->raw = t->frame;
+	f->stored = &f->packed;
 	f->rows = t->frame_rows;
 	f->ends_file = ends_file;
 	w->pending -= t->frame.len;

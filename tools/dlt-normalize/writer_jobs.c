@@ -222,11 +222,11 @@ write_frame(struct writer *w, struct track *t, const struct frame *f,
 		if (t->job_rows && f->rows &&
 		    write_piece(w, t, t->format->separator, err))
 			return -1;
-		if (job_out_write(t->job, buf_str(&f->packed), f->packed.len,
+		if (job_out_write(t->job, buf_str(f->stored), f->stored->len,
 		        err))
 			return -1;
 		if (package_out_is_stream(w->cfg.out))
-			w->stream_bytes += f->packed.len;
+			w->stream_bytes += f->stored->len;
 	}
 	t->job_rows += f->rows;
 	return 0;
@@ -244,7 +244,7 @@ assemble(struct writer *w, struct frame *f, struct error *err)
 	}
 	if (package_out_is_stream(w->cfg.out) && f->rows &&
 	    ((t->job &&
-	         job_out_size(t->job) + f->packed.len > PACKAGE_STREAM_JOB) ||
+	         job_out_size(t->job) + f->stored->len > PACKAGE_STREAM_JOB) ||
 	        t->spooled > STREAM_SPOOL_MAX)) {
 		if (close_job(w, t, err))
 			return -1;

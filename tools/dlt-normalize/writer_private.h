@@ -40,6 +40,7 @@ struct frame {
 	struct track *track;
 	struct format_plan *plan; /* NULL: rows stay as they are */
 	struct buf raw, packed;
+	const struct buf *stored; /* that one which goes to the file */
 	uint64_t rows;
 	bool ends_file;
 	bool failed;
