@@ -125,6 +125,45 @@ except urllib.error.HTTPError as e:
 PY
 }
 
+# record_start: what goes to the server by $RECORD_PORT is kept in the file
+# "sent" of the current directory.
+record_start() {
+  python3 - "$CLICKHOUSE_PORT" <<'PY' 3>&- &
+import os, socket, sys, threading
+
+def copy(source, target, record):
+    while data := source.recv(65536):
+        if record:
+            record.write(data)
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+
+listener = socket.create_server(("127.0.0.1", 0))
+with open("port.new", "w") as f:
+    print(listener.getsockname()[1], file=f)
+record = open("sent", "ab", buffering=0)
+os.rename("port.new", "record_port")
+while True:
+    client = listener.accept()[0]
+    server = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    for job in (client, server, record), (server, client, None):
+        threading.Thread(target=copy, args=job, daemon=True).start()
+PY
+  RECORD_PID=$!
+  while [ ! -s record_port ]; do
+    kill -0 "$RECORD_PID"
+    read -rt 0.02 <> <(:) || true
+  done
+  export RECORD_PORT
+  RECORD_PORT=$(<record_port)
+}
+
+record_stop() {
+  [ -n "${RECORD_PID:-}" ] || return 0
+  kill "$RECORD_PID" 2>/dev/null || true
+  RECORD_PID=
+}
+
 chdb_start() {
   export CLICKHOUSE_DIR CLICKHOUSE_PORT
   unset CLICKHOUSE_USER CLICKHOUSE_PASSWORD CLICKHOUSE_DATABASE http_proxy

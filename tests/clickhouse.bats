@@ -36,6 +36,7 @@ current() {
 }
 
 teardown() {
+  record_stop
   [ ! -f "${CLICKHOUSE_DIR:-/none}/port" ] || clickhouse_stop
 }
 
@@ -115,6 +116,29 @@ formats() {
   assert_output $'1\ta\\t\n2\ta\\t'
   run formats
   assert_line 'FORMAT TabSeparated'
+}
+
+@test "rows are compressed on their way where the URL says so" {
+  local word=rarely_seen_word plain
+  seq 1 20000 | sed "s/.*/{\"id\":&,\"text\":\"$word\"}/" | package n
+  record_start
+  quiet dlt-load "clickhouse://127.0.0.1:$RECORD_PORT/$DB" n
+  [ "$(grep -aoc "$word" sent)" -gt 0 ]
+  plain=$(wc -c <sent)
+  [ "$plain" -gt 1000000 ]
+  : >sent
+  quiet dlt-load "clickhouse://127.0.0.1:$RECORD_PORT/$DB?compression=zstd" n --dataset packed
+  run grep -aoc "$word$word" sent
+  assert_output 0
+  grep -aq 'decompress=1' sent
+  [ "$(wc -c <sent)" -lt $((plain / 2)) ]
+  run chsql "SELECT groupBitXor(cityHash64(id, text, _dlt_id)), count() FROM $DB.t"
+  plain=$output
+  run chsql "SELECT groupBitXor(cityHash64(id, text, _dlt_id)), count() FROM $DB.packed___t"
+  assert_output "$plain"
+  [[ $output == *$'\t20000' ]]
+  fails 2 dlt-load "$URL?compression=maybe" n
+  assert_output --partial 'compression=maybe'
 }
 
 @test "a dataset is a prefix; what dlt keeps beside the tables" {
@@ -308,15 +332,15 @@ killed_at_hooks() {
 
 @test "the server is killed in the middle of an INSERT" {
   need_hooks
-  seq 1 200000 | sed 's/.*/{"id":&,"text":"lorem ipsum dolor sit amet"}/' | dlt-extract -q -p p a=-
+  seq 1 200000 | sed 's/.*/{"id":&,"text":"lorem ipsum dolor sit amet"}/' | dlt-extract -q -p p _a=-
   dlt-normalize -q -p p --for clickhouse
   DLT_TEST_RUN="clickhouse_send:kill -9 $(<"$CLICKHOUSE_DIR/pid"); true" \
-    fails 75 dlt-load -p p "$URL" -c load.raise_on_max_retries=1
-  assert_output --partial 'table "'
+    fails 75 dlt-load -p p -j 1 "$URL" -c load.raise_on_max_retries=1
+  assert_output --partial 'table "_a": '
   clickhouse_kill || true
   clickhouse_boot
   quiet dlt-load -q -p p "$URL"
-  run chsql "SELECT count(), uniqExact(id) FROM $DB.p_dataset___a"
+  run chsql "SELECT count(), uniqExact(id) FROM $DB.p_dataset____a"
   assert_output $'200000\t200000'
 }
 

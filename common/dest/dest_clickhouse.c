@@ -295,7 +295,7 @@ ch_literal(const char *text, size_t len, struct buf *out)
 struct url_parts {
 	char *user, *password, *host, *database;
 	long port, http_port;
-	int secure; /* -1: not said */
+	int secure, packed; /* -1: not said */
 	double connect_s, stall_s;
 	char *ca_file;
 };
@@ -339,6 +339,26 @@ take_number(const char *key, const char *text, double max, double *out,
 	return 0;
 }
 
+/* The names of methods are those of other clients: there is one here. */
+static int
+take_packed(const char *value, int *out, struct error *err)
+{
+	static const char *const off[] = { "0", "false", "no" };
+	static const char *const on[] = { "1", "true", "yes", "zstd", "lz4",
+		"lz4hc" };
+
+	*out = -1;
+	for (size_t i = 0; i < ARRAY_LEN(off); i++)
+		if (!strcasecmp(value, off[i]))
+			*out = 0;
+	for (size_t i = 0; i < ARRAY_LEN(on); i++)
+		if (!strcasecmp(value, on[i]))
+			*out = 1;
+	return *out >= 0
+	    ? 0
+	    : error_set(err, ERR_USAGE, "compression=%s is none", value);
+}
+
 static int
 take_option(struct url_parts *u, const char *key, char *value,
     struct error *err)
@@ -370,6 +390,8 @@ take_option(struct url_parts *u, const char *key, char *value,
 	} else if (!strcmp(key, "secure")) {
 		rc = take_number(key, value, 1, &n, err);
 		u->secure = n > 0;
+	} else if (!strcmp(key, "compression")) {
+		rc = take_packed(value, &u->packed, err);
 	} else if (!strcmp(key, "http_port")) {
 		rc = take_number(key, value, 65535, &n, err);
 		u->http_port = (long)n;
@@ -544,6 +566,7 @@ settle(struct clickhouse_dest *c, struct url_parts *u,
 	c->database = first_of(u->database, getenv("CLICKHOUSE_DATABASE"),
 	    "default");
 	c->read_only = set->read_only;
+	c->packed = u->packed < 0 ? !is_local(u->host) : u->packed;
 	if (strpbrk(c->database, "\"\\`"))
 		return error_set(err, ERR_USAGE,
 		    "the name of the database has quotes or backslashes");
@@ -608,7 +631,7 @@ clickhouse_open(const char *rest, const struct dest_settings *set,
     struct error *err)
 {
 	struct clickhouse_dest *c = xcalloc(1, sizeof(*c));
-	struct url_parts u = { .secure = -1 };
+	struct url_parts u = { .secure = -1, .packed = -1 };
 	int rc = parse_url(&u, rest, err);
 
 	if (rc == 0)
