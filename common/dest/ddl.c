@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/ddl.h"
 
+#include "common/jsonw.h"
 #include "common/mem.h"
 
 #include <ctype.h>
@@ -151,6 +152,88 @@ ddl_add_column(const struct ddl_dialect *d, const char *name,
 	if (add_definition(d, c, not_null, out, err) < 0)
 		return error_prefix(err, "table \"%s\": ", t->name);
 	return 0;
+}
+
+int
+ddl_refuse_type(const struct table *t, const struct column *c, const char *have,
+    const char *want, struct error *err)
+{
+	return error_set(err, ERR_REMOTE,
+	    "table \"%s\": column \"%s\" is %s, but the package needs %s; "
+	    "extract with --sync to go on from the schema stored here",
+	    t->name, c->name, have, want);
+}
+
+int
+ddl_check_type(const struct ddl_dialect *d, const struct table *t,
+    const struct column *c, const char *have, struct error *err)
+{
+	struct buf want = { 0 };
+
+	if (ddl_type_fits(d, have, c->type))
+		return 0;
+	if (ddl_type(d, c, &want, err) == 0)
+		ddl_refuse_type(t, c, have, want.data, err);
+	buf_release(&want);
+	return -1;
+}
+
+/* ---- what is missing ---- */
+
+static bool
+is_missing(const struct table *t, const bool *have, size_t i)
+{
+	return !have[i] && t->columns[i]->type != TYPE_NONE;
+}
+
+bool
+ddl_lacks(const struct table *t, const bool *have)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (is_missing(t, have, i))
+			return true;
+	return false;
+}
+
+static void
+note_column(struct buf *out, const struct column *c)
+{
+	const char *between = "";
+
+	jsonw_quote(out, c->name, c->name_len);
+	buf_adds(out, ":{");
+	for (size_t i = 0; i < c->hints.count; i++) {
+		const struct hint *h = &c->hints.items[i];
+
+		buf_adds(out, between);
+		jsonw_quote(out, h->key, strlen(h->key));
+		buf_addf(out, ":%s", h->value);
+		between = ",";
+	}
+	buf_addc(out, '}');
+}
+
+void
+ddl_note_added(const struct table *t, const bool *have, struct buf *added)
+{
+	const char *between = "";
+
+	if (!added || !ddl_lacks(t, have))
+		return;
+	if (added->len)
+		buf_addc(added, ',');
+	jsonw_quote(added, t->name, t->name_len);
+	buf_adds(added, ":{\"name\":");
+	jsonw_quote(added, t->name, t->name_len);
+	buf_adds(added, ",\"columns\":{");
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (!is_missing(t, have, i))
+			continue;
+		buf_adds(added, between);
+		note_column(added, t->columns[i]);
+		between = ",";
+	}
+	buf_adds(added, "}}");
 }
 
 static int

@@ -69,6 +69,19 @@ int ddl_add_column(const struct ddl_dialect *d, const char *name,
     const struct table *t, const struct column *c, bool not_null,
     struct buf *out, struct error *err);
 
+/* ERR_REMOTE for a column whose database type `have` cannot take its values. */
+int ddl_check_type(const struct ddl_dialect *d, const struct table *t,
+    const struct column *c, const char *have, struct error *err);
+/* The same where it is decided elsewhere; always returns -1. */
+int ddl_refuse_type(const struct table *t, const struct column *c,
+    const char *have, const char *want, struct error *err);
+
+/* have: for each column of the table, is it in the database? */
+bool ddl_lacks(const struct table *t, const bool *have);
+/* The columns that were added, as struct dest_ops wants them of migrate();
+ * added may be NULL. */
+void ddl_note_added(const struct table *t, const bool *have, struct buf *added);
+
 /* Names of complete columns that differ in case (of ASCII letters) only. */
 int ddl_check_names(const struct table *t, struct error *err);
 

@@ -9,7 +9,9 @@
  *   2. declare it in dest.c and add it to the table there;
  *   3. give its types and quoting as a `struct ddl_dialect` (ddl.h), what it
  *      can do as a `struct dest_caps`, and how its SQL for merges differs as a
- *      `struct merge_dialect` (merge.h): the statements are generated;
+ *      `struct merge_dialect` (merge.h): the statements are generated; so
+ *      are those on the tables that dlt keeps, by a `struct ledger`
+ *      (ledger.h);
  *   4. tests/unit/test_dest_NAME.c for the parts, a section of
  *      tests/dlt-load.bats for the tool; compare.py for what comes out.
  * Everything else (packages, jobs, retries, decoding rows) is common.
@@ -153,6 +155,7 @@ struct dest_ops {
 	const char *form;   /* "sqlite:FILE", for messages */
 	struct dest_values values;
 	struct dest_caps caps;
+	const struct ledger *ledger; /* with ledger.h's functions, else NULL */
 
 	/* rest: what follows "SCHEME:"; returns NULL on failure. May set
 	 * its ops, where they depend on what is found there. */

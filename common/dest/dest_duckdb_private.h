@@ -12,6 +12,7 @@
 #define DLT_DEST_DUCKDB_PRIVATE_H
 
 #include "common/dest/dest.h"
+#include "common/dest/ledger.h"
 #include "common/duck.h"
 
 struct duckdb_dest {
@@ -63,28 +64,6 @@ int duckdb_empty(struct dest *base, enum dest_place place,
     const struct table *t, struct error *err);
 
 /* dest_duckdb_meta.c */
-int duckdb_need_jobs_table(struct duckdb_dest *d, struct error *err);
-int duckdb_stored_schema(struct dest *base, const char *schema_name,
-    struct buf *json, bool *found, struct error *err);
-int duckdb_stored_state(struct dest *base, const char *pipeline_name,
-    struct buf *doc, bool *found, struct error *err);
-int duckdb_has_version(struct dest *base, const char *hash, bool *found,
-    struct error *err);
-int duckdb_add_version(struct dest *base, const struct schema *schema,
-    struct error *err);
-int duckdb_staging_version(struct dest *base, const struct schema *schema,
-    struct error *err);
-int duckdb_marked(struct dest *base, const char *load_id, const char *job_id,
-    struct buf *checksum, uint64_t *rows, struct error *err);
-int
-duckdb_mark(struct dest *base, const struct dest_mark *m, struct error *err);
-int duckdb_each_mark(struct dest *base, const char *load_id,
-    void (*f)(const struct dest_mark *m, void *arg), void *arg,
-    struct error *err);
-int duckdb_unmark(struct dest *base, const char *load_id, struct error *err);
-int duckdb_has_load(struct dest *base, const char *load_id,
-    const char *schema_name, bool *found, struct error *err);
-int duckdb_add_load(struct dest *base, const char *load_id,
-    const struct schema *schema, struct error *err);
+extern const struct ledger duckdb_ledger;
 
 #endif

@@ -2,7 +2,6 @@
 #include "common/dest/dest_duckdb_private.h"
 
 #include "common/dest/ddl.h"
-#include "common/jsonw.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -160,24 +159,6 @@ duckdb_need_schema(struct duckdb_dest *d, enum dest_place place,
 
 /* ---- changes ---- */
 
-static int
-check_type(const struct table *t, const struct column *c, const char *have,
-    struct error *err)
-{
-	struct buf want = { 0 };
-
-	if (ddl_type_fits(&dialect, have, c->type))
-		return 0;
-	if (ddl_type(&dialect, c, &want, err) == 0)
-		error_set(err, ERR_REMOTE,
-		    "table \"%s\": column \"%s\" is %s, but the package needs "
-		    "%s; extract with --sync to go on from the schema stored "
-		    "here",
-		    t->name, c->name, have, want.data);
-	buf_release(&want);
-	return -1;
-}
-
 static struct column *
 column_of(const struct table *t, const char *name, size_t len)
 {
@@ -212,7 +193,7 @@ compare(struct duckdb_dest *d, enum dest_place place, const struct table *t,
 		if (!c || c->type == TYPE_NONE)
 			continue;
 		text = xstrndup(type ? type : "", type_len);
-		rc = check_type(t, c, text, err);
+		rc = ddl_check_type(&dialect, t, c, text, err);
 		free(text);
 		if (rc)
 			break;
@@ -220,39 +201,6 @@ compare(struct duckdb_dest *d, enum dest_place place, const struct table *t,
 	}
 	duck_rows_free(r);
 	return rc;
-}
-
-static void
-note_column(struct buf *members, const struct column *c)
-{
-	const char *between = "";
-
-	if (members->len)
-		buf_addc(members, ',');
-	jsonw_quote(members, c->name, c->name_len);
-	buf_adds(members, ":{");
-	for (size_t i = 0; i < c->hints.count; i++) {
-		const struct hint *h = &c->hints.items[i];
-
-		buf_adds(members, between);
-		jsonw_quote(members, h->key, strlen(h->key));
-		buf_addf(members, ":%s", h->value);
-		between = ",";
-	}
-	buf_addc(members, '}');
-}
-
-static void
-note_table(struct buf *added, const struct table *t, const struct buf *columns)
-{
-	if (!added || !columns->len)
-		return;
-	if (added->len)
-		buf_addc(added, ',');
-	jsonw_quote(added, t->name, t->name_len);
-	buf_adds(added, ":{\"name\":");
-	jsonw_quote(added, t->name, t->name_len);
-	buf_addf(added, ",\"columns\":{%s}}", columns->data);
 }
 
 static int
@@ -299,21 +247,16 @@ change(struct duckdb_dest *d, enum dest_place place, const struct table *t,
     struct buf *added, struct error *err)
 {
 	bool *have = xcalloc(t->column_count + 1, sizeof(*have)), exists;
-	struct buf columns = { 0 };
 	int rc = compare(d, place, t, have, &exists, err);
 
-	for (size_t i = 0; i < t->column_count && rc == 0; i++)
-		if (!have[i] && t->columns[i]->type != TYPE_NONE)
-			note_column(&columns, t->columns[i]);
-	if (rc == 0 && columns.len) {
+	if (rc == 0 && ddl_lacks(t, have)) {
 		rc = exists ? add_columns(d, place, t, have, err)
 		            : create_table(d, place, t, err);
 		if (rc < 0)
 			error_prefix(err, "table \"%s\": ", t->name);
 		else
-			note_table(added, t, &columns);
+			ddl_note_added(t, have, added);
 	}
-	buf_release(&columns);
 	free(have);
 	return rc;
 }
@@ -338,7 +281,7 @@ duckdb_migrate(struct dest *base, enum dest_place place, const struct table *t,
 		return -1;
 	if ((!base->plan && forget_append(d, err) < 0) ||
 	    duckdb_need_schema(d, place, err) < 0 ||
-	    (place == DEST_DATASET && duckdb_need_jobs_table(d, err) < 0))
+	    (place == DEST_DATASET && duckdb_ledger.need_jobs(base, err) < 0))
 		return -1;
 	return change(d, place, t, added, err);
 }

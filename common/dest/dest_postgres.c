@@ -627,25 +627,25 @@ static const struct merge_dialect merging = {
 	.dedup_nested = true,
 };
 
-#define POSTGRES_OPS(scheme_)                                                  \
-	{                                                                      \
-		.scheme = scheme_, .form = "postgresql://HOST/DATABASE",       \
-		.values = { false, false, false },                             \
-		.caps = { merge_strategies, replace_strategies,                \
-			.isolated = true, .merge = &merging,                   \
-			.connections = 40, .case_counts = true },              \
-		.open = postgres_open, .close = postgres_close,                \
-		.stored_schema = pg_stored_schema,                             \
-		.stored_state = pg_stored_state, .begin = postgres_begin,      \
-		.commit = postgres_commit, .rollback = postgres_rollback,      \
-		.has_version = pg_has_version, .add_version = pg_add_version,  \
-		.migrate = pg_migrate, .empty = pg_empty, .insert = pg_insert, \
-		.name = pg_name, .execute = postgres_execute,                  \
-		.marked = pg_marked, .mark = pg_mark,                          \
-		.each_mark = pg_each_mark, .unmark = pg_unmark,                \
-		.claim_staging = pg_claim_staging,                             \
-		.staging_version = pg_staging_version,                         \
-		.has_load = pg_has_load, .add_load = pg_add_load,              \
+#define POSTGRES_OPS(scheme_)                                                 \
+	{                                                                     \
+		.scheme = scheme_, .form = "postgresql://HOST/DATABASE",      \
+		.values = { false, false, false },                            \
+		.caps = { merge_strategies, replace_strategies,               \
+			.isolated = true, .merge = &merging,                  \
+			.connections = 40, .case_counts = true },             \
+		.open = postgres_open, .close = postgres_close,               \
+		.ledger = &pg_ledger, .stored_schema = ledger_stored_schema,  \
+		.stored_state = ledger_stored_state, .begin = postgres_begin, \
+		.commit = postgres_commit, .rollback = postgres_rollback,     \
+		.has_version = ledger_has_version,                            \
+		.add_version = ledger_add_version, .migrate = pg_migrate,     \
+		.empty = pg_empty, .insert = pg_insert, .name = pg_name,      \
+		.execute = postgres_execute, .marked = ledger_marked,         \
+		.mark = pg_mark, .each_mark = ledger_each_mark,               \
+		.unmark = ledger_unmark, .claim_staging = pg_claim_staging,   \
+		.staging_version = ledger_staging_version,                    \
+		.has_load = ledger_has_load, .add_load = ledger_add_load,     \
 	}
 
 extern const struct dest_ops dest_postgresql, dest_postgres;

@@ -18,6 +18,7 @@
 #define DLT_DEST_POSTGRES_PRIVATE_H
 
 #include "common/dest/dest.h"
+#include "common/dest/ledger.h"
 
 #include <libpq-fe.h>
 
@@ -103,27 +104,8 @@ int pg_note_index(struct postgres_dest *p, const char *table,
 /* Rows of table and column. */
 PGresult *pg_noted_indexes(struct postgres_dest *p, struct error *err);
 int pg_need_jobs_table(struct postgres_dest *p, struct error *err);
-int pg_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
-    bool *found, struct error *err);
-int pg_stored_state(struct dest *d, const char *pipeline_name, struct buf *doc,
-    bool *found, struct error *err);
-int pg_has_version(struct dest *d, const char *hash, bool *found,
-    struct error *err);
-int
-pg_add_version(struct dest *d, const struct schema *schema, struct error *err);
-int pg_staging_version(struct dest *d, const struct schema *schema,
-    struct error *err);
-int pg_marked(struct dest *d, const char *load_id, const char *job_id,
-    struct buf *checksum, uint64_t *rows, struct error *err);
 int pg_mark(struct dest *d, const struct dest_mark *m, struct error *err);
-int pg_each_mark(struct dest *d, const char *load_id,
-    void (*f)(const struct dest_mark *m, void *arg), void *arg,
-    struct error *err);
-int pg_unmark(struct dest *d, const char *load_id, struct error *err);
-int pg_has_load(struct dest *d, const char *load_id, const char *schema_name,
-    bool *found, struct error *err);
-int pg_add_load(struct dest *d, const char *load_id,
-    const struct schema *schema, struct error *err);
+extern const struct ledger pg_ledger;
 
 /* dest_postgres_tables.c */
 /* Whoever creates or changes tables of a dataset waits for the others. */

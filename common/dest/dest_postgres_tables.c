@@ -3,7 +3,6 @@
 
 #include "common/dest/ddl.h"
 #include "common/hash.h"
-#include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/output.h"
 
@@ -250,24 +249,6 @@ read_columns(struct postgres_dest *p, enum dest_place place, const char *table,
 	    texts, 2, err);
 }
 
-static int
-check_type(const struct table *t, const struct column *c, const char *have,
-    struct error *err)
-{
-	struct buf want = { 0 };
-
-	if (ddl_type_fits(&dialect, have, c->type))
-		return 0;
-	if (ddl_type(&dialect, c, &want, err) == 0)
-		error_set(err, ERR_REMOTE,
-		    "table \"%s\": column \"%s\" is %s, but the package needs "
-		    "%s; extract with --sync to go on from the schema stored "
-		    "here",
-		    t->name, c->name, have, want.data);
-	buf_release(&want);
-	return -1;
-}
-
 /* Mark what is there; types first, all of them: a refusal leaves the table as
  * it was. */
 static int
@@ -279,44 +260,12 @@ compare(const struct table *t, const PGresult *res, bool *have,
 
 		if (!c || c->type == TYPE_NONE)
 			continue;
-		if (check_type(t, c, PQgetvalue(res, i, 1), err) < 0)
+		if (ddl_check_type(&dialect, t, c, PQgetvalue(res, i, 1), err) <
+		    0)
 			return -1;
 		have[c->index] = true;
 	}
 	return 0;
-}
-
-static void
-note_column(struct buf *members, const struct column *c)
-{
-	const char *between = "";
-
-	if (members->len)
-		buf_addc(members, ',');
-	jsonw_quote(members, c->name, c->name_len);
-	buf_adds(members, ":{");
-	for (size_t i = 0; i < c->hints.count; i++) {
-		const struct hint *h = &c->hints.items[i];
-
-		buf_adds(members, between);
-		jsonw_quote(members, h->key, strlen(h->key));
-		buf_addf(members, ":%s", h->value);
-		between = ",";
-	}
-	buf_addc(members, '}');
-}
-
-static void
-note_table(struct buf *added, const struct table *t, const struct buf *columns)
-{
-	if (!added || !columns->len)
-		return;
-	if (added->len)
-		buf_addc(added, ',');
-	jsonw_quote(added, t->name, t->name_len);
-	buf_adds(added, ":{\"name\":");
-	jsonw_quote(added, t->name, t->name_len);
-	buf_addf(added, ",\"columns\":{%s}}", columns->data);
 }
 
 /* The row key of a new table, when it is all that is unique there: its index is
@@ -402,7 +351,7 @@ pg_make_indexes(struct postgres_dest *p, struct error *err)
 			rc = add_unique(p, PQgetvalue(res, i, 0),
 			    PQgetvalue(res, i, 1), err);
 		if (rc == 0 && PQntuples(res))
-			rc = pg_unmark(&p->base, PG_INDEX_MARK, err);
+			rc = ledger_unmark(&p->base, PG_INDEX_MARK, err);
 	}
 	PQclear(res);
 	return rc;
@@ -452,21 +401,16 @@ change(struct postgres_dest *p, enum dest_place place, const struct table *t,
     const PGresult *res, struct buf *added, struct error *err)
 {
 	bool *have = xcalloc(t->column_count + 1, sizeof(*have));
-	struct buf columns = { 0 };
 	int rc = compare(t, res, have, err);
 
-	for (size_t i = 0; i < t->column_count && rc == 0; i++)
-		if (!have[i] && t->columns[i]->type != TYPE_NONE)
-			note_column(&columns, t->columns[i]);
-	if (rc == 0 && columns.len) {
+	if (rc == 0 && ddl_lacks(t, have)) {
 		rc = PQntuples(res) ? add_columns(p, place, t, have, err)
 		                    : create_table(p, place, t, err);
 		if (rc < 0)
 			error_prefix(err, "table \"%s\": ", t->name);
 		else
-			note_table(added, t, &columns);
+			ddl_note_added(t, have, added);
 	}
-	buf_release(&columns);
 	free(have);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #define DLT_DEST_SQLITE_PRIVATE_H
 
 #include "common/dest/dest.h"
+#include "common/dest/ledger.h"
 
 #include <sqlite3.h>
 
@@ -64,26 +65,7 @@ int sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
     struct error *err);
 
 /* dest_sqlite_meta.c */
-int sqlite_need_jobs_table(struct sqlite_dest *s, struct error *err);
-int sqlite_stored_schema(struct dest *d, const char *schema_name,
-    struct buf *json, bool *found, struct error *err);
-int sqlite_stored_state(struct dest *d, const char *pipeline_name,
-    struct buf *doc, bool *found, struct error *err);
-int sqlite_has_version(struct dest *d, const char *hash, bool *found,
-    struct error *err);
-int sqlite_add_version(struct dest *d, const struct schema *schema,
-    struct error *err);
-int sqlite_marked(struct dest *d, const char *load_id, const char *job_id,
-    struct buf *checksum, uint64_t *rows, struct error *err);
-int sqlite_mark(struct dest *d, const struct dest_mark *m, struct error *err);
-int sqlite_each_mark(struct dest *d, const char *load_id,
-    void (*f)(const struct dest_mark *m, void *arg), void *arg,
-    struct error *err);
-int sqlite_unmark(struct dest *d, const char *load_id, struct error *err);
-int sqlite_has_load(struct dest *d, const char *load_id,
-    const char *schema_name, bool *found, struct error *err);
-int sqlite_add_load(struct dest *d, const char *load_id,
-    const struct schema *schema, struct error *err);
+extern const struct ledger sqlite_ledger;
 
 /* dest_sqlite_tables.c */
 int sqlite_migrate(struct dest *d, enum dest_place place, const struct table *t,

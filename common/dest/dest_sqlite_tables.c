@@ -2,7 +2,6 @@
 #include "common/dest/dest_sqlite_private.h"
 
 #include "common/dest/ddl.h"
-#include "common/jsonw.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -125,138 +124,83 @@ read_existing(struct sqlite_dest *s, enum dest_place place, const char *table,
 	return rc;
 }
 
+/* Mark what is there; types first, all of them: a refusal leaves the table as
+ * it was. */
 static int
-check_type(const struct table *t, const struct column *c, const char *have,
+compare(const struct table *t, const struct existing_list *l, bool *have,
     struct error *err)
 {
-	struct buf want = { 0 };
-
-	if (ddl_type_fits(&dialect, have, c->type))
-		return 0;
-	if (ddl_type(&dialect, c, &want, err) < 0) {
-		buf_release(&want);
-		return -1;
-	}
-	error_set(err, ERR_REMOTE,
-	    "table \"%s\": column \"%s\" is %s, but the package needs %s; "
-	    "extract with --sync to go on from the schema stored here",
-	    t->name, c->name, have, want.data);
-	buf_release(&want);
-	return -1;
-}
-
-static void
-note_column(struct buf *members, const struct column *c)
-{
-	const char *between = "";
-
-	if (members->len)
-		buf_addc(members, ',');
-	jsonw_quote(members, c->name, c->name_len);
-	buf_adds(members, ":{");
-	for (size_t i = 0; i < c->hints.count; i++) {
-		const struct hint *h = &c->hints.items[i];
-
-		buf_adds(members, between);
-		jsonw_quote(members, h->key, strlen(h->key));
-		buf_addf(members, ":%s", h->value);
-		between = ",";
-	}
-	buf_addc(members, '}');
-}
-
-static void
-note_table(struct buf *added, const struct table *t, const struct buf *columns)
-{
-	if (!added || !columns->len)
-		return;
-	if (added->len)
-		buf_addc(added, ',');
-	jsonw_quote(added, t->name, t->name_len);
-	buf_adds(added, ":{\"name\":");
-	jsonw_quote(added, t->name, t->name_len);
-	buf_addf(added, ",\"columns\":{%s}}", columns->data);
-}
-
-/* SQLite cannot add a column that must not be null to rows that are there, so
- * an added one may be null whatever the schema says. */
-static int
-add_column(struct sqlite_dest *s, enum dest_place place, const struct table *t,
-    const struct column *c, struct error *err)
-{
-	struct buf sql = { 0 }, name = { 0 };
-	int rc;
-
-	s->base.ops->name(s, place, t->name, &name);
-	rc = ddl_add_column(&dialect, name.data, t, c, false, &sql, err) < 0 ||
-	        (!dest_planned(&s->base, sql.data) &&
-	            sqlite_exec(s, sql.data, err) < 0)
-	    ? -1
-	    : 0;
-	buf_release(&sql);
-	buf_release(&name);
-	return rc;
-}
-
-static int
-create_table(struct sqlite_dest *s, enum dest_place place,
-    const struct table *t, struct error *err)
-{
-	struct buf sql = { 0 }, name = { 0 };
-	int rc;
-
-	s->base.ops->name(s, place, t->name, &name);
-	rc = ddl_create(&dialect, name.data, t, &sql, err) < 0 ||
-	        (!dest_planned(&s->base, sql.data) &&
-	            sqlite_exec(s, sql.data, err) < 0)
-	    ? -1
-	    : 0;
-	buf_release(&sql);
-	buf_release(&name);
-	return rc;
-}
-
-/* Types first, all of them: a refusal leaves the table as it was. */
-static int
-check_existing(const struct table *t, const struct existing_list *have,
-    struct error *err)
-{
-	for (size_t i = 0; i < t->column_count; i++) {
+	for (size_t i = 0; i < t->column_count && l->count; i++) {
 		const struct column *c = t->columns[i];
 		struct existing key = { .name = c->name }, *found;
 
-		if (c->type == TYPE_NONE || !have->count)
+		if (c->type == TYPE_NONE)
 			continue;
-		found = bsearch(&key, have->items, have->count,
-		    sizeof(*have->items), compare_existing);
-		if (found && check_type(t, c, found->type, err) < 0)
+		found = bsearch(&key, l->items, l->count, sizeof(*l->items),
+		    compare_existing);
+		have[i] = found != NULL;
+		if (found &&
+		    ddl_check_type(&dialect, t, c, found->type, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* SQLite cannot add a column that must not be null to rows that are there, so
+ * an added one may be null whatever the schema says. */
 static int
-add_columns(struct sqlite_dest *s, enum dest_place place, const struct table *t,
-    const struct existing_list *have, struct buf *columns, struct error *err)
+add_columns(struct sqlite_dest *s, const char *name, const struct table *t,
+    const bool *have, struct error *err)
 {
-	for (size_t i = 0; i < t->column_count; i++) {
-		const struct column *c = t->columns[i];
-		struct existing key = { .name = c->name };
+	struct buf sql = { 0 };
+	int rc = 0;
 
-		if (c->type == TYPE_NONE)
+	for (size_t i = 0; i < t->column_count && rc == 0; i++) {
+		if (have[i] || t->columns[i]->type == TYPE_NONE)
 			continue;
-		if (have->count) {
-			if (bsearch(&key, have->items, have->count, sizeof(key),
-			        compare_existing))
-				continue;
-			if (add_column(s, place, t, c, err) < 0)
-				return -1;
-		}
-		note_column(columns, c);
+		buf_reset(&sql);
+		rc = ddl_add_column(&dialect, name, t, t->columns[i], false,
+		    &sql, err);
+		if (rc == 0 && !dest_planned(&s->base, sql.data))
+			rc = sqlite_exec(s, sql.data, err);
 	}
-	if (!have->count && columns->len)
-		return create_table(s, place, t, err);
-	return 0;
+	buf_release(&sql);
+	return rc;
+}
+
+static int
+create_table(struct sqlite_dest *s, const char *name, const struct table *t,
+    struct error *err)
+{
+	struct buf sql = { 0 };
+	int rc = ddl_create(&dialect, name, t, &sql, err);
+
+	if (rc == 0 && !dest_planned(&s->base, sql.data))
+		rc = sqlite_exec(s, sql.data, err);
+	buf_release(&sql);
+	return rc;
+}
+
+static int
+change(struct sqlite_dest *s, enum dest_place place, const struct table *t,
+    const struct existing_list *l, struct buf *added, struct error *err)
+{
+	bool *have = xcalloc(t->column_count + 1, sizeof(*have));
+	struct buf name = { 0 };
+	int rc = compare(t, l, have, err);
+
+	s->base.ops->name(s, place, t->name, &name);
+	if (rc == 0 && ddl_lacks(t, have)) {
+		rc = l->count ? add_columns(s, name.data, t, have, err)
+		              : create_table(s, name.data, t, err);
+		if (rc < 0)
+			error_prefix(err, "table \"%s\": ", t->name);
+		else
+			ddl_note_added(t, have, added);
+	}
+	buf_release(&name);
+	free(have);
+	return rc;
 }
 
 int
@@ -264,27 +208,18 @@ sqlite_migrate(struct dest *d, enum dest_place place, const struct table *t,
     struct buf *added, struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
-	struct existing_list have = { 0 };
-	struct buf columns = { 0 };
-	int rc = -1;
+	struct existing_list l = { 0 };
+	int rc;
 
 	sqlite_rows_forget(s);
 	if ((place == DEST_STAGING && sqlite_need_staging(s, err) < 0) ||
-	    (place == DEST_DATASET && sqlite_need_jobs_table(s, err) < 0))
+	    (place == DEST_DATASET && sqlite_ledger.need_jobs(d, err) < 0) ||
+	    ddl_check_names(t, err) < 0)
 		return -1;
-	if (ddl_check_names(t, err) < 0 ||
-	    read_existing(s, place, t->name, &have, err) < 0 ||
-	    check_existing(t, &have, err) < 0)
-		goto out;
-	if (add_columns(s, place, t, &have, &columns, err) < 0) {
-		error_prefix(err, "table \"%s\": ", t->name);
-		goto out;
-	}
-	note_table(added, t, &columns);
-	rc = 0;
-out:
-	buf_release(&columns);
-	release_existing(&have);
+	rc = read_existing(s, place, t->name, &l, err);
+	if (rc == 0)
+		rc = change(s, place, t, &l, added, err);
+	release_existing(&l);
 	return rc;
 }
 
