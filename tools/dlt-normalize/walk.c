@@ -9,23 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/scan.h"
-#include "common/timestamp.h"
 #include "common/utf8.h"
-#include "tools/dlt-normalize/walker.h"
-
-#define BIGINT_DIGITS 18  /* always fit int64 */
-#define DOUBLE_DIGITS 15  /* integers that a double holds */
-#define DOUBLE_SAFE   200 /* digits of a mantissa that cannot overflow */
+#include "tools/dlt-normalize/walk_copy.h"
 
 static const char *walk_object(struct walker *w, struct ctx *c, const char *p,
-    struct out *o, uint64_t row, const char *id);
+    struct out *o, uint64_t row, size_t id_at);
 
 static ALWAYS_INLINE const char *
 space(const char *p)
@@ -36,240 +28,13 @@ space(const char *p)
 	return p;
 }
 
-/* Append n bytes, in blocks: both sides have slack. */
-static ALWAYS_INLINE void
-put_block(struct out *o, const char *s, size_t n)
-{
-	size_t i = 0;
-
-	do {
-		memcpy(o->w + i, s + i, 32);
-		i += 32;
-	} while (UNLIKELY(i < n));
-	o->w += n;
-}
-
-static ALWAYS_INLINE void
-put_prefix(struct out *o, const struct key *k)
-{
-	out_reserve(o, k->prefix_len + 64);
-	put_block(o, k->prefix, k->prefix_len);
-}
-
-/* ---- strings ---- */
-
-static bool
-is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
-}
-
-/* Length of a legal escape at p (a backslash); a pair of surrogates counts as
- * one. 0: a surprise. */
-static size_t
-escape_len(const char *p)
-{
-	bool high;
-
-	if (p[1] && strchr("\"\\/bfnrt", p[1]))
-		return 2;
-	if (p[1] != 'u' || !is_hex(p[2]) || !is_hex(p[3]) || !is_hex(p[4]) ||
-	    !is_hex(p[5]))
-		return 0;
-	if ((p[2] | 32) != 'd' || p[3] < '8')
-		return 6;
-	high = (p[3] | 32) == '8' || (p[3] | 32) == '9' || (p[3] | 32) == 'a' ||
-	    (p[3] | 32) == 'b';
-	if (!high || p[6] != '\\' || p[7] != 'u' || (p[8] | 32) != 'd' ||
-	    (p[9] | 32) < 'c' || (p[9] | 32) > 'f' || !is_hex(p[10]) ||
-	    !is_hex(p[11]))
-		return 0;
-	return 12;
-}
-
-/* May the string (p behind its quote) carry a type marker, U+F026..F02E? */
-static ALWAYS_INLINE bool
-may_be_marked(const char *p)
-{
-	if (LIKELY(*p != '\\' && (unsigned char)*p != 0xef))
-		return false;
-	if (*p == '\\')
-		return p[1] == 'u' && (p[2] | 32) == 'f';
-	return (unsigned char)p[1] == 0x80;
-}
-
-#ifdef __SSE2__
-/* Bits of the bytes that end or interrupt a string. */
-static ALWAYS_INLINE unsigned
-string_stops(__m128i v)
-{
-	__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-	__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-	__m128i ctl = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-
-	return (unsigned)
-	    _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), ctl));
-}
-#endif
-
-/* Copy plain bytes up to the next quote, backslash or control character;
- * returns where that stands. o->w moves along. */
-static ALWAYS_INLINE const char *
-copy_plain(struct out *o, const char *p)
-{
-	for (;;) {
-		if (UNLIKELY(o->w > o->lim))
-			out_grow(o, (size_t)(o->w - o->lim) + ROW_SLACK);
-#ifdef __SSE2__
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		unsigned m = string_stops(v);
-
-		_mm_storeu_si128((__m128i *)(void *)o->w, v);
-		if (LIKELY(m)) {
-			unsigned n = (unsigned)__builtin_ctz(m);
-
-			o->w += n;
-			return p + n;
-		}
-		p += 16;
-		o->w += 16;
-#else
-		if (*p == '"' || *p == '\\' || (unsigned char)*p < ' ')
-			return p;
-		*o->w++ = *p++;
-#endif
-	}
-}
-
-static ALWAYS_INLINE const char *
-copy_string(struct out *o, const char *p)
-{
-	if (UNLIKELY(may_be_marked(p + 1)))
-		return NULL;
-	*o->w++ = *p++;
-	for (;;) {
-		size_t n;
-
-		p = copy_plain(o, p);
-		if (LIKELY(*p == '"')) {
-			*o->w++ = '"';
-			return p + 1;
-		}
-		n = *p == '\\' ? escape_len(p) : 0;
-		if (!n)
-			return NULL;
-		memcpy(o->w, p, n);
-		o->w += n;
-		p += n;
-	}
-}
-
-static const char *
-copy_timestamp(struct out *o, const char *p)
-{
-	const char *s = p + 1;
-	size_t len = 0, n;
-
-	while (len < 40 && s[len] != '"' && s[len] != '\\' &&
-	    (unsigned char)s[len] >= ' ')
-		len++;
-	if (s[len] != '"')
-		return NULL;
-	*o->w++ = '"';
-	n = iso_utc_fast(s, len, o->w);
-	if (!n)
-		return NULL;
-	o->w += n;
-	*o->w++ = '"';
-	return s + len + 1;
-}
-
-/* ---- numbers ---- */
-
-static ALWAYS_INLINE const char *
-digits(const char *p)
-{
-	while ((unsigned char)(*p - '0') <= 9)
-		p++;
-	return p;
-}
-
-/* The fraction and exponent at q of a number that begins at p; NULL: bad, or
- * so large that it needs a closer look. */
-static const char *
-float_tail(const char *p, const char *q)
-{
-	const char *d;
-
-	if (*q == '.') {
-		d = q + 1;
-		q = digits(d);
-		if (q == d)
-			return NULL;
-	}
-	if (q - p > DOUBLE_SAFE)
-		return NULL;
-	if ((*q | 32) == 'e') {
-		d = q + 1;
-		d += *d == '+' || *d == '-';
-		q = digits(d);
-		if (q == d || q - d > 2)
-			return NULL;
-	}
-	return q;
-}
-
-static ALWAYS_INLINE const char *
-copy_number(struct out *o, const struct key *k, const char *p)
-{
-	const char *first = p + (*p == '-'), *q = digits(first);
-	size_t count = (size_t)(q - first), len;
-	bool whole = *q != '.' && (*q | 32) != 'e';
-
-	if (UNLIKELY(!count || (*first == '0' && count > 1)))
-		return NULL;
-	if (LIKELY(whole)) {
-		size_t most = k->type == TYPE_BIGINT ? BIGINT_DIGITS
-		                                     : DOUBLE_DIGITS;
-
-		/* an integer -0 is 0, and no -0.0 */
-		if (UNLIKELY(count > most || (*first == '0' && first != p)))
-			return NULL;
-	} else {
-		if (k->type != TYPE_DOUBLE)
-			return NULL;
-		q = float_tail(p, q);
-		if (!q)
-			return NULL;
-	}
-	len = (size_t)(q - p);
-	if (UNLIKELY(len > 64))
-		out_reserve(o, len + 64);
-	put_block(o, p, len);
-	if (whole && k->type == TYPE_DOUBLE) {
-		*o->w++ = '.';
-		*o->w++ = '0';
-	}
-	return q;
-}
-
 /* ---- values ---- */
-
-static const char *
-literal(struct out *o, const char *p, const char *text, size_t len)
-{
-	if (strncmp(p, text, len) != 0)
-		return NULL;
-	memcpy(o->w, text, len);
-	o->w += len;
-	return p + len;
-}
 
 /* null: nothing is written; whether that is right depends on the column. */
 static const char *
 walk_null(struct walker *w, struct ctx *c, struct key *k, const char *p)
 {
-	if (strncmp(p, "null", 4) != 0 || k->null_slow)
+	if (memcmp(p, "null", 4) != 0 || k->null_slow)
 		return NULL;
 	if (!k->slot && !key_resolve(c, k)) {
 		/* a contract may discard the row for its key */
@@ -287,7 +52,7 @@ walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
     struct out *o, uint64_t row)
 {
 	const char *q = NULL;
-	char *begin;
+	char *v;
 
 	if (UNLIKELY(*p == 'n'))
 		return walk_null(w, c, k, p);
@@ -298,44 +63,35 @@ walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
 			return NULL;
 		k->slot->stamp = row;
 	}
-	put_prefix(o, k);
-	begin = o->w;
-	switch (*p) {
-	case '"':
+	v = put_prefix(o, k);
+	if (LIKELY(*p == '"')) {
 		if (LIKELY(k->type == TYPE_TEXT))
-			return copy_string(o, p);
+			return copy_string(o, v, p);
 		if (k->type == TYPE_TIMESTAMP && k->slot->column->timezone)
-			q = copy_timestamp(o, p);
-		break;
-	case 't':
-		if (k->type == TYPE_BOOL)
-			return literal(o, p, "true", 4);
-		break;
-	case 'f':
-		if (k->type == TYPE_BOOL)
-			return literal(o, p, "false", 5);
-		break;
-	default:
-		if (k->type == TYPE_BIGINT || k->type == TYPE_DOUBLE)
-			q = copy_number(o, k, p);
+			q = copy_timestamp(o, v, p);
+	} else if (k->type == TYPE_BIGINT || k->type == TYPE_DOUBLE) {
+		q = copy_number(o, v, k, p);
+	} else if (k->type == TYPE_BOOL) {
+		q = *p == 't' ? copy_literal(o, v, p, "true", 4)
+		              : copy_literal(o, v, p, "false", 5);
 	}
 	if (LIKELY(q != NULL))
 		return q;
-	o->w = begin;
+	o->w = v;
 	return walk_coerce(w, k, p, o);
 }
 
 static const char *walk_element(struct walker *w, struct node *n, const char *p,
-    const char *parent_id, uint64_t index, struct list_ids *ids);
+    struct out *parent, size_t id_at, uint64_t index);
 
-/* A list: each element is a row of the table that key k leads to. p behind
- * the bracket. An empty list writes nothing, unless it stays json. */
+/* A list in a row of o: each element is a row of the table that key k leads
+ * to. p behind the bracket. An empty list writes nothing, unless it stays
+ * json. */
 static const char *
 walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
-    const char *id)
+    struct out *o, size_t id_at)
 {
 	struct node *n = k->child;
-	struct list_ids ids;
 	uint64_t index = 0;
 
 	if (UNLIKELY(k->json_checked != w->evolve->json_version) &&
@@ -346,11 +102,10 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
 		return p + 1;
 	if (UNLIKELY(!n))
 		n = node_child(w, c, k);
-	if (UNLIKELY(!n->out || !n->out->ready || n->out->shared || n->slow) &&
-	    !node_ready(n))
+	if (!node_is_fast(n))
 		return NULL;
 	for (;;) {
-		p = walk_element(w, n, p, id, index++, &ids);
+		p = walk_element(w, n, p, o, id_at, index++);
 		if (UNLIKELY(!p))
 			return NULL;
 		p = space(p);
@@ -365,20 +120,18 @@ walk_list(struct walker *w, struct ctx *c, struct key *k, const char *p,
 /* One element of a list; p stands at it. */
 static const char *
 walk_element(struct walker *w, struct node *n, const char *p,
-    const char *parent_id, uint64_t index, struct list_ids *ids)
+    struct out *parent, size_t id_at, uint64_t index)
 {
 	struct out *o = n->out;
-	const char *id = list_row_id(w, o, parent_id, index, ids);
 	uint64_t row = ++w->row;
+	size_t at = begin_nested_row(w, n, parent, id_at, index);
 	struct key *k;
 
-	begin_nested_row(w, o, n->root->propagates ? w->root_id : NULL,
-	    parent_id, index, id);
 	if (*p == '{') {
-		p = walk_object(w, n->ctx, p + 1, o, row, id);
+		p = walk_object(w, n->ctx, p + 1, o, row, at);
 	} else if (*p == '[') {
 		k = node_list_key(n);
-		p = walk_list(w, n->list_ctx, k, p + 1, id);
+		p = walk_list(w, n->list_ctx, k, p + 1, o, at);
 	} else {
 		k = node_value_key(n);
 		p = walk_scalar(w, n->ctx, k, p, o, row);
@@ -430,10 +183,11 @@ find_key(struct ctx *c, const char *p, const char **value)
 	return ctx_key(c, p, (size_t)(q + 1 - p));
 }
 
-/* The members of an object; p behind the brace. id: of the row. */
+/* The members of an object; p behind the brace. id_at: where the id of the row
+ * stands in its segment. */
 static const char *
 walk_object(struct walker *w, struct ctx *c, const char *p, struct out *o,
-    uint64_t row, const char *id)
+    uint64_t row, size_t id_at)
 {
 	struct key **guess = &c->first, *k;
 
@@ -460,21 +214,21 @@ walk_object(struct walker *w, struct ctx *c, const char *p, struct out *o,
 			    !key_opens(c, k))
 				return NULL;
 			p = walk_object(w, k->sub ? k->sub : ctx_sub(c, k),
-			    p + 1, o, row, id);
+			    p + 1, o, row, id_at);
 		} else if (UNLIKELY(*p == '[')) {
-			p = walk_list(w, c, k, p + 1, id);
+			p = walk_list(w, c, k, p + 1, o, id_at);
 		} else {
 			p = walk_scalar(w, c, k, p, o, row);
 		}
 		if (UNLIKELY(!p))
 			return NULL;
-		p = space(p);
 		guess = &k->next;
-		if (LIKELY(*p == ',')) {
-			p = space(p + 1);
-			continue;
+		if (UNLIKELY(*p != ',')) {
+			p = space(p);
+			if (*p != ',')
+				return *p == '}' ? p + 1 : NULL;
 		}
-		return *p == '}' ? p + 1 : NULL;
+		p = space(p + 1);
 	}
 }
 
@@ -485,6 +239,7 @@ row_begin(struct walker *w)
 {
 	w->root_row = ++w->row;
 	w->touched_count = 0;
+	late_ids_mark(w);
 }
 
 /* A whole row by the fast lane; NULL: a surprise, everything taken back. */
@@ -494,12 +249,13 @@ fast_row(struct walker *w, struct node *n, const char *p)
 	const char *begin = p;
 
 	if (*p != '{' || w->cfg->lane == LANE_SLOW || w->force_slow ||
-	    !node_ready(n))
+	    !node_is_fast(n))
 		return NULL;
 	row_begin(w);
 	root_row_id(w, begin, w->root_id);
 	begin_root_row(w, n->out, w->root_id);
-	p = walk_object(w, n->ctx, p + 1, n->out, w->root_row, w->root_id);
+	p = walk_object(w, n->ctx, p + 1, n->out, w->root_row,
+	    (size_t)(n->out->w - n->out->seg->data) - 1 - HASH_ID_LEN);
 	if (LIKELY(p != NULL))
 		out_row_end(n->out);
 	else

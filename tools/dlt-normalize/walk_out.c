@@ -126,6 +126,17 @@ out_row_end(struct out *o)
 	s->ends[s->rows++] = (uint32_t)s->len;
 }
 
+static void
+late_ids_rollback(struct walker *w)
+{
+	for (size_t d = 0; d < w->late_depths; d++) {
+		struct late_ids *l = &w->late[d];
+
+		w->late_count -= l->count - l->marked;
+		l->count = l->marked;
+	}
+}
+
 void
 outs_rollback(struct walker *w)
 {
@@ -144,6 +155,7 @@ outs_rollback(struct walker *w)
 		o->marked = 0;
 	}
 	w->touched_count = 0;
+	late_ids_rollback(w);
 }
 
 void
@@ -151,6 +163,7 @@ outs_detach(struct walker *w)
 {
 	size_t i;
 
+	late_ids_make(w);
 	for (i = 0; i < w->out_count; i++)
 		w->outs[i]->seg = NULL;
 	w->touched_count = 0;
@@ -165,6 +178,9 @@ outs_release(struct walker *w)
 		free(w->outs[i]->id_infix);
 		free(w->outs[i]);
 	}
+	for (i = 0; i < w->late_depths; i++)
+		free(w->late[i].items);
+	free(w->late);
 	free(w->outs);
 	free(w->touched);
 }
@@ -200,7 +216,9 @@ begin_root_row(struct walker *w, struct out *o, const char *id)
 {
 	out_touch(w, o);
 	out_reserve(o, w->root_prefix_len + 64);
-	put(o, w->root_prefix, w->root_prefix_len);
+	for (size_t i = 0; i < w->root_prefix_len; i += READ_SLACK)
+		memcpy(o->w + i, w->root_prefix + i, READ_SLACK);
+	o->w += w->root_prefix_len;
 	put(o, id, HASH_ID_LEN);
 	*o->w++ = '"';
 }
@@ -218,37 +236,11 @@ format_uint(char *out, uint64_t v)
 	return sizeof(digits) - n;
 }
 
-void
-begin_nested_row(struct walker *w, struct out *o, const char *root_id,
-    const char *parent_id, uint64_t index, const char *id)
-{
-	size_t parent_len = strlen(parent_id);
-	size_t need = parent_len + (root_id ? strlen(root_id) : 0) + 160;
-
-	out_touch(w, o);
-	out_reserve(o, need);
-	*o->w++ = '{';
-	if (root_id) {
-		PUT(o, "\"_dlt_root_id\":\"");
-		put(o, root_id, strlen(root_id));
-		PUT(o, "\",");
-	}
-	PUT(o, "\"_dlt_parent_id\":\"");
-	put(o, parent_id, parent_len);
-	PUT(o, "\",\"_dlt_list_idx\":");
-	o->w += format_uint(o->w, index);
-	PUT(o, ",\"_dlt_id\":\"");
-	put(o, id, HASH_ID_LEN);
-	*o->w++ = '"';
-}
-
 /* What the id of a list's row is made of; appended to the buffer. */
 static void
 add_id_text(struct buf *b, const struct out *o, const char *parent_id,
-    uint64_t index)
+    size_t parent_len, uint64_t index)
 {
-	size_t parent_len = strlen(parent_id);
-
 	buf_reserve(b, parent_len + o->id_infix_len + 24);
 	memcpy(b->data + b->len, parent_id, parent_len);
 	b->len += parent_len;
@@ -262,38 +254,129 @@ nested_row_id(struct walker *w, struct out *o, const char *parent_id,
     uint64_t index, char id[HASH_ID_LEN + 1])
 {
 	buf_reset(&w->id_buf);
-	add_id_text(&w->id_buf, o, parent_id, index);
+	add_id_text(&w->id_buf, o, parent_id, strlen(parent_id), index);
 	hash_id(w->id_buf.data, w->id_buf.len, id);
 }
 
-const char *
-list_row_id(struct walker *w, struct out *o, const char *parent_id,
-    uint64_t index, struct list_ids *l)
-{
-	struct buf *b = &w->id_buf;
-	const char *text[HASH_IDS];
-	size_t at[HASH_IDS + 1] = { 0 }, len[HASH_IDS];
+/* ---- ids of nested rows, four at a time ---- */
 
-	if (index > 0 && index < l->end)
-		return l->ids[index % HASH_IDS];
-	if (!w->ids_pay) {
-		nested_row_id(w, o, parent_id, index, l->ids[0]);
-		l->end = 0;
-		return l->ids[0];
+/* So many that the ends of the depths, which leave lanes empty, do not matter,
+ * and so few that their rows are still near. */
+#define LATE_MAX 1024
+
+static struct late_id *
+late_id_add(struct walker *w, size_t depth)
+{
+	struct late_ids *l;
+
+	if (depth > w->late_depths) {
+		w->late = xgrow(w->late, &w->late_cap, depth, sizeof(*l));
+		memset(w->late + w->late_depths, 0,
+		    (depth - w->late_depths) * sizeof(*l));
+		w->late_depths = depth;
 	}
-	/* Those of the rows that may follow come nearly for nothing. */
+	l = &w->late[depth - 1];
+	if (UNLIKELY(l->count == l->cap))
+		l->items = xgrow(l->items, &l->cap, l->count + 1,
+		    sizeof(*l->items));
+	w->late_count++;
+	return &l->items[l->count++];
+}
+
+size_t
+begin_nested_row(struct walker *w, struct node *n, struct out *parent,
+    size_t id_at, uint64_t index)
+{
+	struct out *o = n->out;
+	struct late_id *late;
+	char *begin, *parent_at;
+
+	if (UNLIKELY(w->late_count >= LATE_MAX))
+		late_ids_make(w);
+	out_touch(w, o);
+	out_reserve(o, 3 * HASH_ID_LEN + 160);
+	begin = o->seg->data;
+	*o->w++ = '{';
+	if (n->root->propagates) {
+		PUT(o, "\"_dlt_root_id\":\"");
+		put(o, w->root_id, HASH_ID_LEN);
+		PUT(o, "\",");
+	}
+	PUT(o, "\"_dlt_parent_id\":\"");
+	parent_at = o->w;
+	put(o, parent->seg->data + id_at, HASH_ID_LEN);
+	PUT(o, "\",\"_dlt_list_idx\":");
+	o->w += format_uint(o->w, index);
+	PUT(o, ",\"_dlt_id\":\"");
+	late = late_id_add(w, n->depth);
+	late->o = o;
+	late->at = (size_t)(o->w - begin);
+	late->parent_at = (size_t)(parent_at - begin);
+	late->parent = n->depth > 1 ? parent : NULL;
+	late->id_at = id_at;
+	late->index = index;
+	memset(o->w, '?', HASH_ID_LEN);
+	o->w += HASH_ID_LEN;
+	*o->w++ = '"';
+	return late->at;
+}
+
+/* Of n rows of one depth, at most HASH_IDS. */
+static void
+make_ids(struct walker *w, const struct late_id *late, size_t n)
+{
+	char ids[HASH_IDS][HASH_ID_LEN + 1];
+	size_t at[HASH_IDS + 1] = { 0 }, len[HASH_IDS];
+	const char *text[HASH_IDS];
+	struct buf *b = &w->id_buf;
+	size_t i;
+
 	buf_reset(b);
-	for (size_t i = 0; i < HASH_IDS; i++) {
-		add_id_text(b, o, parent_id, index + i);
+	for (i = 0; i < n; i++) {
+		const struct late_id *l = &late[i];
+		char *parent_id = l->o->seg->data + l->parent_at;
+
+		if (l->parent)
+			memcpy(parent_id, l->parent->seg->data + l->id_at,
+			    HASH_ID_LEN);
+		add_id_text(b, l->o, parent_id, HASH_ID_LEN, l->index);
 		at[i + 1] = b->len;
 	}
-	for (size_t i = 0; i < HASH_IDS; i++) {
-		text[i] = b->data + at[i];
-		len[i] = at[i + 1] - at[i];
+	for (i = 0; i < HASH_IDS; i++) {
+		size_t k = i < n ? i : 0;
+
+		text[i] = b->data + at[k];
+		len[i] = at[k + 1] - at[k];
 	}
-	hash_ids(text, len, l->ids);
-	l->end = index + HASH_IDS;
-	return l->ids[0];
+	if (n == 1)
+		hash_id(text[0], len[0], ids[0]);
+	else
+		hash_ids(text, len, ids);
+	for (i = 0; i < n; i++)
+		memcpy(late[i].o->seg->data + late[i].at, ids[i], HASH_ID_LEN);
+}
+
+void
+late_ids_make(struct walker *w)
+{
+	size_t most = hash_ids_pay() ? HASH_IDS : 1;
+
+	for (size_t d = 0; w->late_count && d < w->late_depths; d++) {
+		struct late_ids *l = &w->late[d];
+
+		for (size_t i = 0; i < l->count; i += most)
+			make_ids(w, l->items + i,
+			    l->count - i < most ? l->count - i : most);
+		w->late_count -= l->count;
+		l->count = l->marked = 0;
+	}
+}
+
+void
+late_ids_mark(struct walker *w)
+{
+	for (size_t d = 0; w->late_count && d < w->late_depths; d++)
+		w->late[d].marked = w->late[d].count;
 }
 
 void

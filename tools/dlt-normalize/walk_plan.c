@@ -11,8 +11,6 @@
 #include "common/mem.h"
 #include "tools/dlt-normalize/walker.h"
 
-#define READ_SLACK 32 /* prefixes and keys are compared and copied in blocks */
-
 static char **
 path_join(struct walker *w, char *const *a, size_t a_len, char *const *b,
     size_t b_len, char *last)
@@ -60,6 +58,7 @@ node_new(struct walker *w, struct node *parent, char **path, size_t path_len,
 
 	*n = (struct node){ .walker = w, .parent = parent };
 	n->root = parent ? parent->root : n;
+	n->depth = parent ? parent->depth + 1 : 0;
 	n->path = path;
 	n->path_len = path_len;
 	n->name = join_name(w, path, path_len);
@@ -505,8 +504,8 @@ walker_new(const struct walk_config *cfg)
 	jsonw_quote(&b, cfg->load_id, strlen(cfg->load_id));
 	buf_adds(&b, ",\"_dlt_id\":\"");
 	w->root_prefix_len = b.len;
+	buf_reserve(&b, READ_SLACK);
 	w->root_prefix = buf_take(&b);
-	w->ids_pay = hash_ids_pay();
 	return w;
 }
 

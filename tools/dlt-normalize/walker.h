@@ -9,6 +9,9 @@
 #include "common/json.h"
 #include "tools/dlt-normalize/walk.h"
 
+/* Prefixes and keys are compared and copied in blocks. */
+#define READ_SLACK 32
+
 struct ctx;
 struct node;
 
@@ -47,12 +50,32 @@ struct node {
 	struct ctx *ctx; /* of its rows */
 	struct slot **slots;
 	size_t slot_count, slot_cap;
+	size_t depth;             /* of its rows: 0 for those of a root */
 	struct key *value, *list; /* of elements that are no objects */
 	struct ctx *list_ctx;
 	bool slow;          /* key hash, propagation, ...: slow lane only */
 	bool propagates;    /* root: _dlt_id goes down as _dlt_root_id */
 	enum row_id row_id; /* root */
 	struct node *next;  /* roots of a walker */
+};
+
+/* A nested row whose id is not made yet; where the ids will stand. The texts
+ * that ids are made of begin with the id of the parent, so the rows of a depth
+ * come after those of the depth above. */
+struct late_id {
+	struct out *o;
+	size_t at;          /* offset of the id in the segment */
+	size_t parent_at;   /* of the copy of its parent's id */
+	struct out *parent; /* NULL: the copy is there already */
+	size_t id_at;       /* of the parent's id in its segment */
+	uint64_t index;
+};
+
+/* Those of one depth. */
+struct late_ids {
+	struct late_id *items;
+	size_t count, cap;
+	size_t marked; /* as many before the current root row */
 };
 
 /* One key of the objects at one path. */
@@ -118,8 +141,10 @@ struct walker {
 	bool tried;         /* the row has been tried: it can be placed */
 	bool force_slow;    /* the block is no UTF-8 */
 	char nothing[1];
+	struct late_ids *late; /* by depth, from 1 */
+	size_t late_depths, late_cap;
+	size_t late_count; /* in all of them */
 	struct buf name_buf, id_buf, root_buf;
-	bool ids_pay;        /* hash_ids_pay() */
 	struct json_doc doc; /* of the slow lane */
 	struct arena row_arena;
 	struct slow *slow;                  /* private to slow.c */
@@ -157,17 +182,16 @@ void outs_release(struct walker *w);
 void root_row_id(struct walker *w, const char *row, char id[HASH_ID_LEN + 1]);
 /* The begin of a row with its system columns; o->w stands behind them. */
 void begin_root_row(struct walker *w, struct out *o, const char *id);
-void begin_nested_row(struct walker *w, struct out *o, const char *root_id,
-    const char *parent_id, uint64_t index, const char *id);
+/* The same for an element of a list in a row of `parent`, whose id is or will
+ * be at id_at of its segment. Returns where the id of the row will be. */
+size_t begin_nested_row(struct walker *w, struct node *n, struct out *parent,
+    size_t id_at, uint64_t index);
 void nested_row_id(struct walker *w, struct out *o, const char *parent_id,
     uint64_t index, char id[HASH_ID_LEN + 1]);
-/* Ids of the rows of one list, asked for in order from 0. */
-struct list_ids {
-	uint64_t end; /* one past the last one made */
-	char ids[HASH_IDS][HASH_ID_LEN + 1];
-};
-const char *list_row_id(struct walker *w, struct out *o, const char *parent_id,
-    uint64_t index, struct list_ids *l);
+/* Make the ids that are missing. */
+void late_ids_make(struct walker *w);
+/* What is missing now stays so when the next root row is taken back. */
+void late_ids_mark(struct walker *w);
 
 /* ---- walk_reject.c ---- */
 
@@ -192,6 +216,12 @@ struct node *node_root(struct walker *w, const char *table);
 struct node *node_child(struct walker *w, struct ctx *c, struct key *k);
 /* Is the table in the schema with all that a fast row needs? */
 bool node_ready(struct node *n);
+static ALWAYS_INLINE bool
+node_is_fast(struct node *n)
+{
+	return LIKELY(n->out && n->out->ready && !n->out->shared && !n->slow) ||
+	    node_ready(n);
+}
 struct ctx *ctx_sub(struct ctx *c, struct key *k);
 /* The key whose raw bytes ("key": without white space) begin at p. */
 struct key *ctx_key(struct ctx *c, const char *raw, size_t len);
