@@ -210,6 +210,28 @@ package() {
   done
 }
 
+@test "killed while DuckDB makes the file: the next one completes it" {
+  need_duckdb
+  rows '{"id":1}' | package append 1
+  duckq whole.duckdb 'SELECT 1'
+  local size
+  for size in 0 4096 8192; do
+    head -c $size whole.duckdb >$DB
+    rows '{"id":1}' | dlt-extract -q --sync duckdb:$DB -o sync$size t=-
+    run stat -c %s $DB
+    assert_output $size
+    quiet dlt-load duckdb:$DB 1
+    run duckq $DB 'SELECT count(*) FROM t'
+    assert_output 1
+    rm -f $DB*
+  done
+  echo 'no database' >$DB
+  fails 1 dlt-load duckdb:$DB 1
+  assert_output --partial $DB
+  run cat $DB
+  assert_output 'no database'
+}
+
 @test "state and schema come back with --sync" {
   need_duckdb
   rows '{"id":1}' | dlt-extract --load-id 1 --sync duckdb:$DB t=- |

@@ -37,6 +37,8 @@ open_patiently(struct duckdb_dest *d, const struct dest_settings *set,
 	double left = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
 
 	for (;;) {
+		if (!set->read_only && duckdb_finish(d->path, err) < 0)
+			return -1;
 		d->duck = duck_open(d->path, &how, err);
 		if (d->duck)
 			return 0;
@@ -134,6 +136,8 @@ duckdb_open(const char *rest, const struct dest_settings *set,
 		error_set(err, ERR_IO, "is a directory");
 		return NULL;
 	}
+	if (exists && duckdb_is_unfinished(path))
+		exists = false;
 	d = xcalloc(1, sizeof(*d));
 	d->path = xstrdup(path);
 	d->dataset = xstrdup(set->dataset ? set->dataset : DEFAULT_DATASET);

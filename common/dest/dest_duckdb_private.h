@@ -4,9 +4,10 @@
  *
  * Shape:  dest_duckdb.c holds the connection, transactions and the insert,
  *         _meta the tables that dlt keeps, _tables what creates and changes
- *         tables. The dataset is a schema, and so is the staging dataset,
- *         whose rows are written, brought over and committed in one
- *         transaction, and stay there until the next one.
+ *         tables, _new what a kill leaves of a new file. The dataset is a
+ *         schema, and so is the staging dataset, whose rows are written,
+ *         brought over and committed in one transaction, and stay there until
+ *         the next one.
  */
 #ifndef DLT_DEST_DUCKDB_PRIVATE_H
 #define DLT_DEST_DUCKDB_PRIVATE_H
@@ -62,6 +63,12 @@ int duckdb_migrate(struct dest *base, enum dest_place place,
     const struct table *t, struct buf *added, struct error *err);
 int duckdb_empty(struct dest *base, enum dest_place place,
     const struct table *t, struct error *err);
+
+/* dest_duckdb_new.c */
+/* Was the process that made the file killed before it was one? */
+bool duckdb_is_unfinished(const char *path);
+/* Then make it an empty database; nothing where another one is at it. */
+int duckdb_finish(const char *path, struct error *err);
 
 /* dest_duckdb_meta.c */
 extern const struct ledger duckdb_ledger;
