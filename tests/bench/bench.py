@@ -121,6 +121,7 @@ class Bench:
         if child.returncode:
             raise SystemExit(f"bench: status {child.returncode}: {command}")
         return {"wall_s": wall, "cpu_s": usage.ru_utime + usage.ru_stime,
+                "user_s": usage.ru_utime,
                 "server_cpu_s": self.server_cpu() - before,
                 "peak_mib": usage.ru_maxrss / 1024}
 

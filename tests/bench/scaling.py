@@ -44,16 +44,13 @@ def run(bench, point, share):
     for tool, (output, command) in commands(point).items():
         if tool == "load" and not point.loads:
             break
-        spent, all_spent, peak = None, 0, 0
-        for _ in range(5):
+        runs = []
+        while len(runs) < 5 and sum(m["cpu_s"] for m in runs) < 0.4:
             bench.remove(output)
-            m = bench.measure("exec " + command)
-            peak = max(peak, m["peak_mib"])
-            spent = m["cpu_s"] if spent is None else min(spent, m["cpu_s"])
-            all_spent += m["cpu_s"]
-            if all_spent > 0.4:
-                break
-        found[tool] = {"cpu_s": spent, "peak_mib": peak}
+            runs.append(bench.measure("exec " + command))
+        found[tool] = {"cpu_s": min(m["cpu_s"] for m in runs),
+                       "user_s": min(m["user_s"] for m in runs),
+                       "peak_mib": max(m["peak_mib"] for m in runs)}
     bench.remove("in.jsonl", *(o for o, _ in commands(point).values()))
     return found
 
@@ -63,11 +60,16 @@ def slope(point, tool, full, tenth):
     seconds before them; None: too few to tell."""
     if tool not in full:
         return None
-    more = full[tool]["cpu_s"] - tenth[tool]["cpu_s"]
     unit = "bytes" if point.unit == "byte" else "rows"
-    each = more / (full[unit] - tenth[unit])
-    return {"each_ns": each * 1e9 if more >= ENOUGH else None,
-            "start_s": max(0.0, tenth[tool]["cpu_s"] - each * tenth[unit]),
+    count = full[unit] - tenth[unit]
+    more, user = (full[tool][k] - tenth[tool][k] for k in ("cpu_s", "user_s"))
+    # a small scale may have few rows in all
+    known = more >= ENOUGH and full[unit] > 5 * tenth[unit]
+    each = more / count if known else None
+    start = tenth[tool]["cpu_s"] - (each or 0) * tenth[unit]
+    return {"each_ns": each and each * 1e9,
+            "user_ns": user / count * 1e9 if known and user >= ENOUGH else None,
+            "start_s": max(0.0, start),
             "cpu_s": full[tool]["cpu_s"], "peak_mib": full[tool]["peak_mib"]}
 
 
@@ -115,21 +117,31 @@ def points(bench):
                     "row", one, one)
 
 
+def spread(rows, tool, key):
+    """How far apart the points of a series are: times, and which."""
+    costs = {r["label"]: r[tool][key] for r in rows
+             if r[tool] and r[tool][key]}
+    if len(costs) < 2:
+        return None
+    least, worst = min(costs, key=costs.get), max(costs, key=costs.get)
+    return (costs[worst] / costs[least],
+            f"{least}: {costs[least]:.3g} ns, {worst}: {costs[worst]:.3g} ns")
+
+
 def verdict(table, series, unit):
-    """How far apart the points of a series are, for each tool."""
+    """A line for each tool: flat or not."""
     rows = [r for r in table.rows if r["series"] == series]
     for tool in TOOLS:
-        costs = {r["label"]: r[tool]["each_ns"] for r in rows
-                 if r[tool] and r[tool]["each_ns"]}
-        if len(costs) < 2:
+        found = spread(rows, tool, "each_ns")
+        if not found:
             continue
-        least = min(costs, key=costs.get)
-        worst = max(costs, key=costs.get)
-        times = costs[worst] / costs[least]
-        flat = "flat" if times <= FLAT else "NOT flat"
-        table.notes.append(
-            f"- {series}, dlt-{tool}, per {unit}: {flat}: {times:.2f} times "
-            f"({least}: {costs[least]:.3g} ns, {worst}: {costs[worst]:.3g} ns)")
+        flat = "flat" if found[0] <= FLAT else "NOT flat"
+        text = (f"- {series}, dlt-{tool}, per {unit}: {flat}: {found[0]:.2f} "
+                f"times ({found[1]})")
+        user = spread(rows, tool, "user_ns")
+        if found[0] > FLAT and user:
+            text += f"; without the kernel's share {user[0]:.2f} times"
+        table.notes.append(text)
 
 
 def scaling(bench):
