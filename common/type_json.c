@@ -164,14 +164,26 @@ struct writing {
 	bool keep; /* markers of what does not decode */
 };
 
+/* The marker of a string; none where it is written as an escape, which is how
+ * text that begins with one comes from an input (and never from Python). */
+static enum marker
+marker_of_node(const struct json *node)
+{
+	if (node->raw != NULL && node->raw_len > 1 && node->raw[1] == '\\')
+		return MARK_NONE;
+	return marker_of(node->str, node->len);
+}
+
 /* A string in a json column: decoded and written untyped; what does not
  * decode only loses its marker. */
 static void
-write_string(const char *s, size_t len, const struct writing *how,
+write_string(const struct json *node, const struct writing *how,
     struct buf *out)
 {
+	const char *s = node->str;
+	size_t len = node->len;
 	struct arena *a = how->arena;
-	enum marker mark = a ? marker_of(s, len) : MARK_NONE;
+	enum marker mark = a ? marker_of_node(node) : MARK_NONE;
 	struct value v;
 
 	if (mark == MARK_NONE)
@@ -201,7 +213,7 @@ write_node(const struct json *node, const struct writing *how, struct buf *out)
 		write_number(node->raw, node->raw_len, how->numbers, out);
 		return;
 	case JSON_STRING:
-		write_string(node->str, node->len, how, out);
+		write_string(node, how, out);
 		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
@@ -278,7 +290,7 @@ value_from_json(const struct json *node, struct arena *a, struct value *out)
 		number_from_json(node->raw, node->raw_len, out);
 		return;
 	case JSON_STRING:
-		mark = marker_of(node->str, node->len);
+		mark = marker_of_node(node);
 		if (mark == MARK_NONE ||
 		    !decode_marked(mark, node->str + MARKER_LEN,
 		        node->len - MARKER_LEN, a, out))

@@ -5,6 +5,10 @@
 # shellcheck disable=SC2030,SC2031
 load helper
 
+setup_file() {
+  python_dlt
+}
+
 # rows DIR TABLE: the lines of a table's job files, in order
 rows() {
   local f
@@ -341,4 +345,69 @@ with zipfile.ZipFile("many.zip", "w", zipfile.ZIP_DEFLATED) as z:
   fails 1 dlt-extract -o q -c extract.max_expansion=100 x=- <bomb.gz
   quiet dlt-extract -o r -c extract.max_expansion=0 x=bomb.gz
   [ ! -e q ]
+}
+
+# ---- text that looks like a typed value ----
+
+# In rows-raw.jsonl, rows-escaped.jsonl and rows.csv; want.json has it alone.
+markers() {
+  python3 - <<'END'
+import json
+values = ["1.10", "2024-01-02T03:04:05Z", "2024-01-02", "x", "0x00ff", "YWI=", "5", "01:02:03", "q"]
+values = [chr(0xf026 + i) + v for i, v in enumerate(values)] + ["\uf026", "a\uf0001", "\uf03f"]
+rows = [{"id": i, "v": v, "l": [v], "o": {"x": v}} for i, v in enumerate(values)]
+for name, ascii in ("raw", False), ("escaped", True):
+    with open("rows-%s.jsonl" % name, "w") as f:
+        f.writelines(json.dumps(row, ensure_ascii=ascii) + "\n" for row in rows)
+with open("rows.csv", "w") as f:
+    f.write("id,v\n" + "".join("%d,%s\n" % (row["id"], row["v"]) for row in rows))
+json.dump(values, open("want.json", "w"))
+END
+}
+
+# texts FILE: the values that have arrived in an SQLite file, also in lists and
+# objects, or in json columns, are what was sent
+texts() {
+  python3 - "$1" <<'END'
+import json, sqlite3, sys
+db, want = sqlite3.connect(sys.argv[1]), json.load(open("want.json"))
+def column(query):
+    return [row[0] for row in db.execute(query)]
+names = column("select name from pragma_table_info('t')")
+assert column("select v from t order by id") == want
+if "o__x" in names:
+    assert column("select o__x from t order by id") == want
+    assert sorted(column("select value from t__l")) == sorted(want)
+elif "o" in names:
+    assert [json.loads(o)["x"] for o in column("select o from t order by id")] == want
+    assert [json.loads(l)[0] for l in column("select l from t order by id")] == want
+END
+}
+
+@test "text that looks like a typed value arrives as it is" {
+  markers
+  for file in rows-raw.jsonl rows-escaped.jsonl rows.csv; do
+    dlt-extract t=$file | dlt-normalize --for sqlite | dlt-load -q "sqlite:$file.db"
+    texts "$file.db"
+  done
+  dlt-extract --max-table-nesting 0 t=rows-raw.jsonl | dlt-normalize --format typed-jsonl |
+    dlt-load -q sqlite:json.db
+  texts json.db
+  dlt-extract -o p t=rows-raw.jsonl
+  run -1 grep -c $'\xef\x80' <(rows p t)
+}
+
+@test "text that looks like a typed value: Python's normalize gives it back" {
+  need_dlt
+  markers
+  quiet dlt-extract -q -p ours --compression gzip t=rows-raw.jsonl
+  "$DLT_PYTHON" - <<'END'
+import gzip, glob, json
+import dlt
+p = dlt.pipeline("ours", destination=dlt.destinations.filesystem("out"))
+p.normalize()
+files = glob.glob(p.working_dir + "/load/normalized/*/new_jobs/t.*jsonl*")
+rows = [json.loads(line) for f in files for line in gzip.open(f, "rt")]
+assert [row["v"] for row in rows] == json.load(open("want.json")), rows
+END
 }

@@ -5,6 +5,17 @@
 
 #define UUID_TEXT "00000000-0000-0000-0000-00000000abcd"
 
+/* Markers: U+F026 and so on. */
+#define M6 "\xEF\x80\xA6"
+#define M7 "\xEF\x80\xA7"
+#define M8 "\xEF\x80\xA8"
+#define M9 "\xEF\x80\xA9"
+#define MA "\xEF\x80\xAA"
+#define MB "\xEF\x80\xAB"
+#define MC "\xEF\x80\xAC"
+#define MD "\xEF\x80\xAD"
+#define ME "\xEF\x80\xAE"
+
 /* ---- what Python answered ---- */
 
 static bool
@@ -144,35 +155,39 @@ test_from_json(struct fixture *f)
 		    "[1,1.50,{\"a\":null}]" },
 		{ "{\"a\":1,\"b\":2,\"a\":3}", TYPE_JSON, "{\"a\":3,\"b\":2}" },
 		/* markers */
-		{ "\"\\uf0261E+3\"", TYPE_DECIMAL, "\"1E+3\"" },
-		{ "\"\\uf026 1_0 \"", TYPE_DECIMAL, "\"10\"" },
-		{ "\"\\uf026abc\"", TYPE_TEXT,
+		{ "\"" M6 "1E+3\"", TYPE_DECIMAL, "\"1E+3\"" },
+		{ "\"" M6 " 1_0 \"", TYPE_DECIMAL, "\"10\"" },
+		{ "\"" M6 "abc\"", TYPE_TEXT,
 		    "\"\xEF\x80\xA6"
 		    "abc\"" },
-		{ "\"\\uf0260x1f\"", TYPE_TEXT,
+		{ "\"" M6 "0x1f\"", TYPE_TEXT,
 		    "\"\xEF\x80\xA6"
 		    "0x1f\"" },
-		{ "\"\\uf0272024-01-02T03:04:05Z\"", TYPE_TIMESTAMP,
+		{ "\"" M7 "2024-01-02T03:04:05Z\"", TYPE_TIMESTAMP,
 		    "\"2024-01-02T03:04:05+00:00\"" },
-		{ "\"\\uf0272024-01-02 03:04\"", TYPE_TIMESTAMP,
+		{ "\"" M7 "2024-01-02 03:04\"", TYPE_TIMESTAMP,
 		    "\"2024-01-02T03:04:00\"" },
-		{ "\"\\uf0272024-01-02T03:04:05+24:00\"", TYPE_TEXT, NULL },
-		{ "\"\\uf0282024-01-02\"", TYPE_DATE, "\"2024-01-02\"" },
-		{ "\"\\uf029{0000000000000000000000000000ABCD}\"", TYPE_TEXT,
+		{ "\"" M7 "2024-01-02T03:04:05+24:00\"", TYPE_TEXT, NULL },
+		{ "\"" M8 "2024-01-02\"", TYPE_DATE, "\"2024-01-02\"" },
+		{ "\"" M9 "{0000000000000000000000000000ABCD}\"", TYPE_TEXT,
 		    "\"" UUID_TEXT "\"" },
-		{ "\"\\uf02a0x01ff\"", TYPE_BINARY, "\"0x01ff\"" },
-		{ "\"\\uf02a01 FF\"", TYPE_BINARY, "\"0x01ff\"" },
-		{ "\"\\uf02bYW!I=\"", TYPE_BINARY, "\"YWI=\"" },
-		{ "\"\\uf02bYW\"", TYPE_TEXT, "\"\xEF\x80\xABYW\"" },
-		{ "\"\\uf02c5\"", TYPE_WEI, "\"5\"" },
-		{ "\"\\uf02d01:02:03.000045\"", TYPE_TIME,
+		{ "\"" MA "0x01ff\"", TYPE_BINARY, "\"0x01ff\"" },
+		{ "\"" MA "01 FF\"", TYPE_BINARY, "\"0x01ff\"" },
+		{ "\"" MB "YW!I=\"", TYPE_BINARY, "\"YWI=\"" },
+		{ "\"" MB "YW\"", TYPE_TEXT, "\"\xEF\x80\xABYW\"" },
+		{ "\"" MC "5\"", TYPE_WEI, "\"5\"" },
+		{ "\"" MD "01:02:03.000045\"", TYPE_TIME,
 		    "\"01:02:03.000045\"" },
-		{ "\"\\uf02ex\"", TYPE_TEXT, "\"\xEF\x80\xAEx\"" },
-		{ "\"\\uf026\"", TYPE_TEXT, "\"\xEF\x80\xA6\"" },
-		{ "[\"\\uf0261.10\",\"\\uf026abc\",\"\\uf02ex\","
-		  "\"\\uf026\"]",
+		{ "\"" ME "x\"", TYPE_TEXT, "\"\xEF\x80\xAEx\"" },
+		{ "\"" M6 "\"", TYPE_TEXT, "\"\xEF\x80\xA6\"" },
+		{ "[\"" M6 "1.10\",\"" M6 "abc\",\"" ME "x\","
+		  "\"" M6 "\"]",
 		    TYPE_JSON, "[\"1.10\",\"abc\",\"x\",\"\xEF\x80\xA6\"]" },
-		{ "{\"\\uf026k\":{\"d\":\"\\uf0282024-01-02\"}}", TYPE_JSON,
+		/* as escapes they are text */
+		{ "\"\\uf0261.10\"", TYPE_TEXT, "\"" M6 "1.10\"" },
+		{ "[\"\\uf0261.10\",\"" M6 "1.10\"]", TYPE_JSON,
+		    "[\"" M6 "1.10\",\"1.10\"]" },
+		{ "{\"" M6 "k\":{\"d\":\"" M8 "2024-01-02\"}}", TYPE_JSON,
 		    "{\"\xEF\x80\xA6k\":{\"d\":\"2024-01-02\"}}" },
 	};
 	struct buf b = { 0 };
@@ -243,17 +258,17 @@ test_coerce(struct fixture *f)
 		    "\"18446744073709551616\"" },
 		{ "18446744073709551616", TYPE_BIGINT, 0, NULL },
 		{ "1e22", TYPE_BIGINT, 0, NULL },
-		{ "\"\\uf0261E+999999999\"", TYPE_BIGINT, 0, NULL },
-		{ "\"\\uf0261E+3\"", TYPE_BIGINT, 1, "1000" },
+		{ "\"" M6 "1E+999999999\"", TYPE_BIGINT, 0, NULL },
+		{ "\"" M6 "1E+3\"", TYPE_BIGINT, 1, "1000" },
 		{ "9223372036854775807", TYPE_TIMESTAMP, 0, NULL },
 		{ "-9223372036854775808", TYPE_TIMESTAMP, 0, NULL },
 		{ "253402300799", TYPE_TIMESTAMP, 1,
 		    "\"9999-12-31T23:59:59+00:00\"" },
 		{ "\"nan\"", TYPE_DOUBLE, 1, "null" },
 		{ "\"-Infinity\"", TYPE_DOUBLE, 1, "null" },
-		{ "\"\\uf026sNaN\"", TYPE_DOUBLE, 0, NULL },
-		{ "\"\\uf026-0.00\"", TYPE_BOOL, 1, "false" },
-		{ "\"\\uf026NaN\"", TYPE_BOOL, 1, "true" },
+		{ "\"" M6 "sNaN\"", TYPE_DOUBLE, 0, NULL },
+		{ "\"" M6 "-0.00\"", TYPE_BOOL, 1, "false" },
+		{ "\"" M6 "NaN\"", TYPE_BOOL, 1, "true" },
 		{ "\" {\\\"a\\\" : [1.50, 1e3, -0]} \"", TYPE_JSON, 1,
 		    "{\"a\":[1.5,1000.0,0]}" },
 		{ "\"{\"", TYPE_JSON, 0, NULL },
@@ -302,7 +317,7 @@ test_utc(struct fixture *f)
 	struct buf b = { 0 };
 	struct value v;
 
-	v = *from_json(f, "\"\\uf0272024-01-01T10:00:00+05:00\"");
+	v = *from_json(f, "\"" M7 "2024-01-01T10:00:00+05:00\"");
 	tap_int(value_to_utc(&v, true, &f->err), 0, "to UTC");
 	value_write_jsonl(&v, &b);
 	tap_str(buf_str(&b), "\"2024-01-01T05:00:00+00:00\"", "in UTC");
@@ -310,7 +325,7 @@ test_utc(struct fixture *f)
 	tap_int(value_to_utc(&v, false, &f->err), 0, "without the zone");
 	value_write_jsonl(&v, &b);
 	tap_str(buf_str(&b), "\"2024-01-01T05:00:00\"", "naive");
-	v = *from_json(f, "\"\\uf0279999-12-31T23:59:59-01:00\"");
+	v = *from_json(f, "\"" M7 "9999-12-31T23:59:59-01:00\"");
 	tap_int(value_to_utc(&v, true, &f->err), -1, "past year 9999");
 	tap_ok(strstr(f->err.msg, "9999-12-31T23:59:59-01:00") != NULL,
 	    "the message names it: %s", f->err.msg);
@@ -354,14 +369,13 @@ test_detect(struct fixture *f)
 	tap_int(value_detect(from_json(f, "9223372036854775807"),
 	            DETECT_LARGE_INTEGER),
 	    TYPE_NONE, "an integer of 63 bits");
-	tap_int(value_detect(from_json(f, "\"\\uf02a0x01\""),
+	tap_int(value_detect(from_json(f, "\"" MA "0x01\""),
 	            DETECT_HEXBYTES_TO_TEXT),
 	    TYPE_TEXT, "hexbytes");
-	tap_int(value_detect(from_json(f, "\"\\uf02bYWI=\""),
+	tap_int(value_detect(from_json(f, "\"" MB "YWI=\""),
 	            DETECT_HEXBYTES_TO_TEXT),
 	    TYPE_NONE, "bytes are not hexbytes");
-	tap_int(value_detect(from_json(f, "\"\\uf02c5\""),
-	            DETECT_WEI_TO_DOUBLE),
+	tap_int(value_detect(from_json(f, "\"" MC "5\""), DETECT_WEI_TO_DOUBLE),
 	    TYPE_DOUBLE, "wei");
 }
 

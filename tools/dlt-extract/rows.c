@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/rows.h"
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "common/scan.h"
 
@@ -27,12 +28,14 @@ struct rows {
 	uint64_t array_line; /* MODE_STREAM: where it began */
 	const char *name;
 	enum mode mode;
-	bool open;     /* in the middle of an input */
-	bool eof;      /* the input's last byte is in the window */
-	bool bom;      /* the input began with a byte order mark */
-	bool empty;    /* nothing but blanks and the mark so far */
-	bool touching; /* a value ended at `start`: no blank since */
-	bool first;    /* MODE_STREAM: before the first element */
+	struct buf text; /* a row that had to be changed */
+	bool typed;      /* strings of the input may be typed values */
+	bool open;       /* in the middle of an input */
+	bool eof;        /* the input's last byte is in the window */
+	bool bom;        /* the input began with a byte order mark */
+	bool empty;      /* nothing but blanks and the mark so far */
+	bool touching;   /* a value ended at `start`: no blank since */
+	bool first;      /* MODE_STREAM: before the first element */
 };
 
 struct rows *
@@ -51,6 +54,7 @@ rows_free(struct rows *r)
 	if (r == NULL)
 		return;
 	csv_free(r->csv);
+	buf_release(&r->text);
 	free(r->win);
 	free(r);
 }
@@ -130,6 +134,7 @@ fill_block(struct rows *r, struct error *err)
 	r->eof = b.end;
 	if (b.begin)
 		r->name = b.name;
+	r->typed = b.typed;
 	return 0;
 }
 
@@ -498,6 +503,33 @@ csv_value(struct rows *r, struct row *row, struct error *err)
 	return 1;
 }
 
+/* A string that begins with U+F026 to U+F02E is a typed value to who reads the
+ * package, if the character stands there as its bytes. As an escape it is text;
+ * to Python dlt, if no character of U+F000 to U+F03F is in the line as bytes. */
+static int
+hide_markers(struct rows *r, struct row *row, struct error *err)
+{
+	const char *p = row->data, *end = p + row->len, *hit;
+
+	if (r->typed || memmem(p, row->len, "\xef\x80", 2) == NULL)
+		return 1;
+	buf_reset(&r->text);
+	while ((hit = memmem(p, (size_t)(end - p), "\xef\x80", 2)) != NULL) {
+		buf_add(&r->text, p, (size_t)(hit - p));
+		buf_addf(&r->text, "\\uf0%02x", (unsigned char)hit[2] & 0x3fU);
+		p = hit + 3;
+	}
+	buf_add(&r->text, p, (size_t)(end - p));
+	if (r->text.len > MAX_ROW)
+		return error_set(err, ERR_DATA,
+		    "%s:%llu:%llu: this row is longer than 16 MiB", row->input,
+		    (unsigned long long)row->line,
+		    (unsigned long long)row->column);
+	row->data = r->text.data;
+	row->len = r->text.len;
+	return 1;
+}
+
 int
 rows_next(struct rows *r, struct row *row, struct error *err)
 {
@@ -519,6 +551,6 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 		else
 			rc = top_value(r, row, err);
 		if (rc != 0)
-			return rc;
+			return rc < 0 ? -1 : hide_markers(r, row, err);
 	}
 }

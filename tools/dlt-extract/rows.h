@@ -7,7 +7,8 @@
  *         documents). An array on one line of at most 1 MiB is a page: its
  *         elements are rows that belong together. Any other array is a stream
  *         of rows. A byte order mark at the start of an input is skipped. Line
- *         breaks between tokens of a row become blanks.
+ *         breaks between tokens of a row become blanks. Where strings are no
+ *         typed values, characters that would mark them as such are escapes.
  * Errors: ERR_DATA "INPUT:LINE:COLUMN: what", both counted from 1 in bytes; a
  *         row above MAX_ROW bytes or MAX_NESTING levels is one.
  * Owner:  rows_free(); the text of a row is valid until the next rows_next().

@@ -29,6 +29,20 @@ marker(enum data_type type, const struct token *t)
 	}
 }
 
+/* Text that begins with a marker is marked as text by an escape. */
+static void
+add_unmarked(struct buf *out, const char *p, size_t len)
+{
+	const char *end = p + len, *hit;
+
+	while ((hit = memmem(p, (size_t)(end - p), "\xef\x80", 2)) != NULL) {
+		buf_add(out, p, (size_t)(hit - p));
+		buf_addf(out, "\\uf0%02x", (unsigned char)hit[2] & 0x3fU);
+		p = hit + 3;
+	}
+	buf_add(out, p, (size_t)(end - p));
+}
+
 static void
 typed_row(const struct row_reader *r, struct buf *out)
 {
@@ -53,7 +67,7 @@ typed_row(const struct row_reader *r, struct buf *out)
 			buf_adds(out, mark);
 			buf_add(out, t->text + 1, t->len - 1);
 		} else {
-			buf_add(out, t->text, t->len);
+			add_unmarked(out, t->text, t->len);
 		}
 	}
 	buf_addc(out, '}');
