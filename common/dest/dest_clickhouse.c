@@ -17,7 +17,6 @@
 #define QUERY_MAX  ((size_t)1 << 28)
 
 #define LISTING_TRIES 100 /* see ch_query */
-#define UNKNOWN_TABLE 60
 
 /* ---- errors ---- */
 
@@ -208,7 +207,7 @@ ch_query(struct clickhouse_dest *c, const char *sql, const char *id,
 
 	for (int i = 0; i < LISTING_TRIES; i++) {
 		rc = query_once(c, sql, id, out, &status, err);
-		if (rc == 0 || !listing || status != UNKNOWN_TABLE)
+		if (rc == 0 || !listing || status != CH_UNKNOWN_TABLE)
 			break;
 	}
 	if (code)

@@ -62,18 +62,11 @@ static int
 ask(struct clickhouse_dest *c, const char *sql, const char *table,
     const char *const *texts, struct buf *out, struct error *err)
 {
-	bool found;
-	char *full;
-	int rc;
+	char *full = statement(c, sql, table, texts);
+	int code, rc = ch_query(c, full, NULL, out, &code, err);
 
-	if (has_table(c, table, &found, err) < 0)
-		return -1;
-	if (!found)
-		return 0;
-	full = statement(c, sql, table, texts);
-	rc = ch_query(c, full, NULL, out, NULL, err);
 	free(full);
-	return rc;
+	return rc < 0 && code == CH_UNKNOWN_TABLE ? 0 : rc;
 }
 
 static int

@@ -86,21 +86,28 @@ add_bytes(struct buf *out, uint64_t v, size_t size)
 	out->data[out->len] = '\0';
 }
 
+/* At most ten bytes, for which there is room. */
+static void
+put_varint(struct buf *out, size_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		out->data[out->len++] = (char)(v | 0x80);
+	out->data[out->len++] = (char)v;
+}
+
 static void
 add_varint(struct buf *out, size_t v)
 {
-	while (v >= 0x80) {
-		buf_addc(out, (char)(v | 0x80));
-		v >>= 7;
-	}
-	buf_addc(out, (char)v);
+	buf_reserve(out, 10);
+	put_varint(out, v);
+	out->data[out->len] = '\0';
 }
 
 static void
 add_string(struct buf *out, const char *text, size_t len)
 {
 	buf_reserve(out, len + 10);
-	add_varint(out, len);
+	put_varint(out, len);
 	if (len)
 		memcpy(out->data + out->len, text, len);
 	out->len += len;
@@ -224,6 +231,29 @@ add_time(const struct ch_type *t, const char *text, size_t len, struct buf *out)
 	return true;
 }
 
+static bool
+fits(const struct ch_type *t, int64_t v)
+{
+	switch (t->kind) {
+	case CH_INT:
+		return t->bits == 64 ||
+		    (v >= -(INT64_C(1) << (t->bits - 1)) &&
+		        v < INT64_C(1) << (t->bits - 1));
+	case CH_UINT:
+		return v >= 0 && (t->bits == 64 || v < INT64_C(1) << t->bits);
+	case CH_BOOLEAN:
+		return v == 0 || v == 1;
+	default:
+		return false;
+	}
+}
+
+static size_t
+size_of_integer(const struct ch_type *t)
+{
+	return t->kind == CH_BOOLEAN ? 1 : (size_t)t->bits / 8;
+}
+
 /* From what ch_value_add() has written. */
 static bool
 add_parsed(const struct ch_type *t, const struct buf *text, struct buf *out)
@@ -314,8 +344,9 @@ ch_native_add(struct ch_lane *lane, const struct cell *c, struct buf *scratch,
 	} else if (kind == CH_STRING && c->kind >= CELL_TEXT) {
 		add_string(&lane->data, c->text, c->len);
 		return 0;
-	} else if (kind == CH_INT && t->bits == 64 && c->kind == CELL_INTEGER) {
-		add_bytes(&lane->data, (uint64_t)c->integer, 8);
+	} else if (c->kind == CELL_INTEGER && fits(t, c->integer)) {
+		add_bytes(&lane->data, (uint64_t)c->integer,
+		    size_of_integer(t));
 		return 0;
 	} else if (kind == CH_FLOAT && c->kind == CELL_DOUBLE) {
 		add_number(t, c->number, &lane->data);

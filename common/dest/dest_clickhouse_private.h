@@ -49,6 +49,8 @@ enum ch_since {
 	CH_KEY_ALONE = 19015 /* PRIMARY KEY without ORDER BY */
 };
 
+#define CH_UNKNOWN_TABLE 60 /* the server's number of this error */
+
 enum ch_kind {
 	CH_OTHER, /* as it comes */
 	CH_STRING,
