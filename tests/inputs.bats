@@ -137,6 +137,8 @@ END
   dlt-extract -o q --input-format csv x=- y='exec:printf "b\nc"' <in/u.CSV
   [ "$(rows q x)" = '[{"a":2}]' ]
   [ "$(rows q y)" = '[{"b":"c"}]' ]
+  dlt-extract -o e 'z=exec:echo 1; true in/u.csv'
+  [ "$(rows e z)" = '[1]' ]
   : >empty.csv
   echo 'a,b' >head.csv
   dlt-extract -o r x=empty.csv y=head.csv
@@ -210,6 +212,16 @@ import json
 origins = [o for j in json.load(open("p/manifest.json"))["jobs"] for o in j["origins"]]
 assert origins[0]["line"] == 2 and origins[0]["byte"] == 8, origins
 END
+}
+
+@test "csv: 100 MB in little memory" {
+  need_level all
+  { echo id,name,comment; yes '12345,"a name","a comment of ""some"" length, in quotes"' | head -n 1600000; } |
+    python3 "$SOURCE_DIR/tests/maxrss.py" rss dlt-extract -o p --input-format csv x=-
+  [ "$(cut -d ' ' -f 1 rss)" -lt 100000 ] || {
+    cat rss
+    false
+  }
 }
 
 @test "csv: through normalize into columns of types" {

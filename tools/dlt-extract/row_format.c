@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/row_format.h"
 
+#include "tools/dlt-extract/input_kind.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -142,7 +144,8 @@ row_format_is_csv(const struct row_format *f, const char *name,
 {
 	bool tabs = f->kind == ROWS_TSV, commas = f->kind == ROWS_CSV;
 
-	if (f->kind == ROWS_BY_NAME) {
+	/* the end of a command is no file's name */
+	if (f->kind == ROWS_BY_NAME && input_kind_of(name)->scheme == NULL) {
 		tabs = ends(name, ".tsv") || ends(name, ".tab");
 		commas = ends(name, ".csv");
 	}

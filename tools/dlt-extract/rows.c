@@ -196,7 +196,7 @@ next_input(struct rows *r, struct error *err)
 		    "this is UTF-16, not UTF-8; convert it with "
 		    "iconv -f UTF-16 -t UTF-8",
 		    err);
-	if (row_format_is_csv(r->format, r->name, &csv) &&
+	if (!r->typed && row_format_is_csv(r->format, r->name, &csv) &&
 	    begin_csv(r, &csv, err) < 0)
 		return -1;
 	return 1;
