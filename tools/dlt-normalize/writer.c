@@ -49,16 +49,11 @@ spares_release(struct spares *s)
 		buf_release(&s->items[--s->count]);
 }
 
-struct track *
-writer_track(struct writer *w, struct table *t)
+static struct track *
+track_new(struct writer *w, struct table *t)
 {
-	struct track *tr;
-	size_t i;
+	struct track *tr = xcalloc(1, sizeof(*tr));
 
-	for (i = 0; i < w->track_count; i++)
-		if (w->tracks[i]->table == t)
-			return w->tracks[i];
-	tr = xcalloc(1, sizeof(*tr));
 	tr->table = t;
 	tr->format = format_choose(w->cfg.format, w->cfg.target, w->cfg.schema,
 	    t);
@@ -67,6 +62,24 @@ writer_track(struct writer *w, struct table *t)
 	    sizeof(*w->tracks));
 	w->tracks[w->track_count++] = tr;
 	return tr;
+}
+
+struct track *
+writer_track(struct writer *w, struct table *t)
+{
+	struct track *tr, *last = w->last;
+	size_t i;
+
+	/* The results of blocks have mostly the same tables in the same order,
+	 * and there can be thousands. */
+	if (last && last->after && last->after->table == t)
+		return w->last = last->after;
+	for (i = 0; i < w->track_count && w->tracks[i]->table != t; i++)
+		;
+	tr = i < w->track_count ? w->tracks[i] : track_new(w, t);
+	if (last)
+		last->after = tr;
+	return w->last = tr;
 }
 
 /* Rows to their format, and compressed; a worker does it. */
@@ -324,6 +337,12 @@ change_columns(struct writer *w, struct track *t, size_t columns,
 	return 0;
 }
 
+static bool
+minds_columns(const struct format *f)
+{
+	return f->columns || f->change != CHANGE_NOTHING;
+}
+
 int
 writer_rows(struct writer *w, const struct segment *s, struct error *err)
 {
@@ -331,7 +350,7 @@ writer_rows(struct writer *w, const struct segment *s, struct error *err)
 	size_t i = 0, begin = 0, change = 0;
 
 	t->any = true;
-	if (!s->change_count &&
+	if (!s->change_count && minds_columns(t->format) &&
 	    change_columns(w, t, format_column_count(s->table), err))
 		return -1;
 	while (i < s->rows) {

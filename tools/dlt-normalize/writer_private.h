@@ -25,6 +25,7 @@ struct track {
 	bool any;                 /* a file of this table was begun */
 	bool whole;               /* whole files were written: writer_file() */
 	uint64_t rows;
+	struct track *after; /* whose rows came next last time */
 	/* of the assembler, behind the frames */
 	struct job_out *job;
 	struct format_plan *job_plan;
@@ -59,6 +60,7 @@ struct writer {
 	struct writer_config cfg;
 	struct track **tracks;
 	size_t track_count, track_cap;
+	struct track *last;              /* asked for */
 	struct compressor **compressors; /* one a worker, one for pieces */
 	struct buf *made;                /* by worker: rows in their format */
 	struct frame *head, **tail;      /* under way, in order */
