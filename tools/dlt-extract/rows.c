@@ -503,6 +503,21 @@ csv_value(struct rows *r, struct row *row, struct error *err)
 	return 1;
 }
 
+/* The first character of U+F000 to U+F03F, or NULL. By memchr, because its first
+ * byte is rare, and memmem looks at each byte of its own. */
+static const char *
+find_marker(const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		p = memchr(p, 0xef, (size_t)(end - p));
+		if (p == NULL)
+			break;
+		if (end - p > 2 && (unsigned char)p[1] == 0x80)
+			return p;
+	}
+	return NULL;
+}
+
 /* A string that begins with U+F026 to U+F02E is a typed value to who reads the
  * package, if the character stands there as its bytes. As an escape it is text;
  * to Python dlt, if no character of U+F000 to U+F03F is in the line as bytes. */
@@ -511,10 +526,10 @@ hide_markers(struct rows *r, struct row *row, struct error *err)
 {
 	const char *p = row->data, *end = p + row->len, *hit;
 
-	if (r->typed || memmem(p, row->len, "\xef\x80", 2) == NULL)
+	if (r->typed || find_marker(p, end) == NULL)
 		return 1;
 	buf_reset(&r->text);
-	while ((hit = memmem(p, (size_t)(end - p), "\xef\x80", 2)) != NULL) {
+	while ((hit = find_marker(p, end)) != NULL) {
 		buf_add(&r->text, p, (size_t)(hit - p));
 		buf_addf(&r->text, "\\uf0%02x", (unsigned char)hit[2] & 0x3fU);
 		p = hit + 3;
