@@ -58,10 +58,10 @@ close_fd(int *fd)
 
 /* ---- starting ---- */
 
-/* Like posix_spawnp(), with descriptors 0 to 2 (-1: /dev/null), all signals as
- * they were for us at first, and a process group of its own. */
+/* Like posix_spawnp(), with descriptors 0 to 2 (-1: /dev/null) and perhaps 3,
+ * the signals as a program expects them, and a process group of its own. */
 static int
-spawn(pid_t *pid, char *const argv[], const int fds[3])
+spawn(pid_t *pid, char *const argv[], const int fds[4])
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -77,6 +77,8 @@ spawn(pid_t *pid, char *const argv[], const int fds[3])
 			posix_spawn_file_actions_addopen(&actions, i,
 			    "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
 	}
+	if (fds[3] >= 0)
+		posix_spawn_file_actions_adddup2(&actions, fds[3], 3);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigfillset(&set);
@@ -93,16 +95,20 @@ spawn(pid_t *pid, char *const argv[], const int fds[3])
 	return rc;
 }
 
+/* Waits for a line on descriptor 3 first: not before the watcher is there. */
 static int
-spawn_command(struct program *p, const int fds[3])
+spawn_command(struct program *p, int out, int errors, int gate)
 {
-	char bash[] = "bash", sh[] = "sh", o[] = "-o", pipefail[] = "pipefail",
-	     c[] = "-c";
-	char *const by_bash[] = { bash, o, pipefail, c, p->command, NULL };
-	char *const by_sh[] = { sh, c, p->command, NULL };
-	int rc = spawn(&p->pid, by_bash, fds);
+	static const char script[] =
+	    "read -r _ <&3 || exit; exec 3<&-; "
+	    "command -v bash >/dev/null && exec bash -o pipefail -c \"$1\"; "
+	    "exec sh -c \"$1\"";
+	char sh[] = "sh", c[] = "-c", text[sizeof(script)];
 
-	return rc == ENOENT ? spawn(&p->pid, by_sh, fds) : rc;
+	memcpy(text, script, sizeof(script));
+	return spawn(&p->pid,
+	    (char *const[]){ sh, c, text, sh, p->command, NULL },
+	    (const int[4]){ -1, out, errors, gate });
 }
 
 /* A shell that waits until our end of a pipe is closed, by us or by our end. */
@@ -118,7 +124,7 @@ spawn_watcher(struct program *p)
 	                   "kill -s KILL -- -%ld",
 	    (long)p->pid, (long)p->pid);
 	rc = spawn(&p->watcher, (char *const[]){ sh, c, script, NULL },
-	    (const int[3]){ ends[0], -1, -1 });
+	    (const int[4]){ ends[0], -1, -1, -1 });
 	free(script);
 	close(ends[0]);
 	if (rc == 0)
@@ -129,14 +135,14 @@ spawn_watcher(struct program *p)
 }
 
 static int
-start(struct program *p, int out[2], int errors[2])
+start(struct program *p, int out[2], int errors[2], int gate[2])
 {
 	int rc;
 
 	if (p->wake[0] < 0 || pipe2(out, O_CLOEXEC) < 0 ||
-	    pipe2(errors, O_CLOEXEC) < 0)
+	    pipe2(errors, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		return errno != 0 ? errno : EMFILE;
-	rc = spawn_command(p, (const int[3]){ -1, out[1], errors[1] });
+	rc = spawn_command(p, out[1], errors[1], gate[0]);
 	if (rc != 0) {
 		p->pid = 0;
 		return rc;
@@ -144,24 +150,29 @@ start(struct program *p, int out[2], int errors[2])
 	rc = spawn_watcher(p);
 	if (rc != 0)
 		p->watcher = 0;
+	else if (write(gate[1], "\n", 1) != 1)
+		rc = errno;
 	return rc;
 }
 
 int
 program_start(struct program *p, const char *who, struct error *err)
 {
-	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, rc;
+	int out[2] = { -1, -1 }, errors[2] = { -1, -1 };
+	int gate[2] = { -1, -1 }, rc;
 
 #ifdef PR_SET_CHILD_SUBREAPER
 	/* the dead of a group are ours to bury, not of a far init */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 #endif
 	p->who = xstrdup(who);
-	rc = start(p, out, errors);
+	rc = start(p, out, errors, gate);
 	p->out = out[0];
 	p->errors = errors[0];
 	close_fd(&out[1]);
 	close_fd(&errors[1]);
+	close_fd(&gate[0]);
+	close_fd(&gate[1]);
 	if (p->errors >= 0)
 		fcntl(p->errors, F_SETFL, O_NONBLOCK);
 	if (rc == 0)
