@@ -192,6 +192,7 @@ sqlite_close(struct dest *d)
 	remove_empty(s);
 	sqlite3_close(s->db);
 	free(s->feed_cells);
+	free(s->images);
 	free(s->path);
 	free(s);
 }
@@ -245,8 +246,10 @@ static int
 sqlite_begin(struct dest *d, struct error *err)
 {
 	struct sqlite_dest *s = (struct sqlite_dest *)d;
-	int rc = sqlite_exec(s, "BEGIN IMMEDIATE", err), moved = 0;
+	int rc, moved = 0;
 
+	sqlite_rows_forget(s); /* what is attached would be locked, too */
+	rc = sqlite_exec(s, "BEGIN IMMEDIATE", err);
 	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
 	if (!moved)
 		return rc;

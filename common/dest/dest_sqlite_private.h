@@ -4,7 +4,7 @@
  *
  * Shape:  dest_sqlite.c holds the connection and transactions, _meta the
  *         tables that dlt keeps, _tables what creates and changes tables,
- *         _rows the insert.
+ *         _rows the insert, _image a faster way for many rows.
  */
 #ifndef DLT_DEST_SQLITE_PRIVATE_H
 #define DLT_DEST_SQLITE_PRIVATE_H
@@ -24,12 +24,13 @@ struct sqlite_dest {
 
 	/* the insert in progress (dest_sqlite_rows.c) */
 	const struct rows *feed;
-	size_t feed_row;
+	size_t feed_from, feed_row;
 	const struct cell **feed_cells; /* by column; of the current row */
 	size_t feed_cap;
 	sqlite3_stmt *insert;
 	const struct table *insert_table;
 	enum dest_place insert_place;
+	struct images *images; /* dest_sqlite_image.c */
 };
 
 /* The attached database of staging tables; "main" or this. */
@@ -75,8 +76,29 @@ int sqlite_empty(struct dest *d, enum dest_place place, const struct table *t,
 
 /* dest_sqlite_rows.c */
 int sqlite_rows_init(struct sqlite_dest *s, struct error *err);
-void sqlite_rows_forget(struct sqlite_dest *s); /* the cached statement */
+void sqlite_rows_forget(struct sqlite_dest *s); /* what is kept of tables */
 int sqlite_insert(struct dest *d, enum dest_place place,
     const struct rows *rows, size_t *bad, struct error *err);
+
+/* ---- dest_sqlite_image.c: for the insert ---- */
+
+struct image;
+
+/* Of a table of the database; NULL: it has to be done otherwise. Good until
+ * images_forget(), which comes before each transaction. */
+struct image *
+image_of(struct sqlite_dest *s, enum dest_place place, const struct table *t);
+void images_forget(struct sqlite_dest *s);
+
+/* Lay out rows from `from` on; feed_cells are null, and again afterwards.
+ * Returns how many: all, as many as there is place for, or those before one
+ * that cannot be laid out. */
+size_t image_fill(struct sqlite_dest *s, struct image *im,
+    const struct rows *rows, size_t from);
+
+/* Insert the rows that were laid out. *again: a row is refused; none was
+ * inserted, and the usual way says which. */
+int image_insert(struct sqlite_dest *s, struct image *im, size_t rows,
+    bool *again, struct error *err);
 
 #endif
