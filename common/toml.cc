@@ -14,6 +14,7 @@ extern "C" {
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -178,19 +179,52 @@ date_text(const toml::node &node)
 	return out.str();
 }
 
+struct item {
+	const toml::key *key;
+	const toml::node *node;
+};
+
+/* toml++ sorts by key; the text's order is what its author meant. */
+std::vector<item>
+in_order(const toml::table &table)
+{
+	std::vector<item> items;
+
+	for (auto &&[key, node] : table)
+		items.push_back({ &key, &node });
+	std::stable_sort(items.begin(), items.end(),
+	    [](const item &a, const item &b) {
+		    return a.key->source().begin < b.key->source().begin;
+	    });
+	return items;
+}
+
+using places = std::vector<struct toml_place>;
+
+/* list: NULL when nobody asks where values stood. */
 void
-add_json(std::string &out, const toml::node &node)
+add_json(std::string &out, const toml::node &node, places *list = nullptr,
+    const toml::key *key = nullptr)
 {
 	const char *comma = "";
 
+	if (list) {
+		auto at = node.source().begin;
+		toml::source_position k = {};
+
+		if (key)
+			k = key->source().begin;
+		list->push_back({ out.size(), at.line, at.column, k.line,
+		    k.column });
+	}
 	switch (node.type()) {
 	case toml::node_type::table:
 		out += '{';
-		for (auto &&[key, value] : *node.as_table()) {
+		for (const item &i : in_order(*node.as_table())) {
 			out += comma;
-			quote_json(out, std::string(key.str()));
+			quote_json(out, std::string(i.key->str()));
 			out += ':';
-			add_json(out, value);
+			add_json(out, *i.node, list, i.key);
 			comma = ",";
 		}
 		out += '}';
@@ -199,7 +233,7 @@ add_json(std::string &out, const toml::node &node)
 		out += '[';
 		for (auto &&value : *node.as_array()) {
 			out += comma;
-			add_json(out, value);
+			add_json(out, value, list);
 			comma = ",";
 		}
 		out += ']';
@@ -295,23 +329,10 @@ walker::value(const toml::node &node)
 	return n.type == TOML_TABLE ? table(*node.as_table()) : 0;
 }
 
-/* toml++ sorts by key; the text's order is what its author meant. */
 int
 walker::table(const toml::table &table)
 {
-	struct item {
-		const toml::key *key;
-		const toml::node *node;
-	};
-	std::vector<item> items;
-
-	for (auto &&[key, node] : table)
-		items.push_back({ &key, &node });
-	std::stable_sort(items.begin(), items.end(),
-	    [](const item &a, const item &b) {
-		    return a.key->source().begin < b.key->source().begin;
-	    });
-	for (const item &i : items) {
+	for (const item &i : in_order(table)) {
 		std::string key(i.key->str());
 
 		if (has_nul(key))
@@ -329,22 +350,12 @@ walker::table(const toml::table &table)
 
 } /* namespace */
 
-int
-toml_walk(const char *text, size_t len, const char *name, toml_visit *visit,
-    void *arg, struct error *err)
+/* What is thrown, as an error. */
+static int
+refuse(const char *name, struct error *err)
 {
-	struct place where;
-
 	try {
-		std::string_view document(text, len);
-
-		if (scanner(document).has_long_key(&where))
-			return error_set(err, ERR_USAGE,
-			    "%s:%zu:%zu: a key of more than %zu parts", name,
-			    where.line, where.column, max_dots);
-		toml::table root = toml::parse(document);
-		walker w = { name, visit, arg, err, {} };
-		return w.table(root);
+		throw;
 	} catch (const toml::parse_error &e) {
 		std::string what(e.description());
 
@@ -354,4 +365,68 @@ toml_walk(const char *text, size_t len, const char *name, toml_visit *visit,
 	} catch (const std::exception &e) {
 		return error_set(err, ERR_IO, "%s: %s", name, e.what());
 	}
+}
+
+static int
+check_keys(std::string_view document, const char *name, struct error *err)
+{
+	struct place where;
+
+	if (!scanner(document).has_long_key(&where))
+		return 0;
+	return error_set(err, ERR_USAGE,
+	    "%s:%zu:%zu: a key of more than %zu parts", name, where.line,
+	    where.column, max_dots);
+}
+
+int
+toml_walk(const char *text, size_t len, const char *name, toml_visit *visit,
+    void *arg, struct error *err)
+{
+	try {
+		std::string_view document(text, len);
+
+		if (check_keys(document, name, err) < 0)
+			return -1;
+		toml::table root = toml::parse(document);
+		walker w = { name, visit, arg, err, {} };
+		return w.table(root);
+	} catch (...) {
+		return refuse(name, err);
+	}
+}
+
+int
+toml_to_json(const char *text, size_t len, const char *name,
+    struct toml_json *out, struct error *err)
+{
+	try {
+		std::string_view document(text, len);
+		std::string json;
+		places list;
+
+		if (check_keys(document, name, err) < 0)
+			return -1;
+		add_json(json, toml::parse(document), &list);
+		out->text = (char *)malloc(json.size() + 1);
+		out->places = (struct toml_place *)malloc(list.size() *
+		    sizeof(list[0]));
+		if (!out->text || !out->places)
+			throw std::bad_alloc();
+		memcpy(out->text, json.c_str(), json.size() + 1);
+		std::copy(list.begin(), list.end(), out->places);
+		out->len = json.size();
+		out->count = list.size();
+		return 0;
+	} catch (...) {
+		return refuse(name, err);
+	}
+}
+
+void
+toml_json_release(struct toml_json *j)
+{
+	free(j->text);
+	free(j->places);
+	*j = {};
 }

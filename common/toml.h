@@ -46,4 +46,24 @@ toml_visit(void *arg, const struct toml_node *node, struct error *err);
 int toml_walk(const char *text, size_t len, const char *name, toml_visit *visit,
     void *arg, struct error *err);
 
+/* Where a value of the JSON text stood in the document, and its key (0: an
+ * element). */
+struct toml_place {
+	size_t offset; /* in the JSON text; they ascend */
+	size_t line, column, key_line, key_column;
+};
+
+/* The whole document as a JSON object, with all that is in arrays. */
+struct toml_json {
+	char *text;
+	size_t len;
+	struct toml_place *places;
+	size_t count;
+};
+
+/* Zero-initialise; toml_json_release() in any case. */
+int toml_to_json(const char *text, size_t len, const char *name,
+    struct toml_json *out, struct error *err);
+void toml_json_release(struct toml_json *j);
+
 #endif

@@ -9,6 +9,7 @@
 #include "common/testhook.h"
 #include "tools/dlt-extract/pull.h"
 #include "tools/dlt-extract/settings.h"
+#include "tools/dlt-extract/source_file.h"
 #include "tools/dlt-extract/sync.h"
 #include "tools/dlt-extract/target.h"
 
@@ -21,12 +22,14 @@ struct run {
 	struct extract_options *o;
 	struct settings settings;
 	struct sources sources;
+	struct source_file *file; /* or NULL */
 	struct target target;
 	struct schema *schema;
 	char base_hash[64];      /* of the schema as it was found */
 	struct buf stored_state; /* from --sync */
 	struct schema *sent;     /* the last schema of a stream */
 	struct pull pull;
+	struct pull_resource *plans; /* of each resource */
 	struct writer *writer;
 	struct buf state_doc, new_state;
 	char *pipeline;      /* its name, or the schema's */
@@ -157,21 +160,27 @@ replay(struct run *r, struct error *err)
 	schema_link(now, now->hash);
 	hints_apply_schema(&r->o->hints, now);
 	for (size_t i = 0; i < r->pull.declared_count; i++)
-		if (hints_apply(&r->o->hints, now, r->pull.declared[i].table,
-		        r->pull.declared[i].resource, &filtered, err) < 0)
+		if (hints_apply(r->pull.declared[i].hints, now,
+		        r->pull.declared[i].table, r->pull.declared[i].resource,
+		        &filtered, err) < 0)
 			return -1;
 	return r->state_doc.len == 0 ? 0 : hints_add_state_table(now, err);
 }
 
 /* ---- the end of a run ---- */
 
+static bool
+replaces(const struct run *r, size_t i)
+{
+	return strcmp(r->plans[i].hints->disposition.kind, "replace") == 0;
+}
+
 static int
 check_empty(const struct run *r, struct error *err)
 {
 	for (size_t i = 0; i < r->sources.count; i++) {
 		if (r->sources.items[i].is_stdin && r->pull.rows[i] == 0 &&
-		    strcmp(r->o->hints.disposition.kind, "replace") == 0 &&
-		    !r->o->allow_empty)
+		    replaces(r, i) && !r->o->allow_empty)
 			return error_set(err, ERR_DATA,
 			    "%s: standard input ended without a row, which "
 			    "would empty the table; --allow-empty permits it",
@@ -184,11 +193,9 @@ check_empty(const struct run *r, struct error *err)
 static int
 empty_tables(struct run *r, struct error *err)
 {
-	if (strcmp(r->o->hints.disposition.kind, "replace") != 0 ||
-	    r->o->table_from != NULL)
-		return 0;
 	for (size_t i = 0; i < r->sources.count; i++) {
-		if (r->pull.rows[i] != 0)
+		if (r->pull.rows[i] != 0 || !replaces(r, i) ||
+		    r->plans[i].table_from != NULL)
 			continue;
 		for (size_t k = 0; k < r->schema->table_count; k++) {
 			struct table *t = r->schema->tables[k];
@@ -253,9 +260,7 @@ static int
 find_state(struct run *r, struct error *err)
 {
 	const char **names = xcalloc(r->sources.count, sizeof(*names));
-	const struct state_reset reset = { r->settings.schema_name, names,
-		r->sources.count };
-	bool replace = strcmp(r->o->hints.disposition.kind, "replace") == 0;
+	struct state_reset reset = { r->settings.schema_name, names, 0 };
 	int rc;
 
 	if (r->target.workdir != NULL) {
@@ -265,10 +270,11 @@ find_state(struct run *r, struct error *err)
 		workdir_watch_file(r->state_path, r->state_mark);
 	}
 	for (size_t i = 0; i < r->sources.count; i++)
-		names[i] = r->sources.items[i].name;
+		if (replaces(r, i))
+			names[reset.count++] = r->sources.items[i].name;
 	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
-	    replace ? &reset : NULL, &r->stored_state, r->settings.load_id,
-	    &r->state_doc, &r->new_state, err);
+	    reset.count > 0 ? &reset : NULL, &r->stored_state,
+	    r->settings.load_id, &r->state_doc, &r->new_state, err);
 	free(names);
 	return rc;
 }
@@ -437,6 +443,27 @@ finish(struct run *r, struct error *err)
 
 /* ---- the run ---- */
 
+/* The resources, of a source file or of operands. */
+static int
+find_sources(struct run *r, struct error *err)
+{
+	const struct extract_options *o = r->o;
+
+	if (o->source != NULL) {
+		r->file = source_file_read(o->source, err);
+		if (r->file == NULL)
+			return -1;
+		r->settings.source = source_file_name(r->file);
+	}
+	if (o->common.show_config)
+		return 0;
+	if (r->file != NULL)
+		return source_file_select(r->file, &r->sources,
+		    o->operands.items, o->operands.count, &o->hints, err);
+	return sources_parse(&r->sources, o->name, o->operands.items,
+	    o->operands.count, o->files0_from, err);
+}
+
 static int
 prepare(struct run *r, struct error *err)
 {
@@ -447,9 +474,7 @@ prepare(struct run *r, struct error *err)
 	if (settings_parse(&r->settings, o, err) < 0 ||
 	    hints_parse(&o->hints, err) < 0)
 		return -1;
-	if (!o->common.show_config &&
-	    sources_parse(&r->sources, o->name, o->operands.items,
-	        o->operands.count, o->files0_from, err) < 0)
+	if (find_sources(r, err) < 0)
 		return -1;
 	if (target_open(t, o->common.pipeline, o->output, o->common.show_config,
 	        err) < 0 ||
@@ -462,10 +487,24 @@ prepare(struct run *r, struct error *err)
 	o->hints.caps = caps_find(destination);
 	if (o->hints.caps == NULL) /* one that dlt has not: no limits */
 		o->hints.caps = caps_find(NULL);
+	if (r->file != NULL)
+		source_file_set_caps(r->file, o->hints.caps);
 	if (r->settings.codec_is_default && t->python_made &&
 	    r->settings.codec == CODEC_ZSTD)
 		r->settings.codec = CODEC_GZIP;
 	return 0;
+}
+
+static void
+make_plans(struct run *r)
+{
+	r->plans = xcalloc(r->sources.count + 1, sizeof(*r->plans));
+	for (size_t i = 0; i < r->sources.count; i++)
+		r->plans[i] = (struct pull_resource){ .hints = &r->o->hints,
+			.table_from = r->o->table_from,
+			.limit = r->settings.limit };
+	for (size_t i = 0; r->file != NULL && i < r->sources.count; i++)
+		source_file_plan(r->file, i, &r->plans[i]);
 }
 
 static int
@@ -483,15 +522,14 @@ run_rows(struct run *r, struct error *err)
 		return -1;
 	spec.package = r->target.package;
 	r->writer = writer_new(&spec);
+	make_plans(r);
 	r->pull = (struct pull){
 		.sources = &r->sources,
 		.writer = r->writer,
 		.schema = r->schema,
-		.hints = &r->o->hints,
+		.plans = r->plans,
 		.format = &s->format,
 		.max_expansion = (uint64_t)s->max_expansion,
-		.table_from = r->o->table_from,
-		.limit = s->limit,
 		.fifo = s->fifo,
 	};
 	return pull_run(&r->pull, err);
@@ -535,6 +573,8 @@ out:
 	buf_release(&r.new_state);
 	sources_release(&r.sources);
 	settings_release(&r.settings);
+	free(r.plans);
+	source_file_free(r.file);
 	free(r.pipeline);
 	free(r.state_path);
 	return rc;

@@ -158,12 +158,47 @@ column_is_for(const char *text, const char *table, const char *resource,
 	return true;
 }
 
+/* The columns that a source file declares. */
+static int
+add_declared(struct table *t, const struct naming *naming,
+    const struct json *columns, struct error *err)
+{
+	struct buf b = { 0 };
+	int rc = 0;
+
+	if (columns == NULL)
+		return 0;
+	for (const struct json *c = columns->child; c && rc == 0; c = c->next) {
+		const char *name = columns->kind == JSON_OBJECT
+		    ? c->key
+		    : json_get_str(c, "name", "");
+		struct column *to;
+
+		buf_reset(&b);
+		rc = name_path(naming, name, strlen(name), &b, err);
+		if (rc < 0)
+			break;
+		to = table_column_n(t, b.data, b.len);
+		if (to == NULL)
+			to = table_add_column(t, b.data, b.len);
+		for (const struct json *v = c->child; v; v = v->next) {
+			if (strcmp(v->key, "name") == 0)
+				continue;
+			buf_reset(&b);
+			json_write(v, 0, &b);
+			column_set(to, v->key, buf_str(&b));
+		}
+	}
+	buf_release(&b);
+	return rc;
+}
+
 static struct table *
 make_root(const struct table_hints *h, const struct schema *s,
     const char *table, const char *resource, struct error *err)
 {
 	struct table *t = table_new(table);
-	int rc = 0;
+	int rc = add_declared(t, &s->naming, h->declared, err);
 
 	for (size_t i = 0; i < h->columns.count && rc == 0; i++)
 		if (column_is_for(h->columns.items[i], table, resource, false,
@@ -182,6 +217,12 @@ make_root(const struct table_hints *h, const struct schema *s,
 	}
 	if (h->contract.len != 0)
 		table_set(t, "schema_contract", buf_str(&h->contract));
+	if (h->table_format != NULL)
+		set_string(t, "table_format", h->table_format);
+	if (h->file_format != NULL)
+		set_string(t, "file_format", h->file_format);
+	if (h->description != NULL)
+		set_string(t, "description", h->description);
 	set_string(t, "resource", resource);
 	return t;
 }

@@ -13,6 +13,7 @@
 #define DLT_EXTRACT_HINTS_H
 
 #include "common/caps.h"
+#include "common/json.h"
 #include "common/opt.h"
 #include "common/schema.h"
 #include "tools/dlt-extract/disposition.h"
@@ -25,6 +26,10 @@ struct table_hints {
 	const char *max_table_nesting;
 	struct opt_list columns; /* [TABLE.]COLUMN:TYPE[,HINT...] */
 	const struct caps *caps; /* of the destination */
+	/* of a source file, checked; or NULL */
+	const struct json *declared; /* columns: an object by name, or an array
+	                                of objects with "name" */
+	const char *table_format, *file_format, *description;
 	/* parsed */
 	struct disposition disposition;
 	struct buf contract; /* JSON text, or empty */

@@ -9,7 +9,8 @@
 static struct extract_options cfg;
 
 static const char usage[] = "[options] [NAME=]INPUT...\n"
-                            "[options] -n NAME INPUT...";
+                            "[options] -n NAME INPUT...\n"
+                            "[options] -s FILE [RESOURCE]...";
 
 static const char examples[] =
     "dlt-extract events=events.jsonl | dlt-normalize | dlt-load sqlite:my.db\n"
@@ -25,7 +26,7 @@ static const struct opt options[] = {
 	    "all operands are inputs of the resource NAME, taken literally",
 	    NULL },
 	{ 's', "source", "FILE", OPT_STRING, &cfg.source,
-	    "take the resources from a source file (a later version)", NULL },
+	    "take the resources from a source file; operands select some", NULL },
 	{ 0, "files0-from", "FILE", OPT_STRING, &cfg.files0_from,
 	    "take the NUL-ended names in FILE as inputs; - is standard input",
 	    NULL },
@@ -123,7 +124,7 @@ run(void)
 	struct error err = { 0 };
 
 	if (cfg.operands.count == 0 && cfg.files0_from == NULL &&
-	    !cfg.common.show_config)
+	    cfg.source == NULL && !cfg.common.show_config)
 		error_set(&err, ERR_USAGE,
 		    "no input given; name one, as in "
 		    "NAME=FILE or NAME=-");

@@ -12,6 +12,7 @@
 /* A resource that is being read. */
 struct pipe {
 	const struct resource *resource;
+	const struct pull_resource *plan;
 	struct feed *feed;
 	struct rows *rows;
 	uint64_t *taken;
@@ -19,9 +20,10 @@ struct pipe {
 	struct lane *lane; /* NULL: a contract drops the rows */
 };
 
-/* Where the rows with one value of --table-from go. */
+/* Where the rows of a resource with one value of table_from go. */
 struct route {
 	char *value; /* NULL: free */
+	const struct pull_resource *plan;
 	struct lane *lane;
 };
 
@@ -29,16 +31,16 @@ struct route {
 
 /* Declare a table unless it has been; *lane NULL: its rows are dropped. */
 static int
-declare(struct pull *p, const char *resource, struct lane **lane,
-    struct error *err)
+declare(struct pull *p, const struct pull_resource *plan, const char *table,
+    const char *resource, struct lane **lane, struct error *err)
 {
 	struct buf name = { 0 };
 	bool filtered = false;
 	struct declared *d;
 	int rc = -1;
 
-	if (name_tables_path(&p->schema->naming, resource, strlen(resource),
-	        &name, err) < 0)
+	if (name_tables_path(&p->schema->naming, table, strlen(table), &name,
+	        err) < 0)
 		goto out;
 	for (size_t i = 0; i < p->declared_count; i++) {
 		if (strcmp(p->declared[i].table, buf_str(&name)) == 0) {
@@ -51,10 +53,10 @@ declare(struct pull *p, const char *resource, struct lane **lane,
 		error_set(err, ERR_DATA,
 		    "\"%s\" cannot name a table: names that begin with _dlt "
 		    "are taken",
-		    resource);
+		    table);
 		goto out;
 	}
-	if (hints_apply(p->hints, p->schema, buf_str(&name), resource,
+	if (hints_apply(plan->hints, p->schema, buf_str(&name), resource,
 	        &filtered, err) < 0)
 		goto out;
 	*lane = NULL;
@@ -66,6 +68,7 @@ declare(struct pull *p, const char *resource, struct lane **lane,
 	d = &p->declared[p->declared_count++];
 	d->table = xstrdup(buf_str(&name));
 	d->resource = xstrdup(resource);
+	d->hints = plan->hints;
 	*lane = writer_lane(p->writer, d->table);
 out:
 	buf_release(&name);
@@ -73,15 +76,17 @@ out:
 }
 
 static size_t
-route_slot(const struct pull *p, const char *value)
+route_slot(const struct pull *p, const struct pull_resource *plan,
+    const char *value)
 {
-	size_t h = 14695981039346656037u, i;
+	size_t h = 14695981039346656037u + (size_t)(plan - p->plans), i;
 
 	for (const char *c = value; *c != '\0'; c++)
 		h = (h ^ (unsigned char)*c) * 1099511628211u;
 	i = h & (p->route_slots - 1);
 	while (p->routes[i].value != NULL &&
-	    strcmp(p->routes[i].value, value) != 0)
+	    (p->routes[i].plan != plan ||
+	        strcmp(p->routes[i].value, value) != 0))
 		i = (i + 1) & (p->route_slots - 1);
 	return i;
 }
@@ -98,26 +103,32 @@ grow_routes(struct pull *p)
 	p->routes = xcalloc(p->route_slots, sizeof(*p->routes));
 	for (size_t i = 0; i < count; i++)
 		if (old[i].value != NULL)
-			p->routes[route_slot(p, old[i].value)] = old[i];
+			p->routes[route_slot(p, old[i].plan, old[i].value)] =
+			    old[i];
 	free(old);
 }
 
 /* The table that a row names itself. */
 static int
-route(struct pull *p, const struct row *row, struct lane **lane,
-    struct error *err)
+route(struct pull *p, const struct pipe *pipe, const struct row *row,
+    struct lane **lane, struct error *err)
 {
+	const struct pull_resource *plan = pipe->plan;
 	struct buf value = { 0 };
 	struct route *r;
 	int rc = -1;
 
-	if (row_field(row->data, row->len, p->table_from, &value, err) < 0)
+	if (row_field(row->data, row->len, plan->table_from, &value, err) < 0)
 		goto out;
 	grow_routes(p);
-	r = &p->routes[route_slot(p, buf_str(&value))];
+	r = &p->routes[route_slot(p, plan, buf_str(&value))];
 	if (r->value == NULL) {
-		if (declare(p, buf_str(&value), &r->lane, err) < 0)
+		if (declare(p, plan, buf_str(&value),
+		        plan->keeps_name ? pipe->resource->name
+		                         : buf_str(&value),
+		        &r->lane, err) < 0)
 			goto out;
+		r->plan = plan;
 		r->value = buf_take(&value);
 		p->route_count++;
 	}
@@ -139,15 +150,19 @@ put_row(struct pull *p, struct pipe *pipe, const struct row *row,
     struct error *err)
 {
 	struct lane *lane;
-	bool last = ++*pipe->taken >= p->limit || row->last;
+	const struct pull_resource *plan = pipe->plan;
+	bool last = ++*pipe->taken >= plan->limit || row->last;
 
-	if (p->table_from != NULL) {
-		if (route(p, row, &lane, err) < 0)
+	if (plan->table_from != NULL) {
+		if (route(p, pipe, row, &lane, err) < 0)
 			return -1;
 		last = true; /* dlt writes such rows one by one */
 	} else {
 		if (!pipe->declared &&
-		    declare(p, pipe->resource->name, &pipe->lane, err) < 0)
+		    declare(p, plan,
+		        plan->table != NULL ? plan->table
+		                            : pipe->resource->name,
+		        pipe->resource->name, &pipe->lane, err) < 0)
 			return -1;
 		pipe->declared = true;
 		lane = pipe->lane;
@@ -164,7 +179,7 @@ pull_page(struct pull *p, struct pipe *pipe, struct error *err)
 	for (size_t n = 0; n < PULL_PAGE_ROWS || !row.last; n++) {
 		int rc;
 
-		if (*pipe->taken >= p->limit)
+		if (*pipe->taken >= pipe->plan->limit)
 			return 0;
 		if (signal_pending())
 			return error_set(err, ERR_QUIET, "interrupted");
@@ -187,6 +202,7 @@ open_pipe(struct pull *p, size_t i)
 	struct pipe *pipe = xcalloc(1, sizeof(*pipe));
 
 	pipe->resource = r;
+	pipe->plan = &p->plans[i];
 	pipe->feed = feed_new(r->name, (const char *const *)r->inputs, r->count,
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2, p->max_expansion);
 	pipe->rows = rows_new(pipe->feed, p->format);
@@ -236,7 +252,7 @@ pull_release(struct pull *p, bool failed)
 		if (pipe == NULL)
 			continue;
 		rows_free(pipe->rows);
-		if (failed || *pipe->taken >= p->limit)
+		if (failed || *pipe->taken >= pipe->plan->limit)
 			feed_abandon(pipe->feed);
 		else
 			feed_free(pipe->feed);

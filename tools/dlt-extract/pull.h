@@ -22,17 +22,27 @@
 struct declared {
 	char *table;    /* normalized */
 	char *resource; /* as it was given */
+	const struct table_hints *hints;
+};
+
+/* How a resource is pulled. */
+struct pull_resource {
+	const struct table_hints *hints;
+	const char *table; /* not normalized; NULL: the resource's name */
+	const char
+	    *table_from; /* the field that names a row's table, or NULL */
+	bool keeps_name; /* tables of table_from belong to the resource; else
+	                    each is a resource of its own */
+	uint64_t limit;  /* rows; UINT64_MAX: no limit */
 };
 
 struct pull {
 	const struct sources *sources;
 	struct writer *writer;
 	struct schema *schema;
-	const struct table_hints *hints;
+	const struct pull_resource *plans; /* one for each of the sources */
 	const struct row_format *format;
 	uint64_t max_expansion; /* of an input; 0: any */
-	const char *table_from; /* or NULL */
-	uint64_t limit;         /* rows of each resource; UINT64_MAX: none */
 	bool fifo;
 	/* results: tables in the order of their declaration, and for each
 	 * resource the number of its rows */
@@ -41,7 +51,7 @@ struct pull {
 	uint64_t *rows;
 	/* private */
 	struct pipe **pipes;
-	struct route *routes; /* hash table: value of --table-from to lane */
+	struct route *routes; /* hash table: value of table_from to lane */
 	size_t route_count, route_slots;
 };
 

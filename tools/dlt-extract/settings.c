@@ -83,9 +83,9 @@ check_target(const struct extract_options *o, struct error *err)
 	if (o->common.json && (o->print || o->print0))
 		return error_set(err, ERR_USAGE,
 		    "--json and --print exclude each other");
-	if (o->source != NULL)
+	if (o->source != NULL && (o->name != NULL || o->files0_from != NULL))
 		return error_set(err, ERR_USAGE,
-		    "source files (-s) are not supported by this version");
+		    "-s takes inputs from its file: no -n or --files0-from");
 	return 0;
 }
 
@@ -128,7 +128,7 @@ choose_schema_name(struct settings *s, const struct extract_options *o,
 	else if (pipeline != NULL)
 		name_default_schema(pipeline, &b);
 	else
-		buf_adds(&b, "dlt");
+		buf_adds(&b, s->source != NULL ? s->source : "dlt");
 	s->schema_name = buf_take(&b);
 }
 
@@ -171,6 +171,7 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 		return -1;
 	writer.path[0] = "sources";
 	writer.path[1] = o->common.section != NULL ? o->common.section
+	    : s->source != NULL                    ? s->source
 	    : pipeline != NULL                     ? pipeline
 	                                           : s->schema_name;
 	writer.path[2] = s->schema_name;

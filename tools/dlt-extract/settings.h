@@ -25,6 +25,7 @@ struct settings {
 	double wait_s;
 	enum codec codec;
 	bool codec_is_default; /* nobody asked for it */
+	const char *source;    /* name of the source file's source, or NULL */
 	char *schema_name;
 	char *load_id;
 };

@@ -295,6 +295,19 @@ out:
 	return rc;
 }
 
+int
+sources_add(struct sources *s, const char *name, const char *input,
+    struct error *err)
+{
+	int rc = add_other(s, name, input, err);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (strcmp(input, "-") == 0)
+		return add_input(s, name, input, err);
+	return add_input_text(s, name, input, err);
+}
+
 static int
 add_list(struct sources *s, const char *name, const char *from,
     struct error *err)

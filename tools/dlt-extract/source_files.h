@@ -36,6 +36,9 @@ struct sources {
 int
 sources_parse(struct sources *s, const char *name, const char *const *operands,
     size_t count, const char *files0_from, struct error *err);
+/* An input of the resource name: a file, a pattern, or of another kind. */
+int sources_add(struct sources *s, const char *name, const char *input,
+    struct error *err);
 void sources_release(struct sources *s);
 
 #endif

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# dlt-extract -s: source files.
+
+# shellcheck disable=SC2030,SC2031
+load helper
+
+setup_file() {
+  python_dlt
+}
+
+# rows DIR TABLE: the lines of a table's job files, in order
+rows() {
+  local f
+  for f in "$1"/new_jobs/"$2".*; do
+    [ -e "$f" ] || return 0
+    zstd -dcq "$f"
+  done
+}
+
+shop() {
+  printf '{"id":1,"total":1.5}\n{"id":2,"total":2}\n' >orders.jsonl
+  cat >shop.toml <<'END'
+name = "shop"
+
+[resource_defaults]
+write_disposition = { disposition = "merge", strategy = "upsert" }
+
+[[resources]]
+name = "orders"
+file = "orders.jsonl"
+primary_key = ["id"]
+schema_contract = { columns = "freeze" }
+[resources.columns.id]
+data_type = "bigint"
+[resources.columns.total]
+data_type = "decimal"
+precision = 20
+scale = 4
+x-unit = "EUR"
+
+[[resources]]
+name = "events"
+command = 'echo "{\"kind\":\"a\"}"; echo "{\"kind\":\"b\"}"'
+table_name = { field = "kind" }
+write_disposition = "append"
+
+[[resources]]
+name = "extra"
+files = ["orders.jsonl"]
+table_name = "Other Orders"
+limit = 1
+selected = false
+write_disposition = "replace"
+columns = [{ name = "id", data_type = "text", nullable = false }]
+END
+}
+
+@test "-s: resources of a file, each with its hints" {
+  shop
+  dlt-extract -s shop.toml -o p
+  [ "$(rows p orders)" = '[{"id":1,"total":1.5},{"id":2,"total":2}]' ]
+  [ "$(rows p a)$(rows p b)" = '[{"kind":"a"}][{"kind":"b"}]' ]
+  [ -z "$(rows p other_orders)" ]
+  jq -e '.name == "shop" and (.tables.a | .resource == "events" and
+    .write_disposition == "append") and (.tables.orders |
+    .write_disposition == "merge" and .["x-merge-strategy"] == "upsert" and
+    .schema_contract == {"columns": "freeze"} and
+    .columns.id.primary_key and .columns.total.precision == 20 and
+    .columns.total["x-unit"] == "EUR")' p/schema.json
+}
+
+@test "-s: operands select resources, flags win" {
+  shop
+  dlt-extract -s shop.toml -o p extra --schema-name other
+  [ "$(rows p other_orders)" = '[{"id":1,"total":1.5}]' ]
+  jq -e '.name == "other" and (.tables | has("orders") | not) and
+    (.tables.other_orders | .resource == "extra" and
+    .write_disposition == "replace" and .columns.id.data_type == "text")' \
+    p/schema.json
+  dlt-extract -s shop.toml -o q extra orders --write-disposition append --limit 2
+  jq -e '[.tables.orders, .tables.other_orders | .write_disposition] ==
+    ["append", "append"]' q/schema.json
+  [ "$(rows q other_orders)" = '[{"id":1,"total":1.5},{"id":2,"total":2}]' ]
+  fails 1 dlt-extract -s shop.toml -o r order
+  assert_output --partial 'no resource "order"; did you mean "orders"?'
+}
+
+@test "-s: JSON says the same as TOML" {
+  shop
+  python3 - <<'END'
+import json
+hints = {"name": "orders", "file": "orders.jsonl", "primary_key": "id",
+         "write_disposition": "merge:upsert",
+         "schema_contract": {"columns": "freeze"},
+         "columns": [{"name": "id", "data_type": "bigint"},
+                     {"name": "total", "data_type": "decimal",
+                      "precision": 20, "scale": 4, "x-unit": "EUR"}]}
+json.dump({"name": "shop", "resources": [hints]}, open("s.json", "w"), indent=1)
+END
+  dlt-extract -s shop.toml -o p orders
+  dlt-extract -s s.json -o q
+  [ "$(jq .version_hash p/schema.json)" = "$(jq .version_hash q/schema.json)" ]
+}
+
+# refused TEXT MESSAGE: of a TOML file
+refused() {
+  printf '%b' "$1" >bad.toml
+  fails 2 dlt-extract -s bad.toml -o bad
+  assert_output --partial "bad.toml:$2"
+  [ ! -e bad ]
+}
+
+@test "-s: what is wrong is said with its place" {
+  local r='[[resources]]\nname = "x"\ncommand = ":"\n'
+  refused 'a = \n' '1:5: '
+  refused 'nam = "x"\n' '1:1: unknown key "nam"; did you mean "name"?'
+  refused 'name = 1\n' '1:8: "name" must be a string'
+  refused 'name = "a b"\nresources = []' '1:8: "a b" is no identifier'
+  refused 'name = "x"\n' '1:1: "resources" is missing'
+  refused "${r}primary_keys = 'id'\n" \
+    '4:1: unknown key "primary_keys"; did you mean "primary_key"?'
+  refused "${r}from = 'y'\n" '4:1: "from" is not supported by this version'
+  refused "${r}columns.a.data_type = 'bigin'\n" \
+    '4:23: "bigin" is no data type; did you mean "bigint"?'
+  refused "${r}columns.a.nullable = 1\n" '4:22: "nullable" must be a boolean'
+  refused "${r}schema_contract = 'never'\n" '4:19: '
+  refused "${r}write_disposition = 'add'\n" '4:21: '
+  refused "${r}limit = -1\n" '4:9: "limit" is no whole number from 0'
+  refused "${r}file = 'x'\n" '1:1: resource "x" needs one of'
+  refused "$r$r" '5:8: a second resource "x"'
+  printf '{"resources": [\n {"name": "x", "fil": "y"}]}' >bad.json
+  fails 2 dlt-extract -s bad.json -o bad
+  assert_output --partial 'bad.json:2:23: unknown key "fil"'
+  fails 2 dlt-extract -s none.yaml -o bad
+  assert_output --partial 'ends in .toml or .json'
+  fails 2 dlt-extract -s bad.toml -n x -o bad
+}
+
+@test "-s: the tables that Python dlt makes of the same hints" {
+  need_level all
+  need_dlt
+  echo '{"id":1,"total":1.5}' >orders.jsonl
+  cat >t.toml <<'END'
+[[resources]]
+name = "orders"
+file = "orders.jsonl"
+table_name = "My Orders"
+primary_key = ["id", "shop"]
+merge_key = "total"
+write_disposition = { disposition = "merge", strategy = "upsert" }
+schema_contract = { columns = "freeze", data_type = "discard_row" }
+file_format = "jsonl"
+[resources.columns]
+id = { data_type = "bigint", unique = true }
+total = { data_type = "decimal", precision = 20, x-a = 1, description = "h" }
+END
+  cat >t.py <<'END'
+import json, sys, tomllib
+import dlt
+hints = tomllib.load(open("t.toml", "rb"))["resources"][0]
+del hints["file"]
+orders = dlt.resource([{"id": 1, "total": 1.5}], **hints)
+pipeline = dlt.pipeline("t", pipelines_dir="py", destination="duckdb")
+pipeline.extract(orders)
+print(json.dumps(pipeline.default_schema.to_dict()["tables"]["my_orders"]))
+END
+  dlt-extract -s t.toml -o p
+  "$DLT_PYTHON" t.py >py.json
+  diff <(jq -S . py.json) <(jq -S .tables.my_orders p/schema.json)
+}
