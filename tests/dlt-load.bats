@@ -422,6 +422,17 @@ small_jobs() {
   done
 }
 
+@test "a database in UTF-16" {
+  sqlite3 x.db 'PRAGMA encoding = "UTF-16le"; CREATE TABLE other (a)'
+  local id
+  for id in 1 2; do
+    printf '{"id":%d,"name":"ü"}\n' $id |
+      dlt-extract t=- | dlt-normalize | quiet dlt-load -q sqlite:x.db
+  done
+  run sqlite3 x.db 'SELECT id, name FROM t ORDER BY id; PRAGMA encoding'
+  assert_output $'1|ü\n2|ü\nUTF-16le'
+}
+
 @test "a full disk leaves the old rows" {
   package one
   seq 1 100 | sed 's/.*/{"id":&}/' | job one t 1

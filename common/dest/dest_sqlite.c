@@ -104,15 +104,6 @@ sqlite_run(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
-void
-sqlite_column(sqlite3_stmt *q, int i, struct buf *out)
-{
-	const void *text = sqlite3_column_blob(q, i);
-
-	if (text)
-		buf_add(out, text, (size_t)sqlite3_column_bytes(q, i));
-}
-
 int
 sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
     struct error *err)

@@ -58,9 +58,6 @@ int sqlite_step(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err);
 /* Run a statement without result, then finalize it. */
 int sqlite_run(struct sqlite_dest *s, sqlite3_stmt *q, struct error *err);
 
-/* Append text column i; nothing for null. */
-void sqlite_column(sqlite3_stmt *q, int i, struct buf *out);
-
 /* In the dataset. */
 int sqlite_has_table(struct sqlite_dest *s, const char *name, bool *found,
     struct error *err);

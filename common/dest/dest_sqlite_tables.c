@@ -93,10 +93,9 @@ compare_existing(const void *a, const void *b)
 static char *
 column_text(sqlite3_stmt *q, int i)
 {
-	struct buf b = { 0 };
+	const char *text = (const char *)sqlite3_column_text(q, i);
 
-	sqlite_column(q, i, &b);
-	return buf_take(&b);
+	return xstrdup(text ? text : "");
 }
 
 static int

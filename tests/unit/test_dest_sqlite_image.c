@@ -218,7 +218,11 @@ ask(struct dest *d, const char *sql)
 		return xstrdup(err.msg);
 	while (sqlite_step(s, q, &err) > 0) {
 		for (int i = 0; i < sqlite3_column_count(q); i++) {
-			sqlite_column(q, i, &out);
+			const void *text = sqlite3_column_blob(q, i);
+
+			if (text)
+				buf_add(&out, text,
+				    (size_t)sqlite3_column_bytes(q, i));
 			buf_addc(&out, '|');
 		}
 		buf_addc(&out, '\n');
