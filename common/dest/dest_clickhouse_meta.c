@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/dest_clickhouse_private.h"
 
-#include "common/dest/ddl.h"
-#include "common/hash.h"
-#include "common/jsonw.h"
+#include "common/dest/ledger.h"
 #include "common/mem.h"
 #include "common/timestamp.h"
-#include "common/zlibtext.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SCHEMA ((size_t)256 << 20)
-#define SENTINEL   "dlt_sentinel_table"
+#define SENTINEL "dlt_sentinel_table"
 
 /* ---- statements ---- */
 
@@ -144,25 +140,6 @@ ch_need_jobs_table(struct clickhouse_dest *c, struct error *err)
 
 /* ---- _dlt_version ---- */
 
-/* base64 of zlib first, then plain (contract.md 10.3). */
-static int
-plain_schema(const char *text, size_t text_len, struct buf *json,
-    struct error *err)
-{
-	struct buf packed = { 0 };
-	long len;
-	int rc = 0;
-
-	buf_reserve(&packed, text_len);
-	len = hash_base64_decode(text, text_len, packed.data);
-	if (len <= 0)
-		buf_add(json, text, text_len);
-	else if (zlib_inflate(packed.data, (size_t)len, MAX_SCHEMA, json, err))
-		rc = error_prefix(err, "stored schema: ");
-	buf_release(&packed);
-	return rc;
-}
-
 int
 ch_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
     bool *found, struct error *err)
@@ -177,7 +154,7 @@ ch_stored_schema(struct dest *d, const char *schema_name, struct buf *json,
 	at = buf_str(&out);
 	*found = rc == 0 && ch_field(&at, &text);
 	if (*found)
-		rc = plain_schema(buf_str(&text), text.len, json, err);
+		rc = ledger_schema_text(buf_str(&text), text.len, json, err);
 	buf_release(&out);
 	buf_release(&text);
 	return rc;
@@ -249,46 +226,18 @@ ch_add_version(struct dest *d, const struct schema *schema, struct error *err)
 /* ---- _dlt_pipeline_state ---- */
 
 static void
-iso_time(const char *stored, struct buf *out)
-{
-	struct iso iso;
-
-	iso_parse(stored, strlen(stored), &iso);
-	if (iso.kind == ISO_DATETIME && timestamp_to_utc(&iso.ts)) {
-		iso.ts.has_zone = true;
-		timestamp_format(&iso.ts, out);
-	} else {
-		buf_adds(out, stored);
-	}
-}
-
-static void
 state_document(const char *row, struct buf *doc)
 {
-	static const char *const keys[] = { "version", "engine_version",
-		"pipeline_name", "state", "created_at", "version_hash",
-		"_dlt_load_id" };
-	struct jsonw w;
+	struct buf texts[7] = { 0 };
+	const char *fields[7];
 
-	jsonw_init(&w, doc, false);
-	jsonw_object(&w);
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct buf text = { 0 }, iso = { 0 };
-
-		jsonw_key(&w, keys[i]);
-		ch_field(&row, &text);
-		if (i < 2) {
-			jsonw_int(&w, strtoll(buf_str(&text), NULL, 10));
-		} else if (i == 4) {
-			iso_time(buf_str(&text), &iso);
-			jsonw_str(&w, buf_str(&iso));
-		} else {
-			jsonw_str(&w, buf_str(&text));
-		}
-		buf_release(&text);
-		buf_release(&iso);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		ch_field(&row, &texts[i]);
+		fields[i] = buf_str(&texts[i]);
 	}
-	jsonw_end_object(&w);
+	ledger_state_document(fields, doc);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		buf_release(&texts[i]);
 }
 
 int

@@ -3,7 +3,6 @@
 
 #include "common/dest/ddl.h"
 #include "common/hash.h"
-#include "common/jsonw.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -106,11 +105,7 @@ check_type(const struct clickhouse_dest *c, const struct table *t,
 	if (ch_type_fits(have, column->type))
 		return 0;
 	if (ch_type_add(c->version, column, &want, err) == 0)
-		error_set(err, ERR_REMOTE,
-		    "table \"%s\": column \"%s\" is %s, but the package needs "
-		    "%s; extract with --sync to go on from the schema stored "
-		    "here",
-		    t->name, column->name, name, want.data);
+		ddl_refuse_type(t, column, name, want.data, err);
 	buf_release(&want);
 	return -1;
 }
@@ -153,39 +148,6 @@ ch_columns(struct clickhouse_dest *c, enum dest_place place,
 }
 
 /* ---- changes ---- */
-
-static void
-note_column(struct buf *members, const struct column *c)
-{
-	const char *between = "";
-
-	if (members->len)
-		buf_addc(members, ',');
-	jsonw_quote(members, c->name, c->name_len);
-	buf_adds(members, ":{");
-	for (size_t i = 0; i < c->hints.count; i++) {
-		const struct hint *h = &c->hints.items[i];
-
-		buf_adds(members, between);
-		jsonw_quote(members, h->key, strlen(h->key));
-		buf_addf(members, ":%s", h->value);
-		between = ",";
-	}
-	buf_addc(members, '}');
-}
-
-static void
-note_table(struct buf *added, const struct table *t, const struct buf *columns)
-{
-	if (!added)
-		return;
-	if (added->len)
-		buf_addc(added, ',');
-	jsonw_quote(added, t->name, t->name_len);
-	buf_adds(added, ":{\"name\":");
-	jsonw_quote(added, t->name, t->name_len);
-	buf_addf(added, ",\"columns\":{%s}}", columns->data);
-}
 
 /* A staging table is made like the one that its rows are for, so that the two
  * can be exchanged. */
@@ -247,23 +209,16 @@ change(struct clickhouse_dest *c, enum dest_place place, const struct table *t,
 {
 	bool *have = xcalloc(t->column_count + 1, sizeof(*have)), exists;
 	struct ch_type *types = xcalloc(t->column_count + 1, sizeof(*types));
-	struct buf columns = { 0 };
 	int rc = ch_columns(c, place, t, types, have, &exists, err);
 
-	for (size_t i = 0; i < t->column_count && rc == 0; i++)
-		if (!have[i] && t->columns[i]->type != TYPE_NONE)
-			note_column(&columns, t->columns[i]);
-	if (rc == 0 && columns.len) {
-		if (!exists)
-			rc = create_table(c, place, t, err);
-		else
-			rc = add_columns(c, place, t, have, err);
-		if (rc == 0)
-			note_table(added, t, &columns);
-		else
+	if (rc == 0 && ddl_lacks(t, have)) {
+		rc = exists ? add_columns(c, place, t, have, err)
+		            : create_table(c, place, t, err);
+		if (rc < 0)
 			error_prefix(err, "table \"%s\": ", t->name);
+		else
+			ddl_note_added(t, have, added);
 	}
-	buf_release(&columns);
 	free(have);
 	free(types);
 	return rc;

@@ -266,16 +266,19 @@ ledger_staging_version(struct dest *d, const struct schema *s,
 
 /* ---- _dlt_pipeline_state ---- */
 
+/* A time without a zone is one in UTC. */
 static void
 iso_time(const char *stored, struct buf *out)
 {
 	struct iso iso;
 
 	iso_parse(stored, strlen(stored), &iso);
-	if (iso.kind == ISO_DATETIME && timestamp_to_utc(&iso.ts))
+	if (iso.kind == ISO_DATETIME && timestamp_to_utc(&iso.ts)) {
+		iso.ts.has_zone = true;
 		timestamp_format(&iso.ts, out);
-	else
+	} else {
 		buf_adds(out, stored);
+	}
 }
 
 void
