@@ -22,6 +22,7 @@ written() {
   shift
   rm -rf out
   dlt-extract -q --load-id 1.5 -o in t="${INPUT:-$VALUES}"
+  typed_rows in t "${INPUT:-$VALUES}"
   dlt-normalize -q --compression none --format "$format" "$@" -o out in
   rm -rf in
 }

@@ -50,6 +50,15 @@ fails() {
   }
 }
 
+# typed_rows DIR TABLE FILE: the rows of FILE are those of the extracted package,
+# and its strings can be typed values, as where Python dlt has written them.
+typed_rows() {
+  rm "$1/new_jobs/$2".*
+  printf '[%s]\n' "$(paste -sd, "$3")" \
+    >"$1/new_jobs/$2.0000000001.0.typed-jsonl"
+  dlt-package seal "$1" >/dev/null
+}
+
 compare() {
   "${PYTHON:-python3}" "$SOURCE_DIR/tests/compare.py" "$@"
 }

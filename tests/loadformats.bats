@@ -48,6 +48,7 @@ values() {
   dlt-extract -q --load-id 1 -o in --column t.d:decimal --column t.da:date \
     --column t.tm:time --column t.bin:binary --column t.w:wei \
     --column t.o:json t="$SOURCE_DIR/tests/formats/values.jsonl"
+  typed_rows in t "$SOURCE_DIR/tests/formats/values.jsonl"
   wanted
 }
 
