@@ -15,6 +15,7 @@
 #define DEFAULT_DATASET "main"
 #define BUSY_TIMEOUT_S  5.0
 #define BUSY_PAUSE_MS   50
+#define NEW_TRIES       3
 #define MANY_ROWS       50000 /* worth changing the number of threads */
 
 /* ---- the connection ---- */
@@ -36,13 +37,17 @@ open_patiently(struct duckdb_dest *d, const struct dest_settings *set,
 	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * 1000000L };
 	double left = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
 
-	for (;;) {
+	for (unsigned tries = 0;;) {
+		bool fresh = duckdb_is_new(d->path);
+
 		if (!set->read_only && duckdb_finish(d->path, err) < 0)
 			return -1;
 		d->duck = duck_open(d->path, &how, err);
 		if (d->duck)
 			return 0;
-		if (err->code != ERR_TEMP || left <= 0)
+		/* another process may be making the file */
+		if (err->code == ERR_TEMP ? left <= 0
+		                          : !fresh || ++tries > NEW_TRIES)
 			return -1;
 		nanosleep(&pause, NULL);
 		if (signal_pending())

@@ -51,6 +51,15 @@ duckdb_is_unfinished(const char *path)
 	return yes;
 }
 
+bool
+duckdb_is_new(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ||
+	    (S_ISREG(st.st_mode) && st.st_size < BLANK_SIZE);
+}
+
 /* What DuckDB writes into a new file. */
 static int
 read_blank(const char *path, char out[BLANK_SIZE], struct error *err)

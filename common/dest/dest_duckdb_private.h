@@ -67,7 +67,10 @@ int duckdb_empty(struct dest *base, enum dest_place place,
 /* dest_duckdb_new.c */
 /* Was the process that made the file killed before it was one? */
 bool duckdb_is_unfinished(const char *path);
-/* Then make it an empty database; nothing where another one is at it. */
+/* That, or is it not there, or too small to be one? */
+bool duckdb_is_new(const char *path);
+/* Make an unfinished one an empty database; nothing where another process is at
+ * it. */
 int duckdb_finish(const char *path, struct error *err);
 
 /* dest_duckdb_meta.c */
