@@ -33,6 +33,41 @@ add_zeros(struct buf *out, size_t n)
 
 /* ---- JSON integer tokens ---- */
 
+const char *
+number_token(const char *p, const char *end, bool *integer)
+{
+	const char *digits;
+
+	*integer = true;
+	if (p < end && *p == '-')
+		p++;
+	digits = p;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	if (p == digits || (*digits == '0' && p - digits > 1))
+		return NULL;
+	if (p < end && *p == '.') {
+		*integer = false;
+		digits = ++p;
+		while (p < end && *p >= '0' && *p <= '9')
+			p++;
+		if (p == digits)
+			return NULL;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		*integer = false;
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		digits = p;
+		while (p < end && *p >= '0' && *p <= '9')
+			p++;
+		if (p == digits)
+			return NULL;
+	}
+	return p;
+}
+
 bool
 number_is_integer(const char *s, size_t len)
 {

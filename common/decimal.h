@@ -10,6 +10,10 @@
 
 #include "common/buf.h"
 
+/* The end of the JSON number (RFC 8259) at p, or NULL: there is none. *integer:
+ * it has digits only. */
+const char *number_token(const char *p, const char *end, bool *integer);
+
 /* The kind of a JSON number token (already valid by RFC 8259). */
 bool number_is_integer(const char *s, size_t len); /* no '.', 'e', 'E' */
 

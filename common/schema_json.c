@@ -614,8 +614,8 @@ write_table(struct jsonw *w, const struct table *t)
 }
 
 /* Present, and not what Python dlt leaves out. */
-bool
-hint_is_written(const struct hint *h)
+static bool
+is_written(const struct hint *h)
 {
 	bool optional = strcmp(h->key, "imported_version_hash") == 0 ||
 	    strcmp(h->key, "description") == 0;
@@ -629,7 +629,7 @@ write_named(struct jsonw *w, const struct schema *s, const char *key)
 {
 	for (size_t i = 0; i < s->hints.count; i++)
 		if (strcmp(s->hints.items[i].key, key) == 0 &&
-		    hint_is_written(&s->hints.items[i]))
+		    is_written(&s->hints.items[i]))
 			write_hint(w, &s->hints.items[i]);
 }
 

@@ -74,10 +74,6 @@ void hints_set(struct hints *h, const char *key, const char *value);
 void hints_copy(struct hints *to, const struct hints *from);
 void hints_release(struct hints *h);
 
-/* False for the optional top-level hints that are empty: not part of the
- * document. */
-bool hint_is_written(const struct hint *h);
-
 /* Value text of a key that stands in some place only. */
 #define PLACE_ONLY ""
 

@@ -4,18 +4,10 @@
 
 # shellcheck disable=SC2030,SC2031
 load helper
+load extract
 
 setup_file() {
   python_dlt
-}
-
-# rows DIR TABLE: the lines of a table's job files, in order
-rows() {
-  local f
-  for f in "$1"/new_jobs/"$2".*; do
-    [ -e "$f" ] || return 0
-    zstd -dcq "$f"
-  done
 }
 
 @test "a file is a file, whatever its name looks like" {

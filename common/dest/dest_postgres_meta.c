@@ -100,9 +100,10 @@ make_jobs_table(struct postgres_dest *p, struct error *err)
 	return rc;
 }
 
-int
-pg_need_jobs_table(struct postgres_dest *p, struct error *err)
+static int
+need_jobs(struct dest *d, struct error *err)
 {
+	struct postgres_dest *p = (struct postgres_dest *)d;
 	bool found = false;
 
 	if (p->jobs_table)
@@ -113,12 +114,6 @@ pg_need_jobs_table(struct postgres_dest *p, struct error *err)
 		return -1;
 	p->jobs_table = true;
 	return 0;
-}
-
-static int
-need_jobs(struct dest *d, struct error *err)
-{
-	return pg_need_jobs_table((struct postgres_dest *)d, err);
 }
 
 int
@@ -161,7 +156,7 @@ pg_mark(struct dest *d, const struct dest_mark *m, struct error *err)
 	int rc = 0;
 
 	snprintf(rows, sizeof(rows), "%llu", (unsigned long long)m->rows);
-	if (pg_copy_end(p, err) < 0 || pg_need_jobs_table(p, err) < 0 ||
+	if (pg_copy_end(p, err) < 0 || need_jobs(d, err) < 0 ||
 	    (!*m->job_id && pg_make_indexes(p, err) < 0))
 		return -1;
 	sql = statement(p,

@@ -103,7 +103,6 @@ int pg_note_index(struct postgres_dest *p, const char *table,
     const char *column, struct error *err);
 /* Rows of table and column. */
 PGresult *pg_noted_indexes(struct postgres_dest *p, struct error *err);
-int pg_need_jobs_table(struct postgres_dest *p, struct error *err);
 int pg_mark(struct dest *d, const struct dest_mark *m, struct error *err);
 extern const struct ledger pg_ledger;
 

@@ -426,7 +426,7 @@ pg_migrate(struct dest *d, enum dest_place place, const struct table *t,
 	if (place == DEST_DATASET && !d->plan && pg_lock(p, err) < 0)
 		return -1;
 	if (pg_need_schema(p, place, err) < 0 ||
-	    (place == DEST_DATASET && pg_need_jobs_table(p, err) < 0))
+	    (place == DEST_DATASET && pg_ledger.need_jobs(d, err) < 0))
 		return -1;
 	res = read_columns(p, place, t->name, err);
 	if (!res)

@@ -2,6 +2,7 @@
 #include "tools/dlt-extract/csv.h"
 
 #include "common/buf.h"
+#include "common/decimal.h"
 #include "common/mem.h"
 #include "common/scan.h"
 #include "common/utf8.h"
@@ -257,35 +258,10 @@ is_blank(const struct csv *c)
 static bool
 is_number(const char *p, size_t len)
 {
-	const char *end = p + len, *from;
+	bool integer;
 
-	if (p < end && *p == '-')
-		p++;
-	from = p;
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	if (p == from || (*from == '0' && p - from > 1))
-		return false;
-	if (p == end)
-		return true;
-	if (*p == '.') {
-		from = ++p;
-		while (p < end && *p >= '0' && *p <= '9')
-			p++;
-		if (p == from)
-			return false;
-	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		p++;
-		if (p < end && (*p == '+' || *p == '-'))
-			p++;
-		from = p;
-		while (p < end && *p >= '0' && *p <= '9')
-			p++;
-		if (p == from)
-			return false;
-	}
-	return p == end && !scan_number_is_infinite(end - len, len);
+	return number_token(p, p + len, &integer) == p + len &&
+	    !scan_number_is_infinite(p, len);
 }
 
 static bool

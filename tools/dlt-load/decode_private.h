@@ -82,9 +82,6 @@ int decode_string(struct batch *b, const char **p, const char *end,
 /* decode_json.c: valid JSON text as Python's json.dumps spells it. */
 void json_respell(const char *text, size_t len, struct buf *out);
 
-/* The end of the number token at p, as JSON spells it, or NULL. */
-const char *number_token(const char *p, const char *end, bool *integer);
-
 /* Values for cells. A text or token stays where it is unless it is changed. */
 void cell_text(struct cell *out, const char *text, size_t len);
 int cell_number(struct decoder *d, const struct column *c, const char *p,

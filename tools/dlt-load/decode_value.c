@@ -178,41 +178,6 @@ decode_string(struct batch *b, const char **p, const char *end,
 
 /* ---- numbers ---- */
 
-const char *
-number_token(const char *p, const char *end, bool *integer)
-{
-	const char *digits;
-
-	*integer = true;
-	if (p < end && *p == '-')
-		p++;
-	digits = p;
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	if (p == digits || (*digits == '0' && p - digits > 1))
-		return NULL;
-	if (p < end && *p == '.') {
-		*integer = false;
-		digits = ++p;
-		while (p < end && *p >= '0' && *p <= '9')
-			p++;
-		if (p == digits)
-			return NULL;
-	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		*integer = false;
-		p++;
-		if (p < end && (*p == '+' || *p == '-'))
-			p++;
-		digits = p;
-		while (p < end && *p >= '0' && *p <= '9')
-			p++;
-		if (p == digits)
-			return NULL;
-	}
-	return p;
-}
-
 /* Digits up to 15 and small powers of ten are exact in doubles (Clinger). */
 static bool
 fast_double(const char *p, size_t len, double *out)
