@@ -502,7 +502,9 @@ make_plans(struct run *r)
 	for (size_t i = 0; i < r->sources.count; i++)
 		r->plans[i] = (struct pull_resource){ .hints = &r->o->hints,
 			.table_from = r->o->table_from,
-			.limit = r->settings.limit };
+			.limit = r->settings.limit,
+			.input.config = r->settings.config,
+			.parent = PULL_ROOT };
 	for (size_t i = 0; r->file != NULL && i < r->sources.count; i++)
 		source_file_plan(r->file, i, &r->plans[i]);
 }

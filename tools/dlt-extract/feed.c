@@ -3,6 +3,7 @@
 
 #include "common/mem.h"
 #include "common/output.h"
+#include "tools/dlt-extract/channel.h"
 #include "tools/dlt-extract/input_kind.h"
 
 #include <pthread.h>
@@ -17,7 +18,7 @@ struct slot {
 };
 
 struct feed {
-	const char *resource;
+	struct input_context in;
 	const char **inputs;
 	size_t count;
 	size_t block_size;
@@ -41,9 +42,20 @@ struct feed {
 	uint64_t decoded, allowed; /* its bytes */
 };
 
+/* The parent's channel has room again. */
+static void
+look_again(void *arg)
+{
+	struct feed *f = arg;
+
+	pthread_mutex_lock(&f->lock);
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
 struct feed *
-feed_new(const char *resource, const char *const *inputs, size_t count,
-    size_t block_size, unsigned blocks, uint64_t max_expansion)
+feed_new(const struct input_context *in, const char *const *inputs,
+    size_t count, size_t block_size, unsigned blocks, uint64_t max_expansion)
 {
 	struct feed *f = xcalloc(1, sizeof(*f));
 
@@ -51,7 +63,8 @@ feed_new(const char *resource, const char *const *inputs, size_t count,
 	f->inputs = arena_alloc(&f->names, count * sizeof(*f->inputs));
 	for (size_t i = 0; i < count; i++)
 		f->inputs[i] = arena_strdup(&f->names, inputs[i]);
-	f->resource = arena_strdup(&f->names, resource);
+	f->in = *in;
+	f->in.resource = arena_strdup(&f->names, in->resource);
 	f->count = count;
 	f->max_expansion = max_expansion;
 	f->block_size = block_size;
@@ -59,6 +72,8 @@ feed_new(const char *resource, const char *const *inputs, size_t count,
 	f->slots = xcalloc(blocks, sizeof(*f->slots));
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
+	if (in->parent != NULL)
+		channel_watch(in->parent, look_again, f);
 	return f;
 }
 
@@ -168,14 +183,14 @@ static int
 feed_input(struct feed *f, const char *text, struct error *err)
 {
 	const struct input_kind *kind = input_kind_of(text);
-	void *input = kind->open(text, err);
 	const char *name;
+	void *input;
 	int rc = 0;
 
+	f->in.text = text;
+	input = kind->open(&f->in, err);
 	if (input == NULL)
 		return -1;
-	if (kind->label != NULL)
-		kind->label(input, f->resource);
 	set_allowed(f, kind, input);
 	if (begin_input(f, kind, input)) {
 		while ((rc = kind->next(input, &name, err)) > 0) {
@@ -237,6 +252,15 @@ reader(void *arg)
 	return NULL;
 }
 
+/* May the reader be waiting for rows that nobody else can bring? */
+static bool
+is_starved(struct feed *f)
+{
+	struct channel *c = f->in.parent;
+
+	return c != NULL && !channel_is_full(c) && !channel_is_closed(c);
+}
+
 /* Wait for a block or the end; wakes up now and then to look for signals,
  * because the reader may hang in a read. */
 static int
@@ -245,6 +269,8 @@ wait_for_block(struct feed *f, struct error *err)
 	while (f->used == 0 && !f->done) {
 		struct timespec until;
 
+		if (is_starved(f))
+			return 2;
 		if (signal_pending())
 			return error_set(err, ERR_QUIET, "interrupted");
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -259,14 +285,17 @@ wait_for_block(struct feed *f, struct error *err)
 static int
 take_block(struct feed *f, struct feed_block *b, struct error *err)
 {
+	int rc;
+
 	if (f->held) {
 		f->head = (f->head + 1) % f->slot_count;
 		f->used--;
 		f->held = false;
 		pthread_cond_signal(&f->changed);
 	}
-	if (wait_for_block(f, err) < 0)
-		return -1;
+	rc = wait_for_block(f, err);
+	if (rc != 0)
+		return rc;
 	if (f->used != 0) {
 		*b = f->slots[f->head].block;
 		f->held = true;

@@ -18,6 +18,7 @@
 #include "common/error.h"
 
 struct feed;
+struct input_context;
 
 struct feed_block {
 	const char *data;
@@ -27,16 +28,17 @@ struct feed_block {
 	bool typed; /* its strings may be typed values */
 };
 
-/* inputs: as input_kind_of() takes them. */
 /* So many bytes may become more of them than max_expansion says. */
 #define FEED_FREE_BYTES ((uint64_t)16 << 20)
 
-/* max_expansion: how many times the bytes that an input takes as a file may come
- * out of it; 0: any number. */
-struct feed *feed_new(const char *resource, const char *const *inputs,
+/* in: what all the inputs have in common (input_kind.h); inputs: the text of
+ * each. max_expansion: how many times the bytes that an input takes as a file
+ * may come out of it; 0: any number. */
+struct feed *feed_new(const struct input_context *in, const char *const *inputs,
     size_t count, size_t block_size, unsigned blocks, uint64_t max_expansion);
 
-/* 1: *b is the next block, valid until the next call; 0: no more; -1. */
+/* 1: *b is the next block, valid until the next call; 0: no more; 2: rows of the
+ * parent come first: it has to be pulled; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);
 
 /* No more is read: programs of several feeds end at once. */

@@ -53,22 +53,15 @@ exec_check(const char *text, struct error *err)
 }
 
 static void *
-exec_open(const char *text, struct error *err)
+exec_open(const struct input_context *in, struct error *err)
 {
 	struct exec *e = xcalloc(1, sizeof(*e));
 
 	(void)err;
-	e->name = name_of(text);
-	e->program = program_new(text + strlen(SCHEME), e->name);
+	e->name = name_of(in->text);
+	e->program = program_new(in->text + strlen(SCHEME), e->name);
+	e->resource = xstrdup(in->resource);
 	return e;
-}
-
-static void
-exec_label(void *self, const char *resource)
-{
-	struct exec *e = self;
-
-	e->resource = xstrdup(resource);
 }
 
 static int
@@ -80,10 +73,7 @@ exec_next(void *self, const char **name, struct error *err)
 		return 0;
 	e->begun = true;
 	*name = e->name;
-	return program_start(e->program,
-	           e->resource != NULL ? e->resource : "exec", err) < 0
-	    ? -1
-	    : 1;
+	return program_start(e->program, e->resource, err) < 0 ? -1 : 1;
 }
 
 static long
@@ -113,7 +103,6 @@ const struct input_kind input_exec = {
 	.scheme = SCHEME,
 	.check = exec_check,
 	.open = exec_open,
-	.label = exec_label,
 	.next = exec_next,
 	.read = exec_read,
 	.cancel = exec_cancel,

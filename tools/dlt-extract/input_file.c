@@ -31,21 +31,21 @@ file_close(void *self)
 }
 
 static void *
-file_open(const char *text, struct error *err)
+file_open(const struct input_context *in, struct error *err)
 {
 	struct file *f = xcalloc(1, sizeof(*f));
 
-	f->path = xstrdup(text);
-	f->pattern = file_members(text);
+	f->path = xstrdup(in->text);
+	f->pattern = file_members(in->text);
 	if (f->pattern != NULL)
-		f->path[f->pattern - 2 - text] = '\0';
+		f->path[f->pattern - 2 - in->text] = '\0';
 	f->in = input_open(f->path, err);
 	if (f->in == NULL) {
 		file_close(f);
 		return NULL;
 	}
 	if (f->pattern != NULL)
-		f->pattern = f->path + (f->pattern - text);
+		f->pattern = f->path + (f->pattern - in->text);
 	return f;
 }
 

@@ -23,6 +23,29 @@
 
 #include "common/error.h"
 
+struct channel;
+struct config;
+struct config_context;
+struct incremental;
+struct json;
+struct source_file;
+
+/* One input of a resource, as open() is given it. All of it stays until close(),
+ * but for kinds without cancel (feed_abandon()): those copy what they need. */
+struct input_context {
+	const char *text;     /* as the operand has it: a path, "exec:..." */
+	const char *resource; /* its name */
+	/* The rest is NULL where there is none. */
+	const struct source_file *file; /* that declares the resource */
+	const struct json *declared;    /* the resource's own object in it */
+	struct config *config; /* where holds "sources", the section and
+	                                   the resource, without a section of its
+	                                   own (contract.md 11.2) */
+	const struct config_context *where;
+	struct incremental *incremental; /* where the last run ended */
+	struct channel *parent; /* rows of the resource it transforms */
+};
+
 struct input_kind {
 	const char *scheme; /* "exec:", ...; NULL: a file */
 	/* Strings of its rows may be dlt's typed values (contract.md 3);
@@ -30,12 +53,10 @@ struct input_kind {
 	bool typed;
 	/* Can it be read at all? Before anything is written. May be NULL. */
 	int (*check)(const char *text, struct error *err);
-	void *(*open)(const char *text, struct error *err);
+	void *(*open)(const struct input_context *in, struct error *err);
 	/* The bytes that it takes where it is stored; 0: who knows. May be
 	 * NULL. */
 	uint64_t (*stored)(void *self);
-	/* Told after open(): the name of the resource. May be NULL. */
-	void (*label)(void *self, const char *resource);
 	/* 1: a member, and its name (for messages; until the next call); 0: no
 	 * more; -1. */
 	int (*next)(void *self, const char **name, struct error *err);

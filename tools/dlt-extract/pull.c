@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/name.h"
 #include "common/output.h"
+#include "tools/dlt-extract/channel.h"
 #include "tools/dlt-extract/row_field.h"
 
 #include <stdlib.h>
@@ -13,10 +14,13 @@
 struct pipe {
 	const struct resource *resource;
 	const struct pull_resource *plan;
+	struct pipe *parent, *child, *sibling;
+	struct channel *channel; /* from the parent; NULL: a root */
 	struct feed *feed;
-	struct rows *rows;
+	struct rows *rows; /* NULL: it has ended */
 	uint64_t *taken;
 	bool declared;
+	bool full;         /* no more is wanted, though there may be some */
 	struct lane *lane; /* NULL: a contract drops the rows */
 };
 
@@ -108,6 +112,13 @@ grow_routes(struct pull *p)
 	free(old);
 }
 
+static int
+place(const struct row *row, struct error *err)
+{
+	return error_prefix(err, "%s:%llu:%llu: ", row->input,
+	    (unsigned long long)row->line, (unsigned long long)row->column);
+}
+
 /* The table that a row names itself. */
 static int
 route(struct pull *p, const struct pipe *pipe, const struct row *row,
@@ -136,22 +147,29 @@ route(struct pull *p, const struct pipe *pipe, const struct row *row,
 	rc = 0;
 out:
 	buf_release(&value);
-	if (rc < 0)
-		error_prefix(err, "%s:%llu:%llu: ", row->input,
-		    (unsigned long long)row->line,
-		    (unsigned long long)row->column);
-	return rc;
+	return rc < 0 ? place(row, err) : rc;
 }
 
 /* ---- rows ---- */
 
+/* 1: the row is wanted; 0; -1. */
 static int
-put_row(struct pull *p, struct pipe *pipe, const struct row *row,
+apply_steps(const struct pipe *pipe, struct row *row, struct error *err)
+{
+	const struct step *s = pipe->plan->steps;
+	int rc = 1;
+
+	for (; s != NULL && rc == 1; s = s->next)
+		rc = s->kind->apply(s->self, row, err);
+	return rc < 0 ? place(row, err) : rc;
+}
+
+static int
+write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
     struct error *err)
 {
-	struct lane *lane;
 	const struct pull_resource *plan = pipe->plan;
-	bool last = ++*pipe->taken >= plan->limit || row->last;
+	struct lane *lane = NULL;
 
 	if (plan->table_from != NULL) {
 		if (route(p, pipe, row, &lane, err) < 0)
@@ -170,29 +188,68 @@ put_row(struct pull *p, struct pipe *pipe, const struct row *row,
 	return lane == NULL ? 0 : lane_add(lane, row, last, err);
 }
 
-/* A page of a resource: 1, or 0 when it has ended. */
+static int
+put_row(struct pull *p, struct pipe *pipe, struct row *row, struct error *err)
+{
+	int rc = apply_steps(pipe, row, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return row->last && pipe->lane != NULL
+		    ? lane_end_item(pipe->lane, err)
+		    : 0;
+	pipe->full = ++*pipe->taken >= pipe->plan->limit;
+	for (struct pipe *c = pipe->child; c != NULL; c = c->sibling)
+		channel_put(c->channel, row->data, row->len);
+	if (pipe->plan->unwritten)
+		return 0;
+	return write_row(p, pipe, row, row->last || pipe->full, err);
+}
+
+static int
+end_page(struct pipe *pipe, struct error *err)
+{
+	for (struct step *s = pipe->plan->steps; s != NULL; s = s->next) {
+		int rc = s->kind->page != NULL ? s->kind->page(s->self, err)
+		                               : 0;
+
+		if (rc < 0)
+			return error_prefix(err, "%s: ", pipe->resource->name);
+		if (rc > 0)
+			pipe->full = true;
+	}
+	return pipe->full ? 0 : 1;
+}
+
+/* A page of a resource: 1; 2: less, rows of its parent come first; 0 when it
+ * has ended; -1. */
 static int
 pull_page(struct pull *p, struct pipe *pipe, struct error *err)
 {
 	struct row row = { .last = true };
+	int rc = 1, end;
 
+	if (*pipe->taken >= pipe->plan->limit)
+		return 0;
 	for (size_t n = 0; n < PULL_PAGE_ROWS || !row.last; n++) {
-		int rc;
-
-		if (*pipe->taken >= pipe->plan->limit)
-			return 0;
 		if (signal_pending())
 			return error_set(err, ERR_QUIET, "interrupted");
 		rc = rows_next(pipe->rows, &row, err);
-		if (rc <= 0)
-			return rc;
+		if (rc != 1)
+			break;
 		if (put_row(p, pipe, &row, err) < 0)
 			return -1;
-		if (row.page && row.last)
-			return 1;
+		if (pipe->full || (row.page && row.last))
+			break;
 	}
-	return 1;
+	if (rc < 0)
+		return -1;
+	end = end_page(pipe, err);
+	return end <= 0 ? end : rc;
 }
+
+/* ---- turns ---- */
 
 static struct pipe *
 open_pipe(struct pull *p, size_t i)
@@ -200,10 +257,19 @@ open_pipe(struct pull *p, size_t i)
 	const struct resource *r = &p->sources->items[i];
 	bool alone = p->fifo || p->sources->count == 1;
 	struct pipe *pipe = xcalloc(1, sizeof(*pipe));
+	struct input_context in = p->plans[i].input;
 
 	pipe->resource = r;
 	pipe->plan = &p->plans[i];
-	pipe->feed = feed_new(r->name, (const char *const *)r->inputs, r->count,
+	if (pipe->plan->parent != PULL_ROOT) {
+		pipe->parent = p->pipes[pipe->plan->parent];
+		pipe->sibling = pipe->parent->child;
+		pipe->parent->child = pipe;
+		pipe->channel = channel_new();
+	}
+	in.resource = r->name;
+	in.parent = pipe->channel;
+	pipe->feed = feed_new(&in, (const char *const *)r->inputs, r->count,
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2, p->max_expansion);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
@@ -211,51 +277,136 @@ open_pipe(struct pull *p, size_t i)
 	return pipe;
 }
 
+static size_t
+root_of(const struct pull *p, size_t i)
+{
+	while (p->plans[i].parent != PULL_ROOT)
+		i = p->plans[i].parent;
+	return i;
+}
+
+/* A root and all that depends on it take turns from now on. */
+static void
+activate(struct pull *p, size_t root)
+{
+	for (size_t i = root; i < p->sources->count; i++)
+		if (root_of(p, i) == root)
+			p->active[p->active_count++] = open_pipe(p, i);
+}
+
+/* Is a turn of no use? */
+static bool
+must_wait(const struct pipe *pipe)
+{
+	for (const struct pipe *c = pipe->child; c != NULL; c = c->sibling)
+		if (channel_is_full(c->channel))
+			return true;
+	return false;
+}
+
+/* Nobody wants rows of it. */
+static bool
+is_useless(const struct pipe *pipe)
+{
+	if (!pipe->plan->unwritten)
+		return false;
+	for (const struct pipe *c = pipe->child; c != NULL; c = c->sibling)
+		if (c->rows != NULL)
+			return false;
+	return true;
+}
+
+static void
+end_pipe(struct pipe *pipe)
+{
+	rows_free(pipe->rows);
+	pipe->rows = NULL;
+	if (pipe->channel != NULL)
+		channel_cancel(pipe->channel);
+	for (struct pipe *c = pipe->child; c != NULL; c = c->sibling)
+		channel_close(c->channel);
+}
+
+/* 1; 0: the resource has ended; -1. */
+static int
+take_turn(struct pull *p, struct pipe *pipe, struct error *err)
+{
+	int rc;
+
+	if (must_wait(pipe))
+		return 1;
+	if (is_useless(pipe)) {
+		pipe->full = true;
+		return 0;
+	}
+	rc = pull_page(p, pipe, err);
+	if (rc == 1)
+		rows_trim(pipe->rows);
+	return rc < 0 ? -1 : rc != 0;
+}
+
 int
 pull_run(struct pull *p, struct error *err)
 {
-	struct pipe *active[PULL_ACTIVE];
-	size_t max = p->fifo ? 1 : PULL_ACTIVE, count = 0, next = 0;
+	size_t n = p->sources->count, max = p->fifo ? 1 : PULL_ACTIVE;
+	size_t roots = 0, next = 0;
 
-	p->pipes = xcalloc(p->sources->count + 1, sizeof(*p->pipes));
-	p->rows = xcalloc(p->sources->count + 1, sizeof(*p->rows));
-	while (count > 0 || next < p->sources->count) {
-		while (count < max && next < p->sources->count)
-			active[count++] = open_pipe(p, next++);
-		for (size_t i = 0; i < count;) {
-			int rc = pull_page(p, active[i], err);
+	p->pipes = xcalloc(n + 1, sizeof(*p->pipes));
+	p->active = xcalloc(n + 1, sizeof(*p->active));
+	p->rows = xcalloc(n + 1, sizeof(*p->rows));
+	for (;;) {
+		for (; roots < max && next < n; next++) {
+			if (p->plans[next].parent == PULL_ROOT) {
+				activate(p, next);
+				roots++;
+			}
+		}
+		if (p->active_count == 0)
+			return 0;
+		for (size_t i = 0; i < p->active_count;) {
+			struct pipe *pipe = p->active[i];
+			int rc = take_turn(p, pipe, err);
 
 			if (rc < 0)
 				return -1;
 			if (rc == 1) {
-				rows_trim(active[i++]->rows);
+				i++;
 				continue;
 			}
-			rows_free(active[i]->rows);
-			active[i]->rows = NULL;
-			memmove(active + i, active + i + 1,
-			    (--count - i) * sizeof(*active));
+			end_pipe(pipe);
+			roots -= pipe->parent == NULL;
+			memmove(p->active + i, p->active + i + 1,
+			    (--p->active_count - i) * sizeof(*p->active));
 		}
 	}
-	return 0;
+}
+
+static void
+stop_pipe(struct pipe *pipe)
+{
+	if (pipe == NULL)
+		return;
+	if (pipe->channel != NULL)
+		channel_cancel(pipe->channel);
+	feed_stop(pipe->feed);
 }
 
 void
 pull_release(struct pull *p, bool failed)
 {
 	for (size_t i = 0; p->pipes != NULL && i < p->sources->count; i++)
-		if (p->pipes[i] != NULL)
-			feed_stop(p->pipes[i]->feed);
+		stop_pipe(p->pipes[i]);
 	for (size_t i = 0; p->pipes != NULL && i < p->sources->count; i++) {
 		struct pipe *pipe = p->pipes[i];
 
 		if (pipe == NULL)
 			continue;
 		rows_free(pipe->rows);
-		if (failed || *pipe->taken >= pipe->plan->limit)
+		if (failed || pipe->full)
 			feed_abandon(pipe->feed);
 		else
 			feed_free(pipe->feed);
+		channel_free(pipe->channel);
 		free(pipe);
 	}
 	for (size_t i = 0; i < p->declared_count; i++) {
@@ -267,5 +418,6 @@ pull_release(struct pull *p, bool failed)
 	free(p->routes);
 	free(p->declared);
 	free(p->pipes);
+	free(p->active);
 	free(p->rows);
 }

@@ -13,11 +13,14 @@
 #define DLT_PULL_H
 
 #include "tools/dlt-extract/hints.h"
+#include "tools/dlt-extract/input_kind.h"
 #include "tools/dlt-extract/source_files.h"
+#include "tools/dlt-extract/step.h"
 #include "tools/dlt-extract/writer.h"
 
 #define PULL_ACTIVE    16
 #define PULL_PAGE_ROWS 1000
+#define PULL_ROOT      SIZE_MAX
 
 struct declared {
 	char *table;    /* normalized */
@@ -30,10 +33,17 @@ struct pull_resource {
 	const struct table_hints *hints;
 	const char *table; /* not normalized; NULL: the resource's name */
 	const char
-	    *table_from; /* the field that names a row's table, or NULL */
-	bool keeps_name; /* tables of table_from belong to the resource; else
+	    *table_from;    /* the field that names a row's table, or NULL */
+	bool keeps_name;    /* tables of table_from belong to the resource; else
 	                    each is a resource of its own */
-	uint64_t limit;  /* rows; UINT64_MAX: no limit */
+	uint64_t limit;     /* rows; UINT64_MAX: no limit */
+	struct step *steps; /* in their order; the owner of the plan's */
+	/* What its inputs are told: all but text and resource. */
+	struct input_context input;
+	/* It transforms the rows that this resource, one before it, leaves;
+	 * PULL_ROOT: none. */
+	size_t parent;
+	bool unwritten; /* its rows are for those that transform them */
 };
 
 struct pull {
@@ -50,7 +60,8 @@ struct pull {
 	size_t declared_count, declared_cap;
 	uint64_t *rows;
 	/* private */
-	struct pipe **pipes;
+	struct pipe **pipes, **active;
+	size_t active_count;
 	struct route *routes; /* hash table: value of table_from to lane */
 	size_t route_count, route_slots;
 };

@@ -36,6 +36,8 @@ struct rows {
 	bool empty;      /* nothing but blanks and the mark so far */
 	bool touching;   /* a value ended at `start`: no blank since */
 	bool first;      /* MODE_STREAM: before the first element */
+	bool comma;      /* MODE_STREAM: an element must follow */
+	bool starved;    /* the feed said 2 */
 };
 
 struct rows *
@@ -120,7 +122,8 @@ fill_block(struct rows *r, struct error *err)
 	struct feed_block b;
 	int rc = feed_next(r->feed, &b, err);
 
-	if (rc < 0)
+	r->starved = rc == 2;
+	if (rc < 0 || r->starved)
 		return -1;
 	if (rc == 0) {
 		r->eof = true;
@@ -159,7 +162,7 @@ begin_csv(struct rows *r, const struct csv_format *format, struct error *err)
 		return -1;
 	if (format->text)
 		return 0;
-	if (fill(r, CSV_SAMPLE, err) < 0)
+	if (fill(r, CSV_SAMPLE, err) < 0 && !r->starved)
 		return -1;
 	csv_sample(r->csv, r->win + r->start, r->win + r->end, r->eof);
 	return 0;
@@ -181,7 +184,7 @@ next_input(struct rows *r, struct error *err)
 		return -1;
 	if (r->name == NULL)
 		return 0;
-	if (fill(r, 3, err) < 0)
+	if (fill(r, 3, err) < 0 && !r->starved)
 		return -1;
 	r->open = r->empty = true;
 	r->touching = false;
@@ -327,6 +330,7 @@ begin_array(struct rows *r, struct error *err)
 		r->mode = MODE_STREAM;
 		r->array_line = r->line;
 		r->first = true;
+		r->comma = false;
 	}
 	r->start++;
 	return 0;
@@ -365,10 +369,10 @@ static int
 stream_value(struct rows *r, struct row *row, struct error *err)
 {
 	char what[96];
+	int rc;
 
-	for (bool comma = false;; comma = true) {
-		int rc = skip(r, err);
-
+	for (;;) {
+		rc = skip(r, err);
 		if (rc < 0)
 			return -1;
 		if (rc == 0) {
@@ -378,20 +382,23 @@ stream_value(struct rows *r, struct row *row, struct error *err)
 			    (unsigned long long)r->array_line);
 			return bad(r, r->start, what, err);
 		}
-		if (r->win[r->start] == ']' && !comma) {
+		if (r->win[r->start] == ']' && !r->comma) {
 			r->start++;
 			r->mode = MODE_TOP;
 			r->touching = true;
 			return 0;
 		}
-		if (r->first || comma)
+		if (r->first || r->comma)
 			break;
 		if (r->win[r->start] != ',')
 			return bad(r, r->start, "expected ',' or ']'", err);
 		r->start++;
+		r->comma = true;
 	}
-	r->first = false;
-	return take_value(r, row, err);
+	rc = take_value(r, row, err);
+	if (rc > 0)
+		r->first = r->comma = false;
+	return rc;
 }
 
 static size_t
@@ -555,7 +562,7 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 		if (!r->open) {
 			rc = next_input(r, err);
 			if (rc <= 0)
-				return rc;
+				return r->starved ? 2 : rc;
 		}
 		if (r->mode == MODE_PAGE)
 			rc = page_value(r, row);
@@ -565,7 +572,9 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 			rc = csv_value(r, row, err);
 		else
 			rc = top_value(r, row, err);
+		if (rc < 0)
+			return r->starved ? 2 : -1;
 		if (rc != 0)
-			return rc < 0 ? -1 : hide_markers(r, row, err);
+			return hide_markers(r, row, err);
 	}
 }

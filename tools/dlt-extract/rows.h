@@ -36,7 +36,7 @@ struct rows;
 
 /* Borrows both. */
 struct rows *rows_new(struct feed *feed, const struct row_format *format);
-/* 1: a row; 0: no more; -1. */
+/* 1: a row; 0: no more; 2: as feed_next(), ask again later; -1. */
 int rows_next(struct rows *r, struct row *row, struct error *err);
 /* The last row is not needed any more: give back memory that it took. */
 void rows_trim(struct rows *r);

@@ -459,6 +459,12 @@ lane_add(struct lane *l, const struct row *row, bool end_of_item,
 }
 
 int
+lane_end_item(struct lane *l, struct error *err)
+{
+	return l->item_rows == 0 ? 0 : end_item(l, err);
+}
+
+int
 lane_add_empty_file(struct lane *l, struct error *err)
 {
 	return end_block(l, true, true, err);

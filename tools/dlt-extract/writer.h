@@ -48,6 +48,8 @@ struct lane *writer_lane(struct writer *w, const char *table);
 int lane_add(struct lane *l, const struct row *row, bool end_of_item,
     struct error *err);
 
+/* The row that would have ended an item was left out. */
+int lane_end_item(struct lane *l, struct error *err);
 /* A file without rows: the table is to be emptied. */
 int lane_add_empty_file(struct lane *l, struct error *err);
 
