@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* source_file.c and source_check.c share this. */
+#ifndef DLT_SOURCE_PRIVATE_H
+#define DLT_SOURCE_PRIVATE_H
+
+#include "common/json.h"
+#include "common/toml.h"
+
+struct source_file {
+	const char *path;
+	char *name;
+	char *text; /* of the file */
+	size_t len;
+	struct toml_json toml; /* text NULL: the file is JSON */
+	struct json_doc doc;
+	const struct json *defaults, *resources;
+	struct entry *entries; /* private to source_file.c */
+	size_t count;
+};
+
+/* The whole document; finds defaults and resources. */
+int source_check(struct source_file *f, struct error *err);
+
+#endif
