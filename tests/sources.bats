@@ -129,6 +129,22 @@ refused() {
   fails 2 dlt-extract -s bad.toml -n x -o bad
 }
 
+@test "-s: typed = true lets strings of a program be typed values" {
+  printf '{"v":"\xef\x80\xa61.50"}\n' >rows.jsonl
+  printf '[[resources]]\nname = "x"\ncommand = "cat rows.jsonl"\n' >plain.toml
+  { cat plain.toml && echo 'typed = true'; } >typed.toml
+  dlt-extract -s plain.toml | dlt-normalize | dlt-load -q sqlite:plain.db
+  dlt-extract -s typed.toml | dlt-normalize | dlt-load -q sqlite:typed.db
+  run sqlite3 plain.db "SELECT typeof(v), hex(v) FROM x"
+  assert_output 'text|EF80A6312E3530'
+  run sqlite3 typed.db "SELECT v FROM x"
+  assert_output '1.5'
+  refused '[[resources]]\nname = "x"\ncommand = ":"\ntyped = 1\n' \
+    '4:9: "typed" must be a boolean'
+  refused '[[resources]]\nname = "x"\nfile = "x"\ntyped = true\n' \
+    '4:1: "typed" is for the rows of a "command"'
+}
+
 @test "-s: the tables that Python dlt makes of the same hints" {
   need_level all
   need_dlt

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/feed.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/output.h"
 #include "tools/dlt-extract/channel.h"
@@ -136,7 +137,8 @@ feed_member(struct feed *f, const char *name, struct error *err)
 			.name = name,
 			.begin = begin,
 			.end = n == 0,
-			.typed = f->kind->typed,
+			.typed = f->kind->typed ||
+			    json_get_bool(f->in.declared, "typed", false),
 		};
 		begin = false;
 		push_slot(f);

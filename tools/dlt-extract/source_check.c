@@ -78,6 +78,7 @@ static const struct source_key resource_keys[] = {
 	{ "file", K(STRING), NULL },
 	{ "files", K(ARRAY), NULL },
 	{ "command", K(STRING), NULL },
+	{ "typed", K(BOOL), NULL },
 	{ "selected", K(BOOL), NULL },
 	{ "limit", K(NUMBER), NULL },
 	{ "table_name", K(STRING) | K(OBJECT), NULL },
@@ -92,7 +93,6 @@ static const struct source_key resource_keys[] = {
 	{ "database", 0, later },
 	{ "table", 0, later },
 	{ "sql", 0, later },
-	{ "typed", 0, later },
 	{ "from", 0, later },
 	{ "endpoint", 0, later },
 	{ "include_from_parent", 0, later },
@@ -363,6 +363,11 @@ check_resource(const struct source_file *f, const struct json *r,
 		    "\"command\"",
 		    name);
 		return source_blame(f, r, false, err);
+	}
+	if (json_get(r, "typed") != NULL && json_get(r, "command") == NULL) {
+		error_set(err, ERR_USAGE,
+		    "\"typed\" is for the rows of a \"command\"");
+		return source_blame(f, json_get(r, "typed"), true, err);
 	}
 	for (const struct json *o = f->resources->child; o != r; o = o->next) {
 		if (strcmp(json_get_str(o, "name", ""), name) != 0)
