@@ -219,3 +219,74 @@ print(sum(t["rows"] for t in json.load(open("info.json"))["tables"] if t["table"
     [ "$stderr" = 'dlt-package: error: standard output: No space left on device' ]
   done
 }
+
+@test "diff: what a schema has got or lost" {
+  printf '{"id":1,"v":1,"gone":true}\n' | dlt-extract t=- | dlt-normalize -o old
+  printf '{"id":1,"v":"x","l":[1]}\n' |
+    dlt-extract --primary-key id t=- | dlt-normalize -o new
+  run -3 --separate-stderr dlt-package diff old new
+  assert_output - <<'END'
+~ t.id type: bigint -> bigint not null
+~ t.id primary_key: none -> true
+~ t.v type: bigint -> text
+- t.gone bool
++ t__l
++ t__l.value bigint
++ t__l._dlt_parent_id text not null
++ t__l._dlt_list_idx bigint not null
++ t__l._dlt_id text not null
+END
+  run -0 dlt-package diff old old
+  assert_output ''
+  run -3 dlt-package diff old/schema.json new --json
+  jq -se 'map(select(.change == "removed")) == [{"change":"removed",
+    "table":"t","column":"gone","hint":null,"before":"bool","after":null}]' \
+    <<<"$output"
+  fails 2 dlt-package diff old
+  fails 1 dlt-package diff old missing
+}
+
+loaded() {
+  (cd data/pipelines/p/load/loaded && ls)
+}
+
+@test "gc: loaded packages go, by number and by age; others stay" {
+  local id
+  export DLT_DATA_DIR=$PWD/data
+  for id in 1 2 3 4; do
+    echo '{"id":1}' | dlt-extract -p p --load-id "170000000$id.5" t=-
+    dlt-normalize -p p
+    dlt-load -q -p p sqlite:x.db
+  done
+  touch -d '3 days ago' data/pipelines/p/load/loaded/170000000[123].5/package_completed.json
+  # one that failed is nobody's to remove
+  mkdir -p data/pipelines/p/load/loaded/1700000001.5/failed_jobs
+  touch data/pipelines/p/load/loaded/1700000001.5/failed_jobs/t.0000000001.0.jsonl
+  echo '{"id":1}' | dlt-extract -p p --load-id 1600000000.5 t=-
+
+  run -0 --separate-stderr dlt-package gc -p p --keep 1 --older 2 --dry-run
+  assert_output $'1700000003.5\n1700000002.5'
+  [ "$(loaded | wc -l)" -eq 4 ]
+  run -0 --separate-stderr dlt-package gc -p p --keep 2 --older 2
+  assert_output 1700000002.5
+  run -0 --separate-stderr dlt-package gc -p p --older 0.5 --json
+  jq -e '.load_id == "1700000003.5" and .bytes > 100 and .removed' <<<"$output"
+  run loaded
+  assert_output $'1700000001.5\n1700000004.5'
+  run -0 dlt-package gc -p p --keep 0
+  run loaded
+  assert_output 1700000001.5
+  [ -d data/pipelines/p/normalize/extracted/1600000000.5 ]
+  fails 2 dlt-package gc -p p
+  fails 2 dlt-package gc --keep 1
+  fails 2 dlt-package gc -p p --older yesterday
+  fails 2 dlt-package ls -p p --keep 1
+}
+
+@test "gc: not while a load works on the pipeline" {
+  export DLT_DATA_DIR=$PWD/data
+  echo '{"id":1}' | dlt-extract -p p t=-
+  dlt-normalize -p p
+  dlt-load -q -p p sqlite:x.db
+  run -75 flock data/pipelines/p/.lock.load dlt-package gc -p p --keep 0
+}

@@ -25,6 +25,10 @@ struct look {
 	double wait;             /* of convert: seconds for locks */
 	bool json;
 	bool yes; /* drop without asking */
+	/* of gc */
+	const char *keep, *older;
+	bool dry_run;
+	bool *differs; /* of diff: what it found */
 };
 
 typedef int (*look_visit)(void *arg, struct package_in *in,
@@ -33,6 +37,9 @@ typedef int (*look_visit)(void *arg, struct package_in *in,
 /* Each event of each package goes to visit. */
 int
 look_walk(const struct look *l, look_visit visit, void *arg, struct error *err);
+/* The last schema of the package, or the operand is a schema file itself; to be
+ * freed even on an error. */
+int look_schema(const struct look *l, struct schema **s, struct error *err);
 /* The directory that the operands mean, malloc'd; "-" for a stream. */
 char *look_path(const struct look *l, struct error *err);
 
@@ -53,5 +60,7 @@ int do_failed(const struct look *l, struct error *err);
 int do_retry(const struct look *l, struct error *err);
 int do_drop(const struct look *l, struct error *err);
 int do_convert(const struct look *l, struct error *err);
+int do_diff(const struct look *l, struct error *err);
+int do_gc(const struct look *l, struct error *err);
 
 #endif

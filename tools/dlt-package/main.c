@@ -10,8 +10,9 @@
 static struct {
 	struct opt_common common;
 	const char *format, *compression;
+	const char *keep, *older;
 	bool remove_defaults;
-	bool yes;
+	bool yes, dry_run;
 } cfg;
 
 static const struct opt options[] = {
@@ -25,6 +26,12 @@ static const struct opt options[] = {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Changes", NULL },
 	{ 'y', "yes", NULL, OPT_FLAG, &cfg.yes,
 	    "`drop` a package without asking", NULL },
+	{ 0, "keep", "N", OPT_STRING, &cfg.keep,
+	    "`gc` leaves the N newest loaded packages", NULL },
+	{ 0, "older", "DAYS", OPT_STRING, &cfg.older,
+	    "`gc` removes what was loaded so long ago", NULL },
+	{ 'n', "dry-run", NULL, OPT_FLAG, &cfg.dry_run,
+	    "`gc` prints what it would remove", NULL },
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };
 
@@ -34,8 +41,10 @@ static const struct opt_spec spec = {
 	.usage = "ls|info|verify|schema [OPTION]... [PACKAGE]\n"
 	         "cat TABLE [PACKAGE]\n"
 	         "why TABLE.COLUMN [PACKAGE]\n"
+	         "diff OLD NEW\n"
 	         "seal PACKAGE\n"
 	         "failed|retry|drop -p NAME [LOAD_ID]\n"
+	         "gc -p NAME [--keep N] [--older DAYS] [--dry-run]\n"
 	         "convert --compression KIND PACKAGE\n"
 	         "COMMAND -p NAME [LOAD_ID]\n",
 	.examples = "dlt-package ls -p github\n"
@@ -63,6 +72,8 @@ static const struct command commands[] = {
 	{ "retry", do_retry, NULL },
 	{ "drop", do_drop, NULL },
 	{ "convert", do_convert, NULL },
+	{ "diff", do_diff, "an OLD package or schema" },
+	{ "gc", do_gc, NULL },
 };
 
 static const struct command *
@@ -92,13 +103,17 @@ is_package(const char *path)
 }
 
 static int
-run(const struct opt_list *operands, struct error *err)
+run(const struct opt_list *operands, bool *differs, struct error *err)
 {
 	struct look l = { .pipeline = cfg.common.pipeline,
 		.format = cfg.format,
 		.compression = cfg.compression,
 		.remove_defaults = cfg.remove_defaults,
 		.yes = cfg.yes,
+		.keep = cfg.keep,
+		.older = cfg.older,
+		.dry_run = cfg.dry_run,
+		.differs = differs,
 		.json = cfg.common.json };
 	const struct command *c;
 	size_t at = 1;
@@ -112,8 +127,8 @@ run(const struct opt_list *operands, struct error *err)
 	if (c->subject && at == operands->count)
 		return error_set(err, ERR_USAGE, "%s needs %s", c->name,
 		    c->subject);
-	if (c->subject && !l.pipeline && operands->count == 2 &&
-	    is_package(operands->items[1]))
+	if (c->subject && c->run != do_diff && !l.pipeline &&
+	    operands->count == 2 && is_package(operands->items[1]))
 		return error_set(err, ERR_USAGE,
 		    "%s needs %s before the package %s; `dlt-package info %s` "
 		    "lists the tables",
@@ -134,6 +149,11 @@ run(const struct opt_list *operands, struct error *err)
 	if (l.compression && c->run != do_convert)
 		return error_set(err, ERR_USAGE,
 		    "--compression is an option of convert only");
+	if ((l.keep || l.older || l.dry_run) && c->run != do_gc)
+		return error_set(err, ERR_USAGE, "--%s is an option of gc only",
+		    l.keep        ? "keep"
+		        : l.older ? "older"
+		                  : "dry-run");
 	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
 		return -1;
 	return c->run(&l, err);
@@ -145,11 +165,14 @@ main(int argc, char **argv)
 	struct opt_list operands = { 0 };
 	struct error err = { 0 };
 	int status = EXIT_DONE;
+	bool differs = false;
 
 	if (opt_begin(&spec, &cfg.common, argc, argv, &operands, &status)) {
 		signals_init();
-		if (run(&operands, &err))
+		if (run(&operands, &differs, &err))
 			status = msg_fail(&err);
+		else if (differs)
+			status = EXIT_SCHEMA;
 	}
 	opt_list_release(&operands);
 	opt_common_release(&cfg.common);

@@ -99,9 +99,8 @@ dot(const struct schema *s)
 	puts("}");
 }
 
-/* The operand may be a schema itself. */
-static int
-find_schema(const struct look *l, struct schema **s, struct error *err)
+int
+look_schema(const struct look *l, struct schema **s, struct error *err)
 {
 	struct stat st;
 
@@ -149,7 +148,7 @@ do_schema(const struct look *l, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "--format \"%s\": json, yaml, mermaid and dot are there",
 		    format);
-	rc = find_schema(l, &s, err);
+	rc = look_schema(l, &s, err);
 	if (!rc && *format == 'm')
 		mermaid(s);
 	else if (!rc && *format == 'd')
