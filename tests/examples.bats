@@ -148,6 +148,27 @@ page() {
   sqlite_dump tree/examples/quickstart.db | diff first -
 }
 
+@test "the CSV files" {
+  cp -r "$SOURCE_DIR/examples/csv" .
+  csv/load csv/exports all.db
+  csv/load csv/exports all.db
+  run sqlite3 all.db "SELECT number, name FROM customers ORDER BY 1" \
+    "SELECT number, total FROM orders_2026_11 ORDER BY 1"
+  assert_output $'1|Brandt, Anna\n2|Müller "Mo" Moritz\n3|Two\nlines\n101|9.1\n102|100.0'
+  printf '"no end\n' >csv/exports/zzz.csv
+  fails 1 csv/load csv/exports all.db
+  run sqlite3 all.db "SELECT count(*) FROM customers"
+  assert_output 3
+
+  cd csv
+  for _ in 1 2; do
+    dlt-extract -s shop.toml | dlt-normalize | dlt-load -q sqlite:shop.db
+  done
+  run sqlite3 shop.db "SELECT number, total FROM orders ORDER BY 1" \
+    "SELECT zip, typeof(zip) FROM customers WHERE number = 1"
+  assert_output $'100|12.5\n101|9.1\n102|100\n01067|text'
+}
+
 @test "the quick start refuses what it does not know" {
   fails 2 "$SOURCE_DIR/examples/quickstart" --help
 }
