@@ -5,6 +5,7 @@
 #include "common/output.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +26,7 @@ struct http {
 	char *user_agent, *ca_file;
 	double connect_s, stall_s;
 	int redirects;
+	atomic_bool cancelled;
 
 	/* of the exchange at hand */
 	const struct http_request *req;
@@ -61,6 +63,13 @@ now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static bool
+is_interrupted(struct http *h)
+{
+	return atomic_load(&h->cancelled) ||
+	    (!h->req->deaf && signal_pending() != 0);
 }
 
 /* ---- what libcurl calls ---- */
@@ -189,7 +198,7 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
 		h->moved_at = now_s();
 	h->up = ulnow;
 	h->down = dlnow;
-	return !h->req->deaf && signal_pending() != 0;
+	return is_interrupted(h);
 }
 
 /* ---- errors ---- */
@@ -228,7 +237,7 @@ fail(struct http *h, struct error *err)
 {
 	const char *text = *h->text ? h->text : curl_easy_strerror(h->result);
 
-	if (!h->req->deaf && signal_pending())
+	if (is_interrupted(h))
 		return error_set(err, ERR_QUIET, "interrupted");
 	if (h->err.code) {
 		*err = h->err;
@@ -462,8 +471,7 @@ run(struct http *h, struct error *err)
 		take_result(h);
 		if (h->finished)
 			break;
-		if ((signal_pending() && !h->req->deaf) || rc != CURLM_OK ||
-		    !running)
+		if (is_interrupted(h) || rc != CURLM_OK || !running)
 			break;
 		if (h->written && !h->last && h->paused && !h->chunk_len)
 			return 0;
@@ -564,6 +572,13 @@ void
 http_abort(struct http *h)
 {
 	close_exchange(h);
+}
+
+void
+http_cancel(struct http *h)
+{
+	atomic_store(&h->cancelled, true);
+	curl_multi_wakeup(h->multi);
 }
 
 /* ---- the handle ---- */

@@ -99,6 +99,8 @@ int http_write(struct http *h, const void *data, size_t len, bool *done,
     struct error *err);
 int http_end(struct http *h, struct error *err);
 void http_abort(struct http *h); /* nothing when none is open */
+/* From any thread, for good: what runs or is begun ends soon with ERR_QUIET. */
+void http_cancel(struct http *h);
 
 /* The value of a header of the response, the name in any case; NULL: none. */
 const char *http_header(const struct http_response *resp, const char *name);

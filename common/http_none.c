@@ -47,3 +47,8 @@ void
 http_abort(struct http *h)
 {
 }
+
+void
+http_cancel(struct http *h)
+{
+}

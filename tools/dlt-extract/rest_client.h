@@ -31,30 +31,31 @@
 #include "tools/dlt-extract/rest_url.h"
 
 struct config;
+struct config_context;
 struct rest_auth;
 struct rest_caller;
 struct rest_client;
 struct rest_limit;
 
-/* rest_settings_init() fills in what the configuration says (runtime.*), or
- * dlt's defaults. */
+/* rest_settings_init() fills in what the configuration says (in the section
+ * "runtime" of where, as dlt's), or the defaults; config may be NULL. */
 struct rest_settings {
 	long max_attempts;      /* request_max_attempts; 5 */
 	double backoff_factor;  /* request_backoff_factor; 1 */
 	double max_retry_delay; /* request_max_retry_delay, seconds; 300 */
 	double timeout;         /* request_timeout, seconds; 60 */
 	bool show_error_body;   /* http_show_error_body; no */
-	long error_body_max;    /* http_max_error_body_length, characters; 8192 */
-	size_t body_max;        /* bytes of an answer, decoded; 256 MiB */
-	double per_second;      /* requests; 0: any number */
-	const char *ca_file;    /* request_ca_file; NULL: the environment says */
+	long error_body_max; /* http_max_error_body_length, characters; 8192 */
+	size_t body_max;     /* bytes of an answer, decoded; 256 MiB */
+	double per_second;   /* requests; 0: any number */
+	const char *ca_file; /* request_ca_file; NULL: the environment says */
 };
 
 int rest_settings_init(struct rest_settings *s, struct config *config,
-    const char *pipeline, struct error *err);
+    const struct config_context *where, struct error *err);
 
 /* base_url "" when all paths are URLs. The headers go with every request. auth
- * (NULL: none) becomes the client's. */
+ * (NULL: none) becomes the client's, also after a failure. */
 struct rest_client *rest_client_new(const struct rest_settings *settings,
     const char *base_url, const struct http_header *headers,
     size_t header_count, struct rest_auth *auth, struct error *err);
@@ -75,6 +76,7 @@ struct rest_response {
 	struct http_response http; /* status; body, decoded; http_header() */
 	struct buf url;            /* that answered, with all its parameters */
 	char method[16];
+	struct rest_auth *auth; /* that it was asked with, for messages */
 };
 
 void rest_response_release(struct rest_response *resp);

@@ -11,6 +11,8 @@
 #ifndef DLT_EXTRACT_REST_LIMIT_H
 #define DLT_EXTRACT_REST_LIMIT_H
 
+#include <stdatomic.h>
+
 #include "common/base.h"
 #include "common/error.h"
 
@@ -20,10 +22,15 @@ struct rest_limit;
 struct rest_limit *rest_limit_new(long max, double per_second);
 void rest_limit_free(struct rest_limit *l); /* NULL is legal */
 
-/* Wait for a place; -1: *stop was set, or a signal came (ERR_QUIET). stop (NULL:
- * none) is read with the limit locked; rest_limit_wake() after it was set. */
-int rest_limit_take(struct rest_limit *l, const bool *stop, struct error *err);
+/* Wait for a place; -1: *stop is true (NULL: nobody stops it), or a signal came
+ * (ERR_QUIET). Who sets *stop calls rest_limit_wake() then. */
+int rest_limit_take(struct rest_limit *l, const atomic_bool *stop,
+    struct error *err);
 void rest_limit_give(struct rest_limit *l);
 void rest_limit_wake(struct rest_limit *l);
+
+/* Wait so many seconds; -1 as above. */
+int rest_limit_pause(struct rest_limit *l, double seconds,
+    const atomic_bool *stop, struct error *err);
 
 #endif

@@ -48,6 +48,8 @@ void rest_url_resolve(const char *base, const char *ref, struct buf *out);
 
 /* Scheme, host and port are the same. */
 bool rest_url_same_host(const char *a, const char *b);
+/* From http to https of the same host, on the usual ports. */
+bool rest_url_is_upgrade(const char *a, const char *b);
 
 /* Append the URL for messages: dlt's names of secret parameters and passwords
  * of users have the value "***". */
