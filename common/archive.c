@@ -15,7 +15,8 @@
 #include "common/mem.h"
 #include "common/output.h"
 
-#define NOTE "user.dlt.origins"
+#define NOTE      "user.dlt.origins"
+#define CHECKSUMS "user.dlt.checksums"
 
 /* ---- writing ---- */
 
@@ -23,6 +24,7 @@ struct tar_out {
 	struct archive *a;
 	int fd;
 	time_t mtime;
+	const char *checksums; /* to be said with the next entry */
 	struct buf pending;
 	struct error err; /* what the write callback met */
 	bool broken;      /* a write failed: send nothing more */
@@ -125,6 +127,10 @@ tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
 	archive_entry_set_mtime(e, t->mtime, 0);
 	if (n && n <= TAR_NOTE_MAX)
 		archive_entry_xattr_add_entry(e, NOTE, note, n);
+	if (t->checksums)
+		archive_entry_xattr_add_entry(e, CHECKSUMS, t->checksums,
+		    strlen(t->checksums));
+	t->checksums = NULL;
 	rc = archive_write_header(t->a, e);
 	archive_entry_free(e);
 	/* ARCHIVE_WARN: a name outside ASCII, which is written as it is all the
@@ -132,6 +138,12 @@ tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
 	return !t->broken && (rc == ARCHIVE_OK || rc == ARCHIVE_WARN)
 	    ? 0
 	    : tar_out_fail(t, err);
+}
+
+void
+tar_out_checksums(struct tar_out *t, const char *kind)
+{
+	t->checksums = kind;
 }
 
 int
@@ -208,7 +220,7 @@ struct tar_in {
 	uint64_t left;    /* of the entry */
 	struct error err; /* of the source */
 	bool failed;
-	struct buf note;
+	struct buf note, checksums;
 };
 
 /* One block from the source; keeps count of where the zeros begin. */
@@ -280,6 +292,7 @@ tar_in_free(struct tar_in *t)
 	zin_free(t->zin);
 	free(t->block);
 	buf_release(&t->note);
+	buf_release(&t->checksums);
 	free(t);
 }
 
@@ -312,7 +325,7 @@ tar_in_fail(struct tar_in *t, struct error *err)
 
 /* What archives of strangers have under that name is text at most. */
 static const char *
-tar_in_note(struct tar_in *t, struct archive_entry *entry)
+tar_in_text(struct archive_entry *entry, const char *key, struct buf *out)
 {
 	const char *name;
 	const void *data;
@@ -322,12 +335,12 @@ tar_in_note(struct tar_in *t, struct archive_entry *entry)
 		return NULL;
 	while (archive_entry_xattr_next(entry, &name, &data, &len) ==
 	    ARCHIVE_OK) {
-		if (strcmp(name, NOTE) != 0 || len > TAR_NOTE_MAX ||
+		if (strcmp(name, key) != 0 || len > TAR_NOTE_MAX ||
 		    memchr(data, '\0', len))
 			continue;
-		buf_reset(&t->note);
-		buf_add(&t->note, data, len);
-		return t->note.data;
+		buf_reset(out);
+		buf_add(out, data, len);
+		return out->data;
 	}
 	return NULL;
 }
@@ -361,7 +374,8 @@ tar_in_next(struct tar_in *t, struct tar_entry *e, struct error *err)
 		return error_set(err, ERR_DATA, "entry of negative size");
 	e->size = t->left = (uint64_t)archive_entry_size(entry);
 	e->end = (uint64_t)archive_filter_bytes(t->a, 0) + e->size;
-	e->note = tar_in_note(t, entry);
+	e->note = tar_in_text(entry, NOTE, &t->note);
+	e->checksums = tar_in_text(entry, CHECKSUMS, &t->checksums);
 	return 1;
 }
 

@@ -31,6 +31,9 @@ int tar_out_entry(struct tar_out *t, const char *name, const void *data,
 #define TAR_NOTE_MAX ((size_t)64 << 10)
 int tar_out_begin(struct tar_out *t, const char *name, uint64_t len,
     const char *note, struct error *err);
+/* The header of the next entry also says which checksums will be told of, as
+ * the extended attribute user.dlt.checksums. The text stays the caller's. */
+void tar_out_checksums(struct tar_out *t, const char *kind);
 int tar_out_data(struct tar_out *t, const void *data, size_t len,
     struct error *err);
 int tar_out_end(struct tar_out *t, struct error *err);
@@ -58,6 +61,7 @@ struct tar_entry {
 	uint64_t end;     /* offset in the decoded stream behind its data */
 	const char *note; /* of tar_out_begin(); until the next call; or NULL.
 	                     It is at most TAR_NOTE_MAX bytes long. */
+	const char *checksums; /* of tar_out_checksums(), likewise */
 };
 
 /* 1: an entry; 0: the end of the archive; -1. */

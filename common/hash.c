@@ -224,6 +224,17 @@ hash_sha256_new(void)
 	return hash_new(EVP_sha256());
 }
 
+struct hash *
+hash_copy(const struct hash *h)
+{
+	struct hash *copy = xmalloc(sizeof(*copy));
+
+	copy->ctx = EVP_MD_CTX_new();
+	if (!copy->ctx || EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) != 1)
+		abort();
+	return copy;
+}
+
 void
 hash_update(struct hash *h, const void *data, size_t len)
 {

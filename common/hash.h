@@ -43,6 +43,7 @@ void hash_random_hex(char *out, size_t n);
 struct hash; /* running digest */
 struct hash *hash_sha3_256_new(void);
 struct hash *hash_sha256_new(void);
+struct hash *hash_copy(const struct hash *h); /* of the state it is in */
 void hash_update(struct hash *h, const void *data, size_t len);
 void
 hash_final_base64(struct hash *h, char out[HASH_B64_LEN + 1]);   /* frees h */

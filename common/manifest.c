@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/hash.h"
 #include "common/json.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
@@ -16,15 +17,6 @@
 #define WINDOW    ((size_t)64 << 10)
 #define VALUE_MAX ((size_t)16 << 20) /* of a job with its origins */
 #define SPILL     ((size_t)1 << 20)
-
-void
-sha256_hex(const void *data, size_t len, char out[HASH_HEX_LEN + 1])
-{
-	struct hash *h = hash_sha256_new();
-
-	hash_update(h, data, len);
-	hash_final_hex(h, out);
-}
 
 /* ---- writing ---- */
 
@@ -119,6 +111,15 @@ spill(struct manifest_out *m, struct error *err)
 	return 0;
 }
 
+static void
+put_checksum(struct jsonw *w, const char *checksum)
+{
+	bool sha = checksum_kind_of(checksum) == CHECKSUM_SHA256;
+
+	jsonw_key(w, sha ? "sha256" : "xxh128");
+	jsonw_str(w, checksum);
+}
+
 int
 manifest_out_add(struct manifest_out *m, const struct manifest_job *j,
     struct error *err)
@@ -140,8 +141,7 @@ manifest_out_add(struct manifest_out *m, const struct manifest_job *j,
 		jsonw_int(&w, (long long)j->rows);
 	jsonw_key(&w, "bytes");
 	jsonw_int(&w, (long long)j->bytes);
-	jsonw_key(&w, "sha256");
-	jsonw_str(&w, j->sha256);
+	put_checksum(&w, j->checksum);
 	jsonw_key(&w, "origins");
 	jsonw_raw(&w, j->origins, strlen(j->origins));
 	jsonw_end_object(&w);
@@ -172,8 +172,7 @@ manifest_out_end(struct manifest_out *m, const struct manifest_head *head)
 	jsonw_object(&w);
 	jsonw_key(&w, "bytes");
 	jsonw_int(&w, (long long)head->schema_bytes);
-	jsonw_key(&w, "sha256");
-	jsonw_str(&w, head->schema_sha256);
+	put_checksum(&w, head->schema_checksum);
 	jsonw_end_object(&w);
 	jsonw_key(&w, "jobs");
 	buf_addc(&m->head, '[');
@@ -262,8 +261,8 @@ struct manifest_in {
 	enum { AT_START, AT_MEMBER, AT_JOB, AT_END } state;
 	bool had_jobs, in_list;
 	size_t members;
-	struct hash *sha256;
-	char checksum[HASH_HEX_LEN + 1];
+	struct checksum *sum;
+	char checksum[CHECKSUM_SIZE];
 	struct json_doc job;
 	char *origins;
 	struct buf head_text;
@@ -282,7 +281,7 @@ manifest_in_new(zin_source source, void *arg)
 	m->fd = -1;
 	m->cap = WINDOW;
 	m->data = xmalloc(m->cap + SCAN_SLACK);
-	m->sha256 = hash_sha256_new();
+	m->sum = checksum_new(CHECKSUM_XXH128);
 	return m;
 }
 
@@ -314,7 +313,7 @@ manifest_in_free(struct manifest_in *m)
 		return;
 	if (m->fd >= 0)
 		close(m->fd);
-	hash_free(m->sha256);
+	checksum_free(m->sum);
 	free(m->file);
 	free(m->data);
 	free(m->origins);
@@ -329,8 +328,8 @@ manifest_in_rewind(struct manifest_in *m, struct error *err)
 {
 	if (lseek(m->fd, 0, SEEK_SET) < 0)
 		return error_errno(err, "manifest.json");
-	hash_free(m->sha256);
-	m->sha256 = hash_sha256_new();
+	checksum_free(m->sum);
+	m->sum = checksum_new(CHECKSUM_XXH128);
 	m->len = m->pos = 0;
 	m->before = 0;
 	m->eof = m->had_jobs = m->in_list = m->has_head = false;
@@ -341,7 +340,7 @@ manifest_in_rewind(struct manifest_in *m, struct error *err)
 }
 
 void
-manifest_in_checksum(const struct manifest_in *m, char out[HASH_HEX_LEN + 1])
+manifest_in_checksum(const struct manifest_in *m, char out[CHECKSUM_SIZE])
 {
 	memcpy(out, m->checksum, sizeof(m->checksum));
 }
@@ -377,8 +376,8 @@ fill(struct manifest_in *m, struct error *err)
 	if (n < 0)
 		return -1;
 	m->eof = n == 0;
-	if (m->sha256 && n)
-		hash_update(m->sha256, m->data + m->len, (size_t)n);
+	if (n)
+		checksum_add(m->sum, m->data + m->len, (size_t)n);
 	m->len += (size_t)n;
 	memset(m->data + m->len, 0, SCAN_SLACK);
 	return n > 0;
@@ -445,15 +444,24 @@ take_value(struct manifest_in *m, const char **text, size_t *len,
 	}
 }
 
+/* Of either kind; NULL: there is none. */
 static const char *
-get_sha(const struct json *obj)
+get_checksum(const struct json *obj)
 {
-	const char *s = json_get_str(obj, "sha256", "");
+	static const struct {
+		const char *key;
+		enum checksum_kind kind;
+	} kinds[] = { { "xxh128", CHECKSUM_XXH128 },
+		{ "sha256", CHECKSUM_SHA256 } };
 
-	return strlen(s) == HASH_HEX_LEN &&
-	        strspn(s, "0123456789abcdef") == HASH_HEX_LEN
-	    ? s
-	    : NULL;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const char *s = json_get_str(obj, kinds[i].key, "");
+
+		if (checksum_is_valid(s) &&
+		    checksum_kind_of(s) == kinds[i].kind)
+			return s;
+	}
+	return NULL;
 }
 
 /* Both -1 for "not there" and for what is no number. */
@@ -488,14 +496,14 @@ read_head(struct manifest_in *m, struct error *err)
 		.version_hash = json_get_str(root, "version_hash", ""),
 		.rejects = (uint64_t)rejects,
 		.schema_bytes = (uint64_t)bytes,
-		.schema_sha256 = get_sha(schema),
+		.schema_checksum = get_checksum(schema),
 	};
 	if (strcmp(h->kind, "extracted") != 0 &&
 	    strcmp(h->kind, "normalized") != 0)
 		return error_set(err, ERR_DATA, "unknown kind \"%s\"", h->kind);
 	if (!package_name_is_safe(h->load_id))
 		return error_set(err, ERR_DATA, "no load id");
-	if (bytes < 0 || !h->schema_sha256)
+	if (bytes < 0 || !h->schema_checksum)
 		return error_set(err, ERR_DATA, "no checksum of schema.json");
 	m->has_head = true;
 	return 0;
@@ -596,15 +604,15 @@ take_job(struct manifest_in *m, struct manifest_job *j, struct error *err)
 		.table = json_get_str(v, "table", ""),
 		.rows = rows < 0 ? UINT64_MAX : (uint64_t)rows,
 		.bytes = (uint64_t)bytes,
-		.sha256 = get_sha(v),
+		.checksum = get_checksum(v),
 		.origins = m->origins ? m->origins : "[]",
 	};
 	if (!is_job_id(id, j->table))
 		return error_set(err, ERR_DATA, "\"%.300s\" is no job id", id);
 	if (bytes < 0)
 		return error_set(err, ERR_DATA, "%s: no size", id);
-	if (!j->sha256)
-		return error_set(err, ERR_DATA, "%s: no sha256", id);
+	if (!j->checksum)
+		return error_set(err, ERR_DATA, "%s: no checksum", id);
 	return 1;
 }
 
@@ -623,8 +631,7 @@ take_end(struct manifest_in *m, struct error *err)
 		    : error_set(err, ERR_DATA, "not a manifest");
 	if (!m->has_head && read_head(m, err))
 		return -1;
-	hash_final_hex(m->sha256, m->checksum);
-	m->sha256 = NULL;
+	checksum_hex(m->sum, CHECKSUM_XXH128, m->checksum);
 	return 0;
 }
 

@@ -6,11 +6,12 @@
  * Shape:  contract.md sections 1.5, 1.6, 2; design: manifest.json closes it.
  *         Stream entries are LOAD_ID/FILE or LOAD_ID/new_jobs/JOB.
  *         manifest.json is one line, {"manifest":1,"kind","load_id",
- *         "schema_name","version_hash","rejects","schema":{"bytes","sha256"},
- *         "jobs":[{"id","table","rows","bytes","sha256","origins":[]}]}: jobs
+ *         "schema_name","version_hash","rejects","schema":{"bytes","xxh128"},
+ *         "jobs":[{"id","table","rows","bytes","xxh128","origins":[]}]}: jobs
  *         in the order in which they were closed, "id" without the retry part,
- *         "rows" null when unknown, "schema" is the last schema.json; digests
- *         and sizes are of the bytes as stored.
+ *         "rows" null when unknown, "schema" is the last schema.json; checksums
+ *         (checksum.h) and sizes are of the bytes as stored. Those that were
+ *         made before have "sha256" in place of "xxh128".
  * Errors: ERR_DATA damaged, truncated, foreign entries; ERR_IO; ERR_QUIET when
  *         the stream says that the upstream tool failed (and said why), and
  *         when who reads our stream has gone: SIGPIPE is then pending
@@ -20,6 +21,7 @@
 #define DLT_PACKAGE_H
 
 #include "common/buf.h"
+#include "common/checksum.h"
 #include "common/error.h"
 #include "common/zio.h"
 
@@ -118,16 +120,16 @@ enum package_event {
 
 struct package_entry {
 	const char *load_id;
-	const char *name;    /* of the file or job file */
-	const char *data;    /* PACKAGE_FILE: whole content, NUL-terminated */
-	size_t len;          /* PACKAGE_JOB: bytes as stored */
-	struct job_name job; /* PACKAGE_JOB; owned by the reader */
-	const char *path;    /* PACKAGE_JOB in a directory: its path */
-	const char *origins; /* JSON text, or NULL: not known */
-	uint64_t rows;       /* from the manifest; UINT64_MAX unknown */
-	const char *sha256;  /* from the manifest, or NULL; PACKAGE_COMPLETE:
-	                        of the manifest itself. A stream knows rows and
-	                        sha256 of its jobs only when it is over. */
+	const char *name;     /* of the file or job file */
+	const char *data;     /* PACKAGE_FILE: whole content, NUL-terminated */
+	size_t len;           /* PACKAGE_JOB: bytes as stored */
+	struct job_name job;  /* PACKAGE_JOB; owned by the reader */
+	const char *path;     /* PACKAGE_JOB in a directory: its path */
+	const char *origins;  /* JSON text, or NULL: not known */
+	uint64_t rows;        /* from the manifest; UINT64_MAX unknown */
+	const char *checksum; /* from the manifest, or NULL; PACKAGE_COMPLETE:
+	                         of the manifest itself. A stream knows rows and
+	                         checksums of its jobs only when it is over. */
 };
 
 struct package_in;
@@ -163,7 +165,7 @@ struct manifest_head {
 	const char *version_hash;
 	uint64_t rejects;
 	uint64_t schema_bytes;
-	const char *schema_sha256;
+	const char *schema_checksum;
 };
 
 struct manifest_job {
@@ -171,7 +173,7 @@ struct manifest_job {
 	const char *table;
 	uint64_t rows; /* UINT64_MAX: unknown */
 	uint64_t bytes;
-	const char *sha256;
+	const char *checksum;
 	const char *origins; /* JSON text */
 };
 
@@ -195,8 +197,9 @@ void manifest_in_free(struct manifest_in *m);
  * Missing manifest: ERR_DATA for verify. */
 int package_verify(const char *path, struct error *err);
 int package_seal(const char *path, struct error *err);
-/* SHA-256 of manifest.json in hex; "" without one. */
-int package_checksum(const char *path, char out[65], struct error *err);
+/* The checksum of manifest.json; "" without one. */
+int
+package_checksum(const char *path, char out[CHECKSUM_SIZE], struct error *err);
 /* The load id: from the manifest, else the directory's name. malloc'd. */
 char *package_load_id(const char *path, struct error *err);
 

@@ -160,7 +160,7 @@ open_manifest(struct package_in *p, struct error *err)
 	if (!head)
 		return -1;
 	p->load_id = xstrdup(head->load_id);
-	buf_adds(&p->d.schema_sha256, head->schema_sha256);
+	buf_adds(&p->d.schema_checksum, head->schema_checksum);
 	if (manifest_in_rewind(p->d.manifest, err))
 		return -1;
 	return match_manifest(p, err);
@@ -210,7 +210,8 @@ dir_file(struct package_in *p, struct package_entry *e, struct error *err)
 	while (p->d.file < ARRAY_LEN(small_files)) {
 		const char *name = small_files[p->d.file++];
 		char *path = xasprintf("%s/%s", p->path, name);
-		char hex[HASH_HEX_LEN + 1];
+		const char *want = buf_str(&p->d.schema_checksum);
+		char hex[CHECKSUM_SIZE];
 		bool is_schema = p->d.file == 1;
 		struct stat st;
 		int rc = 0;
@@ -224,8 +225,9 @@ dir_file(struct package_in *p, struct package_entry *e, struct error *err)
 		    &p->data.len, err);
 		p->data.cap = p->data.data ? p->data.len + 1 : 0;
 		if (rc == 0 && is_schema && p->d.manifest) {
-			sha256_hex(p->data.data, p->data.len, hex);
-			if (strcmp(hex, p->d.schema_sha256.data) != 0)
+			checksum_of(checksum_kind_of(want), p->data.data,
+			    p->data.len, hex);
+			if (strcmp(hex, want) != 0)
 				rc = error_set(err, ERR_DATA,
 				    "%s: differs from manifest.json "
 				    "(`dlt-package seal %s` accepts edits "
@@ -267,14 +269,15 @@ dir_job(struct package_in *p, const char *name,
 	e->job = p->job;
 	e->path = p->job_path.data;
 	e->len = (size_t)st.st_size;
-	buf_reset(&p->job_sha256);
+	buf_reset(&p->job_checksum);
 	if (known) {
-		buf_adds(&p->job_sha256, known->sha256);
+		buf_adds(&p->job_checksum, known->checksum);
 		e->origins = known->origins;
 		e->rows = known->rows;
-		e->sha256 = p->job_sha256.data;
+		e->checksum = p->job_checksum.data;
 	}
-	package_in_begin_job(p);
+	package_in_begin_job(p,
+	    known ? checksum_kind_of(known->checksum) : CHECKSUM_NONE);
 	return 0;
 }
 
@@ -355,7 +358,7 @@ package_dir_next(struct package_in *p, enum package_event *event,
 			return rc < 0 ? -1 : 0;
 		p->d.step = DIR_DONE;
 		*event = PACKAGE_COMPLETE;
-		e->sha256 = p->d.manifest ? p->checksum : NULL;
+		e->checksum = p->d.manifest ? p->checksum : NULL;
 		return 0;
 	case DIR_DONE:
 		break;
@@ -368,7 +371,8 @@ long
 package_dir_read(struct package_in *p, void *data, size_t len,
     struct error *err)
 {
-	char hex[HASH_HEX_LEN + 1];
+	const char *want = buf_str(&p->job_checksum);
+	char hex[CHECKSUM_SIZE] = "";
 	long n;
 
 	if (p->d.fd < 0) {
@@ -383,13 +387,13 @@ package_dir_read(struct package_in *p, void *data, size_t len,
 		    ? -1
 		    : error_prefix(err, "%s: ", p->job_path.data);
 	if (n > 0) {
-		hash_update(p->sha256, data, (size_t)n);
+		checksum_add(p->sum, data, (size_t)n);
 		return n;
 	}
-	hash_final_hex(p->sha256, hex);
-	p->sha256 = NULL;
+	if (*want)
+		checksum_hex(p->sum, checksum_kind_of(want), hex);
 	package_in_end_job(p);
-	if (p->job_sha256.len && strcmp(hex, p->job_sha256.data) != 0)
+	if (strcmp(hex, want) != 0)
 		return unsealed(p, p->name.data,
 		    "differs from manifest.json (checksum)", err);
 	return 0;

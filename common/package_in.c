@@ -39,17 +39,17 @@ package_in_end_job(struct package_in *p)
 	if (p->d.fd >= 0)
 		close(p->d.fd);
 	p->d.fd = -1;
-	hash_free(p->sha256);
-	p->sha256 = NULL;
+	checksum_free(p->sum);
+	p->sum = NULL;
 	p->in_job = false;
 }
 
 void
-package_in_begin_job(struct package_in *p)
+package_in_begin_job(struct package_in *p, unsigned kinds)
 {
 	p->in_job = true;
 	p->bytes = 0;
-	p->sha256 = hash_sha256_new();
+	p->sum = checksum_new(kinds);
 }
 
 void
@@ -68,12 +68,12 @@ package_in_free(struct package_in *p)
 		free(p->d.extra[i]);
 	free(p->d.extra);
 	job_list_release(&p->d.list);
-	buf_release(&p->d.schema_sha256);
+	buf_release(&p->d.schema_checksum);
 	job_name_release(&p->job);
 	buf_release(&p->name);
 	buf_release(&p->data);
 	buf_release(&p->job_path);
-	buf_release(&p->job_sha256);
+	buf_release(&p->job_checksum);
 	buf_release(&p->origins);
 	free(p->load_id);
 	free(p->path);
@@ -181,7 +181,7 @@ start_package(struct package_in *p, const char *load_id, struct error *err)
 	free(p->load_id);
 	p->load_id = xstrdup(load_id);
 	job_set_release(&p->s.jobs);
-	job_set_init(&p->s.jobs, true);
+	p->s.xxh_only = false;
 	p->s.has_schema = false;
 	p->s.complete = false;
 	return 0;
@@ -217,6 +217,7 @@ check_listed(struct package_in *p, const struct manifest_job *j,
     struct error *err)
 {
 	uint64_t *slot = job_set_find(&p->s.jobs, j->id);
+	bool sha = checksum_kind_of(j->checksum) == CHECKSUM_SHA256;
 
 	if (!slot)
 		return error_set(err, ERR_DATA, "%.255s is missing", j->id);
@@ -224,7 +225,9 @@ check_listed(struct package_in *p, const struct manifest_job *j,
 		return error_set(err, ERR_DATA, "%.255s is listed twice",
 		    j->id);
 	*slot |= LISTED;
-	if (slot[1] != job_set_digest(&p->s.jobs, j->bytes, j->sha256))
+	if ((sha && p->s.xxh_only) ||
+	    slot[sha ? 2 : 1] !=
+	        job_set_digest(&p->s.jobs, j->bytes, j->checksum))
 		return error_set(err, ERR_DATA, "%.255s is damaged (checksum)",
 		    j->id);
 	return 0;
@@ -234,11 +237,14 @@ static int
 check_head_of(const struct package_in *p, const struct manifest_head *head,
     struct error *err)
 {
+	const char *want = head->schema_checksum;
+	bool sha = checksum_kind_of(want) == CHECKSUM_SHA256;
+
 	if (strcmp(head->load_id, p->load_id) != 0)
 		return error_set(err, ERR_DATA, "is of load id \"%.100s\"",
 		    head->load_id);
 	if (!p->s.has_schema || head->schema_bytes != p->s.schema_bytes ||
-	    strcmp(head->schema_sha256, p->s.schema_sha256) != 0)
+	    strcmp(want, sha ? p->s.schema_sha256 : p->s.schema_xxh128) != 0)
 		return error_set(err, ERR_DATA,
 		    "schema.json is missing or damaged");
 	return 0;
@@ -279,13 +285,23 @@ manifest_source(void *arg, void *data, size_t len, struct error *err)
 	return tar_in_read(p->s.tar, data, len, err);
 }
 
+/* Until now it could be said what the manifest will have. */
+static void
+begin_jobs(struct package_in *p)
+{
+	if (!p->s.jobs.width)
+		job_set_init(&p->s.jobs, p->s.xxh_only ? 1 : 2);
+}
+
 static int
 take_manifest(struct package_in *p, enum package_event *event,
     struct package_entry *e, struct error *err)
 {
 	struct manifest_in *m = manifest_in_new(manifest_source, p);
-	int rc = check_manifest(p, m, err);
+	int rc;
 
+	begin_jobs(p);
+	rc = check_manifest(p, m, err);
 	manifest_in_free(m);
 	if (rc)
 		return err->code == ERR_QUIET
@@ -296,7 +312,7 @@ take_manifest(struct package_in *p, enum package_event *event,
 	p->s.complete_end = p->s.entry.end;
 	*event = PACKAGE_COMPLETE;
 	e->name = "manifest.json";
-	e->sha256 = p->checksum;
+	e->checksum = p->checksum;
 	return 0;
 }
 
@@ -326,12 +342,14 @@ take_job(struct package_in *p, const char *name, enum package_event *event,
 		return error_prefix(err, "package stream: ");
 	if (p->s.entry.size > JOB_MAX)
 		return refuse(name, "too large", err);
+	begin_jobs(p);
 	id = job_id_format(&p->job);
 	p->s.job = job_set_add(&p->s.jobs, id);
 	free(id);
 	if (!p->s.job)
 		return refuse(name, "comes twice", err);
-	package_in_begin_job(p);
+	package_in_begin_job(p,
+	    CHECKSUM_XXH128 | (p->s.xxh_only ? 0 : CHECKSUM_SHA256));
 	*event = PACKAGE_JOB;
 	e->name = name;
 	e->job = p->job;
@@ -349,7 +367,10 @@ take_file(struct package_in *p, const char *name, enum package_event *event,
 	if (strcmp(name, "schema.json") == 0) {
 		p->s.has_schema = true;
 		p->s.schema_bytes = p->data.len;
-		sha256_hex(p->data.data, p->data.len, p->s.schema_sha256);
+		checksum_of(CHECKSUM_XXH128, p->data.data, p->data.len,
+		    p->s.schema_xxh128);
+		checksum_of(CHECKSUM_SHA256, p->data.data, p->data.len,
+		    p->s.schema_sha256);
 	}
 	*event = PACKAGE_FILE;
 	e->name = name;
@@ -408,6 +429,8 @@ stream_entry(struct package_in *p, enum package_event *event,
 		    p->load_id, p->name.data);
 	if (p->s.entry.directory)
 		return 0;
+	if (p->s.entry.checksums && !p->s.jobs.width)
+		p->s.xxh_only = strcmp(p->s.entry.checksums, "xxh128") == 0;
 	if (strcmp(rest, "_cancelled") == 0)
 		return error_set(err, ERR_QUIET, "upstream failed");
 	if (strcmp(rest, "manifest.json") == 0)
@@ -457,22 +480,30 @@ stream_next(struct package_in *p, enum package_event *event,
 	return rc < 0 ? -1 : 0;
 }
 
+static void
+note_sum(struct package_in *p, size_t value, enum checksum_kind kind)
+{
+	char hex[CHECKSUM_SIZE];
+
+	checksum_hex(p->sum, kind, hex);
+	p->s.job[value] = job_set_digest(&p->s.jobs, p->bytes, hex);
+}
+
 static long
 stream_read(struct package_in *p, void *data, size_t len, struct error *err)
 {
-	char hex[HASH_HEX_LEN + 1];
 	long n = tar_in_read(p->s.tar, data, len, err);
 
 	if (n < 0)
 		return error_prefix(err,
 		    "package stream, %s: %.255s: ", p->load_id,
 		    strchr(p->s.entry.name, '/') + 1);
-	hash_update(p->sha256, data, (size_t)n);
+	checksum_add(p->sum, data, (size_t)n);
 	p->bytes += (uint64_t)n;
-	if (p->bytes == p->s.entry.size && p->sha256) {
-		hash_final_hex(p->sha256, hex);
-		p->sha256 = NULL;
-		p->s.job[1] = job_set_digest(&p->s.jobs, p->bytes, hex);
+	if (p->bytes == p->s.entry.size && p->sum) {
+		note_sum(p, 1, CHECKSUM_XXH128);
+		if (!p->s.xxh_only)
+			note_sum(p, 2, CHECKSUM_SHA256);
 		package_in_end_job(p);
 	}
 	return n;

@@ -20,7 +20,7 @@ struct package_out {
 	struct manifest_out *manifest; /* grows as jobs are closed */
 	struct manifest_head head;
 	char *load_id, *schema_name, *path; /* path: of a directory */
-	char schema_sha256[HASH_HEX_LEN + 1];
+	char schema_checksum[CHECKSUM_SIZE];
 	struct tar_out *tar;  /* of a stream */
 	uint64_t files;       /* job files so far */
 	struct job_out *open; /* those not closed yet */
@@ -41,7 +41,7 @@ struct job_out {
 	bool made;
 	struct buf data; /* in a stream: the whole file */
 	size_t size;
-	struct hash *sha256;
+	struct checksum *sum;
 	struct job_out *next, **link; /* among the package's open ones */
 };
 
@@ -59,7 +59,7 @@ package_out_new(const struct package_spec *spec, const char *path)
 		.kind = package_kind_name(spec->kind),
 		.load_id = p->load_id,
 		.schema_name = p->schema_name,
-		.schema_sha256 = p->schema_sha256,
+		.schema_checksum = p->schema_checksum,
 	};
 	return p;
 }
@@ -161,7 +161,10 @@ package_out_file(struct package_out *p, const char *name, const void *data,
 	if (strcmp(name, "schema.json") == 0) {
 		p->has_schema = true;
 		p->head.schema_bytes = len;
-		sha256_hex(data, len, p->schema_sha256);
+		checksum_of(CHECKSUM_XXH128, data, len, p->schema_checksum);
+		/* Before the jobs: who reads them has only to sum up that. */
+		if (p->tar)
+			tar_out_checksums(p->tar, "xxh128");
 	}
 	return put_file(p, name, data, len, err);
 }
@@ -192,7 +195,7 @@ job_out_free(struct job_out *j)
 	*j->link = j->next;
 	if (j->next)
 		j->next->link = j->link;
-	hash_free(j->sha256);
+	checksum_free(j->sum);
 	buf_release(&j->data);
 	free(j->name);
 	free(j->id);
@@ -258,7 +261,7 @@ job_out_open(struct package_out *p, const char *table, const char *format,
 	j->table = xstrdup(table);
 	j->name = job_name_format(&n);
 	j->id = job_id_format(&n);
-	j->sha256 = hash_sha256_new();
+	j->sum = checksum_new(CHECKSUM_XXH128);
 	free(n.table);
 	free(n.format);
 	/* A table name that a job file cannot carry must not get out. */
@@ -277,7 +280,7 @@ int
 job_out_write(struct job_out *j, const void *data, size_t len,
     struct error *err)
 {
-	hash_update(j->sha256, data, len);
+	checksum_add(j->sum, data, len);
 	j->size += len;
 	if (!j->path) {
 		buf_add(&j->data, data, len);
@@ -325,12 +328,12 @@ int
 job_out_close(struct job_out *j, uint64_t rows, const char *origins,
     struct error *err)
 {
-	char hex[HASH_HEX_LEN + 1];
+	char hex[CHECKSUM_SIZE];
 	struct manifest_job m = { .id = j->id,
 		.table = j->table,
 		.rows = rows,
 		.bytes = j->size,
-		.sha256 = hex,
+		.checksum = hex,
 		.origins = origins && *origins ? origins : "[]" };
 	int rc;
 
@@ -341,8 +344,7 @@ job_out_close(struct job_out *j, uint64_t rows, const char *origins,
 	else
 		rc = sync_job(j, err);
 	if (rc == 0) {
-		hash_final_hex(j->sha256, hex);
-		j->sha256 = NULL;
+		checksum_hex(j->sum, CHECKSUM_XXH128, hex);
 		rc = manifest_out_add(j->package->manifest, &m, err);
 	}
 	if (rc == 0 && j->path)

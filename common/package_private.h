@@ -6,7 +6,7 @@
 #define DLT_PACKAGE_PRIVATE_H
 
 #include "common/archive.h"
-#include "common/hash.h"
+#include "common/checksum.h"
 #include "common/package.h"
 
 #define PACKAGE_SMALL_MAX ((size_t)256 << 20) /* of schema.json and the like */
@@ -47,13 +47,12 @@ void manifest_out_free(struct manifest_out *m);
 struct manifest_in *manifest_in_new(zin_source source, void *arg);
 /* Read again from the start (files only): the jobs once more. */
 int manifest_in_rewind(struct manifest_in *m, struct error *err);
-/* After the last job: SHA-256 of the text in hex. */
-void
-manifest_in_checksum(const struct manifest_in *m, char out[HASH_HEX_LEN + 1]);
+/* After the last job: the checksum of the text. */
+void manifest_in_checksum(const struct manifest_in *m, char out[CHECKSUM_SIZE]);
 
 /* ---- the jobs of a package, to be told apart ---- */
 
-/* A set of job ids: hashes only. Each has two flags and, if wanted, a value of
+/* A set of job ids: hashes only. Each has two flags and, if wanted, values of
  * 64 bits. Zero-initialised, it may be released. */
 #define JOB_SET_FLAGS ((uint64_t)3)
 struct set_shard;
@@ -63,14 +62,14 @@ struct job_set {
 	struct set_shard *shards;
 	size_t count;
 };
-void job_set_init(struct job_set *s, bool values);
-/* A slot: [0] has the flags as its JOB_SET_FLAGS, [1] is the value; valid until
+void job_set_init(struct job_set *s, size_t values);
+/* A slot: [0] has the flags as its JOB_SET_FLAGS, [1] on the values; valid until
  * the next job_set_add(). NULL: it is there already. */
 uint64_t *job_set_add(struct job_set *s, const char *id);
 uint64_t *job_set_find(const struct job_set *s, const char *id); /* or NULL */
 /* 64 bits that stand for size and checksum of a file, under the set's key. */
 uint64_t
-job_set_digest(const struct job_set *s, uint64_t bytes, const char *sha256);
+job_set_digest(const struct job_set *s, uint64_t bytes, const char *checksum);
 void job_set_release(struct job_set *s);
 
 /* Each job file of a folder of a package goes to f, in no order; *.exception
@@ -122,11 +121,14 @@ struct stream_in {
 	bool complete;         /* between packages: the last one was verified */
 	uint64_t complete_end; /* offset behind its manifest */
 	struct job_set done;   /* load ids of complete packages */
-	struct job_set jobs;   /* of this package; value: size and checksum */
-	uint64_t *job;         /* the current one */
+	/* Of this package; values: digests of size and checksum, as XXH3 and,
+	 * until it is known that the manifest has no SHA-256, as that. */
+	struct job_set jobs;
+	bool xxh_only;
+	uint64_t *job; /* the current one */
 	bool has_schema;
 	uint64_t schema_bytes;
-	char schema_sha256[HASH_HEX_LEN + 1];
+	char schema_xxh128[CHECKSUM_SIZE], schema_sha256[CHECKSUM_SIZE];
 };
 
 struct dir_in {
@@ -136,7 +138,7 @@ struct dir_in {
 	char **extra; /* follow-up jobs that it does not know, sorted */
 	size_t extra_count, extra_cap, next_extra;
 	struct job_list list; /* without a manifest: all */
-	struct buf schema_sha256;
+	struct buf schema_checksum;
 	size_t file; /* the next of small_files */
 	int fd;
 	enum { DIR_BEGIN, DIR_FILES, DIR_JOBS, DIR_EXTRA, DIR_DONE } step;
@@ -145,25 +147,23 @@ struct dir_in {
 struct package_in {
 	char *path; /* of a directory; NULL: a stream */
 	char *load_id;
-	char checksum[HASH_HEX_LEN + 1]; /* of the manifest */
+	char checksum[CHECKSUM_SIZE]; /* of the manifest */
 	struct stream_in s;
 	struct dir_in d;
 	/* the current entry */
-	struct buf name, data, job_path, job_sha256, origins;
+	struct buf name, data, job_path, job_checksum, origins;
 	struct job_name job;
 	bool in_job;
 	uint64_t bytes;
-	struct hash *sha256;
+	struct checksum *sum;
 };
 
 struct package_in *package_in_new(void);
-void package_in_begin_job(struct package_in *p);
+void package_in_begin_job(struct package_in *p, unsigned kinds);
 void package_in_end_job(struct package_in *p);
 int package_dir_next(struct package_in *p, enum package_event *event,
     struct package_entry *e, struct error *err);
 long package_dir_read(struct package_in *p, void *data, size_t len,
     struct error *err);
-
-void sha256_hex(const void *data, size_t len, char out[HASH_HEX_LEN + 1]);
 
 #endif

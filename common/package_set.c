@@ -6,7 +6,7 @@
 #include "common/mem.h"
 #include "common/package_private.h"
 
-/* A job takes 8 or 16 bytes at a load of 0.64 to 0.8: a package may have
+/* A job takes 8 bytes, and 8 for each value, at a load of 0.64 to 0.8: a package may have
  * millions of them. The keys are SipHash-2-4 of the ids under a random secret
  * (Aumasson and Bernstein, 2012), so nobody can choose ids that collide; of
  * 128 bits 6 choose the shard and 61 are kept: among a million jobs two share
@@ -14,7 +14,7 @@
 #define SHARDS 64
 
 struct set_shard {
-	uint64_t *slots; /* of `width` words: the key; the value */
+	uint64_t *slots; /* of `width` words: the key; the values */
 	uint32_t cap, count;
 };
 
@@ -69,12 +69,12 @@ sip128(const uint64_t key[2], const char *p, size_t len, uint64_t out[2])
 }
 
 void
-job_set_init(struct job_set *s, bool values)
+job_set_init(struct job_set *s, size_t values)
 {
 	char hex[33];
 
 	memset(s, 0, sizeof(*s));
-	s->width = values ? 2 : 1;
+	s->width = 1 + values;
 	s->shards = xcalloc(SHARDS, sizeof(*s->shards));
 	hash_random_hex(hex, 16);
 	for (int i = 0; i < 2; i++) {
@@ -166,10 +166,10 @@ job_set_find(const struct job_set *s, const char *id)
 }
 
 uint64_t
-job_set_digest(const struct job_set *s, uint64_t bytes, const char *sha256)
+job_set_digest(const struct job_set *s, uint64_t bytes, const char *checksum)
 {
 	uint64_t h[2], key[2] = { s->key[1] ^ bytes, s->key[0] };
 
-	sip128(key, sha256, HASH_HEX_LEN, h);
+	sip128(key, checksum, strlen(checksum), h);
 	return h[0];
 }

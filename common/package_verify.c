@@ -17,7 +17,7 @@ static const char *const folders[] = { "new_jobs", "started_jobs",
 
 /* To the end, for the checksum of the whole. */
 int
-package_checksum(const char *path, char out[65], struct error *err)
+package_checksum(const char *path, char out[CHECKSUM_SIZE], struct error *err)
 {
 	struct manifest_job j;
 	struct manifest_in *m;
@@ -69,12 +69,11 @@ package_load_id(const char *path, struct error *err)
 
 /* ---- verify ---- */
 
-/* Checksum and size of a file as it is stored. */
+/* A file as it is stored is added to sum. */
 static int
-file_digest(const char *path, char out[HASH_HEX_LEN + 1], uint64_t *bytes,
+read_sum(const char *path, struct checksum *sum, uint64_t *bytes,
     struct error *err)
 {
-	struct hash *h = hash_sha256_new();
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char *block = xaligned(IO_BLOCK);
 	long n = -1;
@@ -84,19 +83,28 @@ file_digest(const char *path, char out[HASH_HEX_LEN + 1], uint64_t *bytes,
 		error_errno(err, "%s", path);
 	else
 		while ((n = zin_source_fd(&fd, block, IO_BLOCK, err)) > 0) {
-			hash_update(h, block, (size_t)n);
+			checksum_add(sum, block, (size_t)n);
 			*bytes += (uint64_t)n;
 		}
-	if (n == 0)
-		hash_final_hex(h, out);
-	else
-		hash_free(h);
 	if (fd >= 0 && n < 0)
 		error_prefix(err, "%s: ", path);
 	if (fd >= 0)
 		close(fd);
 	free(block);
 	return n < 0 ? -1 : 0;
+}
+
+/* Checksum and size of a file as it is stored. */
+static int
+file_digest(const char *path, enum checksum_kind kind, char out[CHECKSUM_SIZE],
+    uint64_t *bytes, struct error *err)
+{
+	struct checksum *sum = checksum_new(kind);
+	int rc = read_sum(path, sum, bytes, err);
+
+	checksum_hex(sum, kind, out);
+	checksum_free(sum);
+	return rc;
 }
 
 static int
@@ -110,8 +118,9 @@ differs(const char *path, uint64_t have, uint64_t want, struct error *err)
 	    "%s: differs from manifest.json (checksum)", path);
 }
 
-/* Of a job: has its file been found? */
-#define SEEN ((uint64_t)1)
+/* Of a job: its file has been found; the manifest has its SHA-256. */
+#define SEEN   ((uint64_t)1)
+#define SHA256 ((uint64_t)2)
 
 struct verify {
 	const char *path, *folder;
@@ -141,14 +150,16 @@ verify_job(void *arg, const char *name, const struct job_name *n,
 {
 	struct verify *v = arg;
 	char *file = xasprintf("%s/%s/%s", v->path, v->folder, name);
-	char *id = job_id_format(n), hex[HASH_HEX_LEN + 1];
+	char *id = job_id_format(n), hex[CHECKSUM_SIZE];
 	uint64_t *slot = job_set_find(&v->ids, id), bytes;
 	int rc = 0;
 
 	if (slot && (*slot & SEEN))
 		rc = error_set(err, ERR_DATA, "%s: is there twice", file);
 	else if (slot)
-		rc = file_digest(file, hex, &bytes, err);
+		rc = file_digest(file,
+		    *slot & SHA256 ? CHECKSUM_SHA256 : CHECKSUM_XXH128, hex,
+		    &bytes, err);
 	else if (!job_is_follow_up(n))
 		rc = error_set(err, ERR_DATA, "%s: not in manifest.json", file);
 	if (rc == 0 && slot) {
@@ -165,17 +176,18 @@ static int
 verify_schema(struct verify *v, struct error *err)
 {
 	const struct manifest_head *head = manifest_in_head(v->manifest, err);
-	char *file, hex[HASH_HEX_LEN + 1];
+	char *file, hex[CHECKSUM_SIZE];
 	uint64_t bytes;
 	int rc;
 
 	if (!head)
 		return -1;
 	file = xasprintf("%s/schema.json", v->path);
-	rc = file_digest(file, hex, &bytes, err);
+	rc = file_digest(file, checksum_kind_of(head->schema_checksum), hex,
+	    &bytes, err);
 	if (rc == 0 &&
 	    (bytes != head->schema_bytes ||
-	        strcmp(hex, head->schema_sha256) != 0))
+	        strcmp(hex, head->schema_checksum) != 0))
 		rc = differs(file, bytes, head->schema_bytes, err);
 	free(file);
 	return rc;
@@ -214,7 +226,9 @@ verify_all(struct verify *v, struct error *err)
 		if (!slot)
 			return error_set(err, ERR_DATA,
 			    "manifest.json: %s is listed twice", j.id);
-		slot[1] = job_set_digest(&v->ids, j.bytes, j.sha256);
+		slot[1] = job_set_digest(&v->ids, j.bytes, j.checksum);
+		if (checksum_kind_of(j.checksum) == CHECKSUM_SHA256)
+			*slot |= SHA256;
 	}
 	if (rc == 0)
 		rc = verify_schema(v, err);
@@ -302,16 +316,21 @@ seal_job(struct seal *s, const char *name, const struct manifest_job *old,
     struct error *err)
 {
 	char *file = xasprintf("%s/new_jobs/%s", s->path, name), *id;
-	char hex[HASH_HEX_LEN + 1];
-	struct manifest_job j = { .sha256 = hex, .origins = "[]" };
+	char hex[CHECKSUM_SIZE], was[CHECKSUM_SIZE];
+	struct manifest_job j = { .checksum = hex, .origins = "[]" };
+	enum checksum_kind kind = old ? checksum_kind_of(old->checksum)
+	                              : CHECKSUM_XXH128;
+	struct checksum *sum = checksum_new(CHECKSUM_XXH128 | kind);
 	struct job_name n;
 	int rc = job_name_parse(name, &n, err);
 
 	if (rc == 0) {
 		j.id = id = job_id_format(&n);
 		j.table = n.table;
-		rc = file_digest(file, hex, &j.bytes, err);
-		if (rc == 0 && old && strcmp(old->sha256, hex) == 0) {
+		rc = read_sum(file, sum, &j.bytes, err);
+		checksum_hex(sum, CHECKSUM_XXH128, hex);
+		checksum_hex(sum, kind, was);
+		if (rc == 0 && old && strcmp(old->checksum, was) == 0) {
 			j.rows = old->rows;
 			j.origins = old->origins;
 		} else if (rc == 0) {
@@ -322,6 +341,7 @@ seal_job(struct seal *s, const char *name, const struct manifest_job *old,
 		free(id);
 		job_name_release(&n);
 	}
+	checksum_free(sum);
 	free(file);
 	return rc;
 }
@@ -408,7 +428,7 @@ seal_jobs(struct seal *s, struct error *err)
 struct schema_text {
 	struct json_doc doc;
 	struct buf text;
-	char sha256[HASH_HEX_LEN + 1];
+	char checksum[CHECKSUM_SIZE];
 };
 
 static int
@@ -422,8 +442,9 @@ seal_schema(const char *path, struct manifest_head *head, struct schema_text *t,
 	if (rc == 0) {
 		t->text.cap = t->text.len + 1;
 		head->schema_bytes = t->text.len;
-		sha256_hex(t->text.data, t->text.len, t->sha256);
-		head->schema_sha256 = t->sha256;
+		checksum_of(CHECKSUM_XXH128, t->text.data, t->text.len,
+		    t->checksum);
+		head->schema_checksum = t->checksum;
 		rc = package_unpack(&t->text, file, err);
 	}
 	if (rc == 0 && json_parse(&t->doc, t->text.data, t->text.len, err))

@@ -4,7 +4,7 @@
 load helper
 
 # From the bottom up; a module includes only what stands left of it.
-ORDER='base error mem msg buf output utf8 decimal timestamp shake hash scan json jsonw
+ORDER='base error mem msg buf output utf8 decimal timestamp shake hash checksum scan json jsonw
 yaml http sigv4 s3 opt pathlist zio archive zlibtext type name toml config jobwriter schema caps package
 state workdir failed secret exchange testhook duck parquet'
 
@@ -15,7 +15,7 @@ sources() {
 @test "each foreign header is included in one file" {
   cd "$SOURCE_DIR"
   for header in jsmn.h zstd.h zlib.h libdeflate.h archive.h archive_entry.h \
-    sqlite3.h libpq-fe.h yaml.h curl/curl.h toml++/toml.h openssl/evp.h; do
+    sqlite3.h libpq-fe.h yaml.h curl/curl.h toml++/toml.h openssl/evp.h xxhash.h; do
     run grep -rlF "#include <$header>" common tools
     [ "${#lines[@]}" -eq 1 ] || {
       echo "$header: ${lines[*]}"

@@ -115,7 +115,6 @@ struct dest_file {
 	int64_t created_us; /* the package, since 1970-01-01 UTC */
 	zin_source source;  /* of its bytes */
 	void *arg;
-	char checksum[65]; /* set by copy(): SHA-256 in hex */
 };
 
 /* ---- what a destination can do ---- */
@@ -146,7 +145,7 @@ struct dest_caps {
 struct dest_mark {
 	const char *load_id;
 	const char *job_id;   /* "" stands for the whole package */
-	const char *checksum; /* SHA-256 in hex of the job file as stored */
+	const char *checksum; /* of the job file as stored: checksum.h */
 	uint64_t rows;
 };
 

@@ -277,8 +277,7 @@ files_copy(struct dest *d, struct dest_file *f, struct error *err)
 	char *to = NULL;
 
 	if (target_of(s, f, &to, err) < 0 || check_target(s, to, err) < 0 ||
-	    s->store->ops->stage(s->store, to, f->source, f->arg, f->checksum,
-	        err) < 0) {
+	    s->store->ops->stage(s->store, to, f->source, f->arg, err) < 0) {
 		free(to);
 		return -1;
 	}

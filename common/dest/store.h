@@ -53,9 +53,9 @@ struct store_ops {
 	int (*make_folder)(struct store *s, const char *path,
 	    struct error *err);
 
-	/* A copy of what the source gives, and its SHA-256 in hex. */
+	/* A copy of what the source gives. */
 	int (*stage)(struct store *s, const char *path, zin_source source,
-	    void *arg, char sum[65], struct error *err);
+	    void *arg, struct error *err);
 	/* All that are staged get their names; may be called again. */
 	int (*publish)(struct store *s, struct error *err);
 	/* Forget all that are staged; those with names stay. */

@@ -5,7 +5,6 @@
  */
 #include "common/dest/store.h"
 
-#include "common/hash.h"
 #include "common/mem.h"
 #include "common/output.h"
 #include "common/testhook.h"
@@ -392,27 +391,22 @@ write_all(int fd, const char *data, size_t len, struct error *err)
 }
 
 static int
-copy_bytes(zin_source source, void *arg, int fd, char sum[65],
-    struct error *err)
+copy_bytes(zin_source source, void *arg, int fd, struct error *err)
 {
-	struct hash *h = hash_sha256_new();
 	char *block = xmalloc(BLOCK);
 	int rc = 0;
 	long n;
 
-	while ((n = source(arg, block, BLOCK, err)) > 0 && rc == 0) {
-		hash_update(h, block, (size_t)n);
+	while ((n = source(arg, block, BLOCK, err)) > 0 && rc == 0)
 		rc = signal_pending() ? error_set(err, ERR_QUIET, "interrupted")
 		                      : write_all(fd, block, (size_t)n, err);
-	}
-	hash_final_hex(h, sum);
 	free(block);
 	return rc < 0 || n < 0 ? -1 : 0;
 }
 
 static int
 local_stage(struct store *s, const char *path, zin_source source, void *arg,
-    char sum[65], struct error *err)
+    struct error *err)
 {
 	struct local *l = (struct local *)s;
 	char *to = full_path(l, path), *from = NULL;
@@ -426,8 +420,7 @@ local_stage(struct store *s, const char *path, zin_source source, void *arg,
 		error_errno(err, "%s", from);
 		goto out;
 	}
-	if (copy_bytes(source, arg, fd, sum, err) < 0 ||
-	    fsync_fd(fd, to, err) < 0)
+	if (copy_bytes(source, arg, fd, err) < 0 || fsync_fd(fd, to, err) < 0)
 		goto out;
 	l->items = xgrow(l->items, &l->cap, l->count + 1, sizeof(*l->items));
 	l->items[l->count++] = (struct staged){ from, to };

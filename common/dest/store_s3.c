@@ -271,7 +271,7 @@ send_parts(struct bucket *b, struct staged *f, zin_source source, void *arg,
 
 static int
 bucket_stage(struct store *s, const char *path, zin_source source, void *arg,
-    char sum[65], struct error *err)
+    struct error *err)
 {
 	struct bucket *b = (struct bucket *)s;
 	struct hash *h = hash_sha256_new();
@@ -287,8 +287,7 @@ bucket_stage(struct store *s, const char *path, zin_source source, void *arg,
 	} else if (rc == 0) {
 		rc = send_parts(b, &f, source, arg, h, &part, end, err);
 	}
-	hash_final_hex(h, sum);
-	memcpy(f.sha256, sum, sizeof(f.sha256));
+	hash_final_hex(h, f.sha256);
 	if (rc == 0) {
 		b->items = xgrow(b->items, &b->cap, b->count + 1,
 		    sizeof(*b->items));

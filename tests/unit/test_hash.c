@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/checksum.h"
 #include "common/hash.h"
 #include "common/json.h"
 #include "tests/unit/tap.h"
@@ -108,6 +109,48 @@ test_running(void)
 	    "SHA3-256 in base64");
 	hash_free(hash_sha3_256_new());
 	hash_free(NULL);
+}
+
+/* As xxhsum -H2 prints them. */
+static void
+test_checksums(void)
+{
+	char out[CHECKSUM_SIZE], zeros[1000] = { 0 };
+	struct checksum *c = checksum_new(CHECKSUM_XXH128 | CHECKSUM_SHA256);
+
+	checksum_hex(c, CHECKSUM_XXH128, out);
+	tap_str(out, "99aa06d3014798d86001c324468d497f", "XXH3-128 of nothing");
+	checksum_add(c, "ab", 2);
+	checksum_hex(c, CHECKSUM_SHA256, out);
+	tap_str(out,
+	    "fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603",
+	    "SHA-256 of what was added so far");
+	checksum_add(c, "c", 1);
+	checksum_hex(c, CHECKSUM_XXH128, out);
+	tap_str(out, "06b05ab6733a618578af5f94892f3950", "XXH3-128 of more");
+	tap_int(checksum_kind_of(out), CHECKSUM_XXH128, "told by its length");
+	checksum_hex(c, CHECKSUM_SHA256, out);
+	tap_str(out,
+	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	    "and SHA-256");
+	tap_int(checksum_kind_of(out), CHECKSUM_SHA256, "likewise");
+	tap_ok(checksum_is_valid(out), "is valid");
+	out[63] = '\0';
+	tap_ok(!checksum_is_valid(out), "cut");
+	checksum_free(c);
+
+	checksum_of(CHECKSUM_XXH128, zeros, sizeof(zeros), out);
+	tap_str(out, "3fb94aea6d09b97224c1ea6074dd588c", "XXH3-128 of zeros");
+	c = checksum_new(CHECKSUM_XXH128);
+	for (size_t i = 0; i < sizeof(zeros); i += 125)
+		checksum_add(c, zeros + i, 125);
+	checksum_hex(c, CHECKSUM_XXH128, out);
+	tap_str(out, "3fb94aea6d09b97224c1ea6074dd588c", "in pieces");
+	checksum_free(c);
+	tap_ok(!checksum_is_valid("99AA06d3014798d86001c324468d497f"),
+	    "upper case");
+	checksum_free(checksum_new(CHECKSUM_NONE));
+	checksum_free(NULL);
 }
 
 static void
@@ -244,6 +287,7 @@ main(void)
 	test_blocks();
 	test_four();
 	test_running();
+	test_checksums();
 	test_base64();
 	test_random();
 	test_oracle();

@@ -200,7 +200,7 @@ drain(struct package_in *p, bool read_jobs, struct buf *log)
 			buf_addf(log, "file %s %s\n", e.name, e.data);
 			break;
 		case PACKAGE_COMPLETE:
-			buf_addf(log, "complete %d\n", e.sha256 != NULL);
+			buf_addf(log, "complete %d\n", e.checksum != NULL);
 			break;
 		case PACKAGE_END_OF_INPUT:
 			buf_adds(log, "end\n");
@@ -401,7 +401,7 @@ static void
 test_dir(void)
 {
 	struct buf log = { 0 };
-	char sum[65], *id;
+	char sum[CHECKSUM_SIZE], *id;
 
 	make_dir(at("p"));
 	tap_int(drain_dir(at("p/"), &log), 0, "read a directory");
@@ -411,7 +411,7 @@ test_dir(void)
 	tap_str(id, "12.5", "load id from the manifest");
 	free(id);
 	tap_int(package_checksum(at("p"), sum, &err), 0, "checksum");
-	tap_int(strlen(sum), 64, "is hex");
+	tap_int(strlen(sum), 32, "is hex");
 
 	put(at("p/new_jobs/t.0000000001.0.jsonl"), "{\"a\":3}\n", "a");
 	tap_int(drain_dir(at("p"), &log), -1, "an edited job");
@@ -457,17 +457,25 @@ test_dir(void)
 
 /* ---- manifests ---- */
 
-#define SUM_OF_NOTHING \
+#define SHA_OF_NOTHING \
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define SUM_OF_BRACES \
+#define SHA_OF_BRACES \
 	"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+#define XXH_OF_NOTHING "99aa06d3014798d86001c324468d497f"
+#define XXH_OF_BRACES  "dc7048f8f8747f561349cde127705c16"
+#define SUM_OF_NOTHING "\"xxh128\":\"" XXH_OF_NOTHING "\""
+#define SUM_OF_BRACES  "\"xxh128\":\"" XXH_OF_BRACES "\""
+#define OLD_OF_NOTHING "\"sha256\":\"" SHA_OF_NOTHING "\""
+#define OLD_OF_BRACES  "\"sha256\":\"" SHA_OF_BRACES "\""
 #define JOB(id, bytes, sum)                                                 \
 	"{\"id\":\"" id "\",\"table\":\"t\",\"rows\":null,\"bytes\":" bytes \
-	",\"sha256\":\"" sum "\",\"origins\":[]}"
-#define HEAD                                                         \
+	"," sum ",\"origins\":[]}"
+#define HEAD_OF(sum)                                                 \
 	"\"manifest\":1,\"kind\":\"extracted\",\"load_id\":\"1.0\"," \
-	"\"schema\":{\"bytes\":2,\"sha256\":\"" SUM_OF_BRACES "\"}"
+	"\"schema\":{\"bytes\":2," sum "}"
+#define HEAD HEAD_OF(SUM_OF_BRACES)
 #define GOOD JOB("t.id.jsonl", "0", SUM_OF_NOTHING)
+#define OLD  JOB("t.id.jsonl", "0", OLD_OF_NOTHING)
 
 static void
 accepted(const char *manifest, const char *what)
@@ -492,6 +500,30 @@ accepted(const char *manifest, const char *what)
 	buf_release(&log);
 }
 
+/* Whose sender has said that there is no SHA-256 has none. */
+static void
+test_told(void)
+{
+	static const char m[] = "{" HEAD ",\"jobs\":[" OLD "]}";
+	struct buf log = { 0 };
+	int fd = memory_file("", 0);
+	struct tar_out *t = tar_out_new(fd);
+
+	tar_out_checksums(t, "xxh128");
+	if (tar_out_entry(t, "1.0/schema.json", "{}", 2, &err) ||
+	    tar_out_entry(t, "1.0/new_jobs/t.id.0.jsonl", "", 0, &err) ||
+	    tar_out_entry(t, "1.0/manifest.json", m, strlen(m), &err) ||
+	    tar_out_finish(t, &err))
+		tap_ok(false, "tar: %s", err.msg);
+	tar_out_free(t);
+	lseek(fd, 0, SEEK_SET);
+	tap_int(drain(package_in_stream(fd, &err), true, &log), -1,
+	    "not what was said");
+	says("t.id.jsonl is damaged");
+	close(fd);
+	buf_release(&log);
+}
+
 static void
 test_manifests(void)
 {
@@ -500,6 +532,23 @@ test_manifests(void)
 	accepted("{" HEAD ",\"jobs\":[" GOOD "]}", "as we write it");
 	accepted(" {\n\"jobs\" : [ " GOOD "\n] ,\t" HEAD " }\r\n",
 	    "another order, and white space");
+	accepted("{" HEAD_OF(OLD_OF_BRACES) ",\"jobs\":[" OLD "]}",
+	    "as it was written before");
+	accepted("{" HEAD ",\"jobs\":[" OLD "]}", "of two kinds");
+	hostile(m,
+	    "{" HEAD ",\"jobs\":[" JOB("t.id.jsonl", "0", OLD_OF_BRACES) "]}",
+	    "t.id.jsonl is damaged");
+	hostile(m, "{" HEAD_OF(OLD_OF_NOTHING) ",\"jobs\":[" GOOD "]}",
+	    "schema.json is missing or damaged");
+	hostile(m,
+	    "{" HEAD ",\"jobs\":[" JOB("t.id.jsonl", "0",
+	        "\"xxh128\":\"" SHA_OF_NOTHING "\"") "]}",
+	    "no checksum");
+	hostile(m,
+	    "{" HEAD
+	    ",\"jobs\":[" JOB("t.id.jsonl", "0", "\"xxh128\":\"99AA\"") "]}",
+	    "no checksum");
+	test_told();
 	hostile(m, "{" HEAD ",\"jobs\":[" GOOD "," GOOD "]}",
 	    "t.id.jsonl is listed twice");
 	hostile(m,

@@ -126,11 +126,13 @@ job_file(const struct jobs *j, const struct job *job)
 }
 
 void
-job_sha256(const struct job *job, char out[HASH_HEX_LEN + 1])
+job_checksum(const struct job *job, char out[CHECKSUM_SIZE])
 {
+	size_t size = sizeof(job->checksum) / (job->sha256 ? 1 : 2);
+
 	*out = '\0';
-	for (size_t i = 0; job->listed && i < sizeof(job->sha256); i++)
-		sprintf(out + 2 * i, "%02x", job->sha256[i]);
+	for (size_t i = 0; job->listed && i < size; i++)
+		sprintf(out + 2 * i, "%02x", job->checksum[i]);
 }
 
 static bool
@@ -310,14 +312,12 @@ static int
 check_schema(struct jobs *j, const char *want, struct error *err)
 {
 	char *path = xasprintf("%s/schema.json", j->path), *text = NULL;
-	struct hash *h = hash_sha256_new();
-	char sum[65];
+	char sum[CHECKSUM_SIZE] = "";
 	size_t len = 0;
 	int rc = read_file(path, SCHEMA_MAX, &text, &len, err);
 
 	if (!rc)
-		hash_update(h, text, len);
-	hash_final_hex(h, sum);
+		checksum_of(checksum_kind_of(want), text, len, sum);
 	if (!rc && strcmp(want, sum) != 0)
 		rc = error_set(err, ERR_DATA,
 		    "schema.json: is not what the manifest says; if it was "
@@ -338,7 +338,7 @@ check_head(struct jobs *j, struct manifest_in *m, struct error *err)
 		return error_set(err, ERR_DATA,
 		    "the package has not been normalized; use dlt-normalize "
 		    "first");
-	return check_schema(j, head->schema_sha256, err);
+	return check_schema(j, head->schema_checksum, err);
 }
 
 /* The job of an id of the manifest, or NULL. */
@@ -394,11 +394,13 @@ take_sums(struct jobs *j, struct manifest_in *in, struct error *err)
 			return error_set(err, ERR_DATA,
 			    "manifest.json: %s is listed twice", m.id);
 		job->listed = true;
-		for (size_t i = 0; i < sizeof(job->sha256); i++) {
-			const char hex[] = { m.sha256[2 * i],
-				m.sha256[2 * i + 1], '\0' };
+		job->sha256 = checksum_kind_of(m.checksum) == CHECKSUM_SHA256;
+		for (size_t i = 0; m.checksum[2 * i]; i++) {
+			const char hex[] = { m.checksum[2 * i],
+				m.checksum[2 * i + 1], '\0' };
 
-			job->sha256[i] = (unsigned char)strtoul(hex, NULL, 16);
+			job->checksum[i] = (unsigned char)strtoul(hex, NULL,
+			    16);
 		}
 	}
 	for (size_t i = 0; i < j->count && rc == 0; i++) {

@@ -7,7 +7,7 @@
 #ifndef DLT_LOAD_JOBS_H
 #define DLT_LOAD_JOBS_H
 
-#include "common/hash.h"
+#include "common/checksum.h"
 #include "common/mem.h"
 #include "common/package.h"
 
@@ -28,10 +28,11 @@ struct job {
 	uint8_t folder; /* enum job_folder */
 	uint8_t codec;  /* enum codec */
 	bool odd : 1;
-	bool listed : 1; /* in the manifest, with sha256 */
+	bool listed : 1; /* in the manifest, with its checksum */
+	bool sha256 : 1; /* which is one of that kind */
 	bool
 	    finished : 1; /* marked so by a run of Python dlt that was killed */
-	unsigned char sha256[HASH_HEX_LEN / 2];
+	unsigned char checksum[CHECKSUM_HEX_MAX / 2];
 };
 
 struct jobs {
@@ -51,7 +52,7 @@ const char *job_format(const struct jobs *j, const struct job *job);
 char *job_id(const struct jobs *j, const struct job *job);
 char *job_file(const struct jobs *j, const struct job *job);
 /* The checksum of the manifest in hex, or "". */
-void job_sha256(const struct job *job, char out[HASH_HEX_LEN + 1]);
+void job_checksum(const struct job *job, char out[CHECKSUM_SIZE]);
 
 /* All jobs, sorted by id. With a manifest each must be in it, and there. */
 int jobs_read(struct jobs *j, const char *path, struct error *err);

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define SUM_BLOCK ((size_t)256 << 10)
+
 void
 load_reset(struct loader *l)
 {
@@ -45,7 +47,24 @@ load_begin(struct loader *l, const char *load_id, struct error *err)
 
 	load_reset(l);
 	l->load_id = xstrdup(load_id);
-	return l->dest->ops->marked(l->dest, load_id, "", &l->done, &rows, err);
+	if (l->dest->ops->marked(l->dest, load_id, "", &l->done, &rows, err) <
+	    0)
+		return -1;
+	l->sums = checksum_kind_of(buf_str(&l->done));
+	return 0;
+}
+
+static void
+learn_sum(const struct dest_mark *m, void *arg)
+{
+	*(enum checksum_kind *)arg = checksum_kind_of(m->checksum);
+}
+
+int
+load_learn_sums(struct loader *l, struct error *err)
+{
+	return l->dest->ops->each_mark(l->dest, l->load_id, learn_sum, &l->sums,
+	    err);
 }
 
 /* Tables are found by name without regard to case in SQLite and elsewhere. */
@@ -224,15 +243,46 @@ tell_job(const struct loader *l, const struct load_job *job, uint64_t rows)
 	    (unsigned long long)rows);
 }
 
-static int
-check_expected(const struct load_job *job, const char *sum, struct error *err)
+/* Those that are needed: of the mark, and of the manifest. */
+static unsigned
+kinds_of(const struct loader *l, const char *expect)
 {
-	if (!job->expect || !strcmp(job->expect, sum))
+	return l->sums |
+	    (expect && *expect ? checksum_kind_of(expect) : CHECKSUM_NONE);
+}
+
+static int
+check_expected(const struct checksum *sum, const char *name, const char *expect,
+    struct error *err)
+{
+	char hex[CHECKSUM_SIZE];
+
+	if (!expect || !*expect)
+		return 0;
+	checksum_hex(sum, checksum_kind_of(expect), hex);
+	if (!strcmp(expect, hex))
 		return 0;
 	return error_set(err, ERR_DATA,
 	    "%s: is not what the manifest says; if it was changed on purpose: "
 	    "dlt-package seal",
-	    job->name);
+	    name);
+}
+
+/* A source whose bytes are summed up on their way. */
+struct summed {
+	const struct load_job *job;
+	struct checksum *sum;
+};
+
+static long
+read_summed(void *arg, void *data, size_t len, struct error *err)
+{
+	struct summed *s = arg;
+	long n = s->job->source(s->job->arg, data, len, err);
+
+	if (n > 0)
+		checksum_add(s->sum, data, (size_t)n);
+	return n;
 }
 
 /* Where a layout has the time, it is that of the package. */
@@ -259,23 +309,29 @@ copy_job(struct loader *l, const struct load_job *job, struct error *err)
 {
 	char *id = xstrdup(job->id + strlen(job->table->name) + 1);
 	char *dot = strchr(id, '.');
+	struct summed summed = { job, checksum_new(kinds_of(l, job->expect)) };
 	struct dest_file f = { .schema_name = l->schema->name,
 		.load_id = l->load_id,
 		.table = job->table->name,
 		.file_id = id,
 		.ext = dot ? dot + 1 : "",
 		.created_us = created_us(l),
-		.source = job->source,
-		.arg = job->arg };
-	struct dest_mark mark = { l->load_id, job->id, f.checksum, 0 };
+		.source = read_summed,
+		.arg = &summed };
+	char hex[CHECKSUM_SIZE];
+	struct dest_mark mark = { l->load_id, job->id, hex, 0 };
 	int rc = -1;
 
 	if (dot)
 		*dot = '\0';
-	if (l->dest->ops->copy(l->dest, &f, err) < 0)
+	if (l->dest->ops->copy(l->dest, &f, err) < 0) {
 		error_prefix(err, "%s: ", job->name);
-	else if (check_expected(job, f.checksum, err) == 0)
+	} else if (check_expected(summed.sum, job->name, job->expect, err) ==
+	    0) {
+		checksum_hex(summed.sum, l->sums, hex);
 		rc = l->dest->ops->mark(l->dest, &mark, err);
+	}
+	checksum_free(summed.sum);
 	if (rc == 0) {
 		l->jobs++;
 		tell_job(l, job, 0);
@@ -287,12 +343,14 @@ copy_job(struct loader *l, const struct load_job *job, struct error *err)
 int
 load_job(struct loader *l, const struct load_job *job, struct error *err)
 {
-	struct dest_mark mark = { l->load_id, job->id, NULL, 0 };
+	char hex[CHECKSUM_SIZE];
+	struct dest_mark mark = { l->load_id, job->id, hex, 0 };
 	struct rowpipe_job from = { .source = job->source,
 		.arg = job->arg,
 		.table = job->table,
 		.schema = l->schema,
 		.values = &l->dest->ops->values,
+		.checksums = kinds_of(l, job->expect),
 		.set = l->files };
 	struct rowpipe *p;
 	int rc = -1;
@@ -303,9 +361,10 @@ load_job(struct loader *l, const struct load_job *job, struct error *err)
 	p = rowpipe_start(&from);
 	if (insert_all(l, p, job, &mark.rows, err) < 0)
 		goto out;
-	mark.checksum = rowpipe_checksum(p);
-	if (check_expected(job, mark.checksum, err) < 0)
+	if (check_expected(rowpipe_checksum(p), job->name, job->expect, err) <
+	    0)
 		goto out;
+	checksum_hex(rowpipe_checksum(p), l->sums, hex);
 	if (l->dest->ops->mark(l->dest, &mark, err) < 0)
 		goto out;
 	l->rows += mark.rows;
@@ -318,16 +377,22 @@ out:
 }
 
 int
-load_checksum(zin_source source, void *arg, char out[65], struct error *err)
+load_checksum(const struct loader *l, zin_source source, void *arg,
+    const char *name, const char *expect, char out[CHECKSUM_SIZE],
+    struct error *err)
 {
-	const struct rowpipe_job all = { .source = source, .arg = arg };
-	struct rowpipe *p = rowpipe_start(&all);
-	struct batch *b;
-	int rc = rowpipe_next(p, &b, err);
+	struct checksum *sum = checksum_new(kinds_of(l, expect));
+	char *block = xmalloc(SUM_BLOCK);
+	long n;
+	int rc = -1;
 
-	if (rc == 0)
-		memcpy(out, rowpipe_checksum(p), 65);
-	rowpipe_free(p);
+	while ((n = source(arg, block, SUM_BLOCK, err)) > 0)
+		checksum_add(sum, block, (size_t)n);
+	if (n == 0)
+		rc = check_expected(sum, name, expect, err);
+	checksum_hex(sum, l->sums, out);
+	checksum_free(sum);
+	free(block);
 	return rc;
 }
 
@@ -390,28 +455,49 @@ load_counts(const char *job_id)
 	return strncmp(job_id, state, sizeof(state) - 1) != 0;
 }
 
+struct checksum *
+load_fingerprint_new(const struct loader *l)
+{
+	return checksum_new(l->sums);
+}
+
+void
+load_fingerprint_add(struct checksum *c, const char *job_id,
+    const char *checksum)
+{
+	if (!load_counts(job_id))
+		return;
+	checksum_add(c, job_id, strlen(job_id));
+	checksum_add(c, " ", 1);
+	checksum_add(c, checksum, strlen(checksum));
+	checksum_add(c, "\n", 1);
+}
+
+void
+load_fingerprint_end(const struct loader *l, struct checksum *c,
+    char out[CHECKSUM_SIZE])
+{
+	checksum_hex(c, l->sums, out);
+	checksum_free(c);
+}
+
 static void
 add_mark(const struct dest_mark *m, void *arg)
 {
-	if (!load_counts(m->job_id))
-		return;
-	hash_update(arg, m->job_id, strlen(m->job_id));
-	hash_update(arg, " ", 1);
-	hash_update(arg, m->checksum, strlen(m->checksum));
-	hash_update(arg, "\n", 1);
+	load_fingerprint_add(arg, m->job_id, m->checksum);
 }
 
 int
 load_finish(struct loader *l, bool partial, struct error *err)
 {
 	const struct dest_ops *ops = l->dest->ops;
-	struct hash *h = hash_sha256_new();
-	char fingerprint[65];
+	struct checksum *sum = load_fingerprint_new(l);
+	char fingerprint[CHECKSUM_SIZE];
 	struct dest_mark done = { l->load_id, "", fingerprint, l->rows };
 	bool found;
-	int rc = ops->each_mark(l->dest, l->load_id, add_mark, h, err);
+	int rc = ops->each_mark(l->dest, l->load_id, add_mark, sum, err);
 
-	hash_final_hex(h, fingerprint);
+	load_fingerprint_end(l, sum, fingerprint);
 	if (rc < 0 || load_truncate_staging(l, err) < 0 ||
 	    ops->has_load(l->dest, l->load_id, l->schema->name, &found, err) <
 	        0 ||

@@ -89,6 +89,8 @@ struct loader {
 	bool aborted;              /* and put away as such */
 	uint64_t rows, jobs;
 	struct buf done; /* what the mark of the package holds */
+	/* That of the package's marks: of those that are there, if any. */
+	enum checksum_kind sums;
 };
 
 /* The package's status; resets what is kept for a package. */
@@ -106,8 +108,8 @@ int load_package_state(struct loader *l, const char *text, size_t len,
 const struct table *load_table(struct loader *l, const char *table,
     const char *format, enum load_how *how, struct error *err);
 
-/* Within a transaction: the rows of one job, and its mark. expect: SHA-256 in
- * hex, or NULL. name is for messages. table NULL: only the mark. */
+/* Within a transaction: the rows of one job, and its mark. expect: its
+ * checksum, or NULL. name is for messages. table NULL: only the mark. */
 struct load_job {
 	const char *name, *id, *expect;
 	const struct table *table;
@@ -118,9 +120,22 @@ struct load_job {
 };
 int load_job(struct loader *l, const struct load_job *job, struct error *err);
 
-/* SHA-256 in hex of what a source gives. */
-int
-load_checksum(zin_source source, void *arg, char out[65], struct error *err);
+/* The checksum for a mark of what a source gives. ERR_DATA when it is not what
+ * is expected, a checksum, NULL or "". name is for messages. */
+int load_checksum(const struct loader *l, zin_source source, void *arg,
+    const char *name, const char *expect, char out[CHECKSUM_SIZE],
+    struct error *err);
+
+/* What stands for a whole package: the checksum of a line for each job that
+ * counts, "ID CHECKSUM", by job id. */
+struct checksum *load_fingerprint_new(const struct loader *l);
+void load_fingerprint_add(struct checksum *c, const char *job_id,
+    const char *checksum);
+/* Frees c. */
+void load_fingerprint_end(const struct loader *l, struct checksum *c,
+    char out[CHECKSUM_SIZE]);
+/* What marks there are of this load decides of which kind others are. */
+int load_learn_sums(struct loader *l, struct error *err);
 
 /* ---- chains: load_chain.c ---- */
 
@@ -173,7 +188,7 @@ int load_finish(struct loader *l, bool partial, struct error *err);
  * pipeline's state is not: what is extracted again with --sync has none when
  * the state is stored by then. */
 bool load_counts(const char *job_id);
-/* The one checksum that stands for all jobs that count: by job id. */
+/* Is it that of the package that was loaded? */
 int load_same(struct loader *l, const char *fingerprint, struct error *err);
 
 /* A job is there; then, with all of them and the schema, print the plan. */

@@ -465,7 +465,7 @@ out:
 static int
 check_jobs(struct dir_load *d, struct error *err)
 {
-	char sum[65];
+	char sum[CHECKSUM_SIZE];
 
 	for (size_t i = 0; i < d->jobs.count; i++) {
 		const struct job *job = &d->jobs.items[i];
@@ -488,28 +488,23 @@ is_loadable(const struct jobs *j, const struct job *job)
 }
 
 static int
-fingerprint(struct dir_load *d, char out[65], struct error *err)
+fingerprint(struct dir_load *d, char out[CHECKSUM_SIZE], struct error *err)
 {
-	struct hash *h = hash_sha256_new();
+	struct checksum *all = load_fingerprint_new(d->l);
 	int rc = 0;
 
 	for (size_t i = 0; i < d->jobs.count && rc == 0; i++) {
 		const struct job *job = &d->jobs.items[i];
-		char sum[65] = "", *id;
+		char sum[CHECKSUM_SIZE] = "", *id;
 
 		if (!is_loadable(&d->jobs, job))
 			continue;
 		rc = unit_sum_job(d, job, sum, err);
 		id = job_id(&d->jobs, job);
-		if (load_counts(id)) {
-			hash_update(h, id, strlen(id));
-			hash_update(h, " ", 1);
-			hash_update(h, sum, 64);
-			hash_update(h, "\n", 1);
-		}
+		load_fingerprint_add(all, id, sum);
 		free(id);
 	}
-	hash_final_hex(h, out);
+	load_fingerprint_end(d->l, all, out);
 	return rc;
 }
 
@@ -518,7 +513,7 @@ fingerprint(struct dir_load *d, char out[65], struct error *err)
 static int
 settle_done(struct dir_load *d, struct error *err)
 {
-	char sum[65];
+	char sum[CHECKSUM_SIZE];
 
 	if (fingerprint(d, sum, err) < 0 || load_same(d->l, sum, err) < 0)
 		return -1;
@@ -563,7 +558,7 @@ load_new(struct dir_load *d, struct error *err)
 
 	if (d->l->plan)
 		return show_plan(d, err);
-	if (plan_jobs(d, err) < 0 ||
+	if (load_learn_sums(d->l, err) < 0 || plan_jobs(d, err) < 0 ||
 	    (d->pipeline &&
 	        load_check_order(d->l, d->tables, d->how, d->jobs.count, err) <
 	            0) ||

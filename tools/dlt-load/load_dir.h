@@ -35,9 +35,9 @@ bool unit_is_followup(const struct dir_load *d, size_t i);
 /* The jobs that go into one transaction with job i, i among them. */
 bool unit_has(const struct dir_load *d, size_t i, size_t k);
 const struct table *unit_root(const struct dir_load *d, size_t i);
-/* SHA-256 of a job file, compared with the manifest. */
-int unit_sum_job(struct dir_load *d, const struct job *job, char sum[65],
-    struct error *err);
+/* The checksum of a job file, which is compared with the manifest. */
+int unit_sum_job(struct dir_load *d, const struct job *job,
+    char sum[CHECKSUM_SIZE], struct error *err);
 /* Job i and those that go into its transaction. */
 int unit_run(struct dir_load *d, size_t i, struct error *err);
 /* All jobs of [first, end) that stand alone, in one transaction; when one of

@@ -5,21 +5,18 @@
  */
 #include "tools/dlt-load/load.h"
 
-#include "common/hash.h"
 #include "common/mem.h"
 #include "common/testhook.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SUM_LEN 32 /* of a checksum, in bytes */
-
 struct streaming {
 	struct loader *l;
 	struct package_in *in;
 	bool open; /* a package has begun and is not complete */
 	/* Jobs of a package that is in the destination already, only to
-	 * compare; there may be very many: a checksum and behind it the id. */
+	 * compare; there may be very many: the id and behind it a checksum. */
 	char **seen;
 	size_t seen_count, seen_cap;
 	struct arena strings;
@@ -58,6 +55,7 @@ follow_schema(struct streaming *s, const struct schema *schema,
 	if (l->dest->ops->marked(l->dest, l->load_id, "", &l->done, &rows,
 	        err) < 0)
 		return -1;
+	l->sums = checksum_kind_of(buf_str(&l->done));
 	return l->done.len || l->plan ? 0 : l->dest->ops->begin(l->dest, err);
 }
 
@@ -83,23 +81,16 @@ take_file(struct streaming *s, const struct package_entry *e, struct error *err)
 }
 
 static int
-digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-static int
 note_seen(struct streaming *s, const char *id, struct error *err)
 {
 	size_t len = strlen(id) + 1;
-	char sum[2 * SUM_LEN + 1], *job;
+	char sum[CHECKSUM_SIZE], *job;
 
-	if (load_checksum(package_in_read, s->in, sum, err) < 0)
+	if (load_checksum(s->l, package_in_read, s->in, id, NULL, sum, err) < 0)
 		return -1;
-	job = arena_alloc(&s->strings, SUM_LEN + len);
-	for (size_t i = 0; i < SUM_LEN; i++)
-		job[i] = (char)(digit(sum[2 * i]) << 4 | digit(sum[2 * i + 1]));
-	memcpy(job + SUM_LEN, id, len);
+	job = arena_alloc(&s->strings, len + strlen(sum) + 1);
+	memcpy(job, id, len);
+	memcpy(job + len, sum, strlen(sum) + 1);
 	s->seen = xgrow(s->seen, &s->seen_cap, s->seen_count + 1,
 	    sizeof(*s->seen));
 	s->seen[s->seen_count++] = job;
@@ -156,40 +147,23 @@ take_job(struct streaming *s, const struct package_entry *e, struct error *err)
 static int
 compare_seen(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a + SUM_LEN, *(char *const *)b + SUM_LEN);
-}
-
-/* "ID CHECKSUM\n", the checksum in hex. */
-static void
-hash_seen(struct hash *h, const char *job)
-{
-	static const char hex[] = "0123456789abcdef";
-	char sum[2 * SUM_LEN + 1];
-
-	for (size_t i = 0; i < SUM_LEN; i++) {
-		unsigned char c = (unsigned char)job[i];
-
-		sum[2 * i] = hex[c >> 4];
-		sum[2 * i + 1] = hex[c & 15];
-	}
-	sum[2 * SUM_LEN] = '\n';
-	hash_update(h, job + SUM_LEN, strlen(job + SUM_LEN));
-	hash_update(h, " ", 1);
-	hash_update(h, sum, sizeof(sum));
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static int
 compare_done(struct streaming *s, struct error *err)
 {
-	struct hash *h = hash_sha256_new();
-	char fingerprint[65];
+	struct checksum *all = load_fingerprint_new(s->l);
+	char fingerprint[CHECKSUM_SIZE];
 
 	if (s->seen_count)
 		qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
-	for (size_t i = 0; i < s->seen_count; i++)
-		if (load_counts(s->seen[i] + SUM_LEN))
-			hash_seen(h, s->seen[i]);
-	hash_final_hex(h, fingerprint);
+	for (size_t i = 0; i < s->seen_count; i++) {
+		const char *id = s->seen[i];
+
+		load_fingerprint_add(all, id, id + strlen(id) + 1);
+	}
+	load_fingerprint_end(s->l, all, fingerprint);
 	return load_same(s->l, fingerprint, err);
 }
 

@@ -53,7 +53,7 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 {
 	struct job *job = &d->jobs.items[i];
 	char *path = job_path(&d->jobs, job), *id = job_id(&d->jobs, job);
-	char sum[HASH_HEX_LEN + 1];
+	char sum[CHECKSUM_SIZE];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct load_job load = { .name = path + strlen(d->path) + 1,
 		.id = id,
@@ -65,7 +65,7 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 		.arg = &fd };
 	int rc;
 
-	job_sha256(job, sum);
+	job_checksum(job, sum);
 	rc = fd < 0 ? error_errno(err, "%s", load.name)
 	            : load_job(d->l, &load, err);
 	if (fd >= 0)
@@ -76,24 +76,20 @@ insert_job(struct dir_load *d, size_t i, struct error *err)
 }
 
 int
-unit_sum_job(struct dir_load *d, const struct job *job, char sum[65],
+unit_sum_job(struct dir_load *d, const struct job *job, char sum[CHECKSUM_SIZE],
     struct error *err)
 {
 	char *path = job_path(&d->jobs, job);
 	const char *name = path + strlen(d->path) + 1;
-	char want[HASH_HEX_LEN + 1];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = fd < 0 ? error_errno(err, "%s", name)
-	                : load_checksum(job_read_fd, &fd, sum, err);
+	char want[CHECKSUM_SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
+	job_checksum(job, want);
+	rc = fd < 0
+	    ? error_errno(err, "%s", name)
+	    : load_checksum(d->l, job_read_fd, &fd, name, want, sum, err);
 	if (fd >= 0)
 		close(fd);
-	job_sha256(job, want);
-	if (!rc && *want && strcmp(want, sum) != 0)
-		rc = error_set(err, ERR_DATA,
-		    "%s: is not what the manifest says; if it was changed on "
-		    "purpose: dlt-package seal",
-		    name);
 	free(path);
 	return rc;
 }
@@ -105,14 +101,18 @@ is_marked(struct dir_load *d, size_t i, struct error *err)
 	const struct job *job = &d->jobs.items[i];
 	struct buf sum = { 0 };
 	uint64_t rows;
-	char *id = job_id(&d->jobs, job), want[HASH_HEX_LEN + 1];
+	char *id = job_id(&d->jobs, job), want[CHECKSUM_SIZE];
 	int rc = d->l->dest->ops->marked(d->l->dest, d->l->load_id, id, &sum,
 	    &rows, err);
 
-	job_sha256(job, want);
+	job_checksum(job, want);
 	if (rc == 0 && sum.len) {
-		rc = 1;
-		if (*want && strcmp(want, buf_str(&sum)) != 0)
+		bool other = checksum_kind_of(want) != d->l->sums;
+
+		rc = *want && other ? unit_sum_job(d, job, want, err) : 0;
+		if (rc == 0)
+			rc = 1;
+		if (rc > 0 && *want && strcmp(want, buf_str(&sum)) != 0)
 			rc = error_set(err, ERR_DATA,
 			    "job %s has been loaded, but from another file",
 			    id);
@@ -290,7 +290,7 @@ static int
 mark_over(struct dir_load *d, size_t i, struct error *err)
 {
 	const struct dest_ops *ops = d->l->dest->ops;
-	char sum[HASH_HEX_LEN + 1], *id;
+	char sum[CHECKSUM_SIZE], *id;
 	struct dest_mark mark = { d->l->load_id, NULL, sum, 0 };
 	int rc;
 

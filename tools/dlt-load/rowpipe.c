@@ -14,12 +14,12 @@
 
 struct rowpipe {
 	struct rowpipe_job job;
-	struct hash *hash;
-	char checksum[HASH_HEX_LEN + 1];
+	struct checksum *sum;
 	struct decoder decoder;
 	struct buf carry; /* the begin of a row that goes on */
 
 	pthread_t thread;
+	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct batch batches[ROWPIPE_BATCHES];
@@ -32,13 +32,13 @@ struct rowpipe {
 };
 
 static long
-read_hashed(void *arg, void *data, size_t len, struct error *err)
+read_summed(void *arg, void *data, size_t len, struct error *err)
 {
 	struct rowpipe *p = arg;
 	long n = p->job.source(p->job.arg, data, len, err);
 
 	if (n > 0)
-		hash_update(p->hash, data, (size_t)n);
+		checksum_add(p->sum, data, (size_t)n);
 	return n;
 }
 
@@ -222,7 +222,7 @@ out:
 static int
 run_job(struct rowpipe *p, struct error *err)
 {
-	struct zin *in = zin_new(read_hashed, p);
+	struct zin *in = zin_new(read_summed, p);
 	struct batch *b;
 	int more = 1;
 
@@ -237,13 +237,13 @@ run_job(struct rowpipe *p, struct error *err)
 }
 
 static int
-run_hash(struct rowpipe *p, struct error *err)
+run_sum(struct rowpipe *p, struct error *err)
 {
 	char *block = xmalloc(BLOCK);
 	long n;
 
 	do {
-		n = read_hashed(p, block, BLOCK, err);
+		n = read_summed(p, block, BLOCK, err);
 	} while (n > 0);
 	free(block);
 	return n < 0 ? -1 : 0;
@@ -253,9 +253,8 @@ static void *
 run(void *arg)
 {
 	struct rowpipe *p = arg;
-	int rc = p->job.table ? run_job(p, &p->err) : run_hash(p, &p->err);
+	int rc = p->job.table ? run_job(p, &p->err) : run_sum(p, &p->err);
 
-	hash_final_hex(p->hash, p->checksum);
 	pthread_mutex_lock(&p->lock);
 	p->failed = rc < 0;
 	p->ended = true;
@@ -270,18 +269,17 @@ rowpipe_start(const struct rowpipe_job *job)
 	struct rowpipe *p = xcalloc(1, sizeof(*p));
 
 	p->job = *job;
-	p->hash = hash_sha256_new();
+	p->sum = checksum_new(job->checksums);
 	if (job->table)
 		decoder_init(&p->decoder, job->table, job->values, &job->set);
 	for (size_t i = 0; i < ROWPIPE_BATCHES; i++)
 		p->unused[p->unused_count++] = &p->batches[i];
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
-	if (pthread_create(&p->thread, NULL, run, p)) {
+	p->started = pthread_create(&p->thread, NULL, run, p) == 0;
+	if (!p->started) {
 		error_errno(&p->err, "cannot start a thread");
 		p->failed = p->ended = p->stop = true;
-		hash_free(p->hash);
-		p->hash = NULL;
 	}
 	return p;
 }
@@ -317,10 +315,10 @@ rowpipe_done(struct rowpipe *p, struct batch *b)
 	pthread_mutex_unlock(&p->lock);
 }
 
-const char *
+const struct checksum *
 rowpipe_checksum(const struct rowpipe *p)
 {
-	return p->checksum;
+	return p->sum;
 }
 
 void
@@ -330,7 +328,7 @@ rowpipe_free(struct rowpipe *p)
 
 	if (!p)
 		return;
-	started = p->hash != NULL;
+	started = p->started;
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_broadcast(&p->changed);
@@ -346,6 +344,7 @@ rowpipe_free(struct rowpipe *p)
 	if (p->job.table)
 		decoder_release(&p->decoder);
 	buf_release(&p->carry);
+	checksum_free(p->sum);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->changed);
 	free(p);

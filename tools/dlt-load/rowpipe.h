@@ -13,7 +13,7 @@
 #ifndef DLT_LOAD_ROWPIPE_H
 #define DLT_LOAD_ROWPIPE_H
 
-#include "common/hash.h"
+#include "common/checksum.h"
 #include "common/zio.h"
 #include "tools/dlt-load/decode.h"
 
@@ -24,7 +24,8 @@ struct rowpipe;
 struct rowpipe_job {
 	zin_source source;
 	void *arg;
-	const struct table *table; /* NULL: only hash the bytes; no batches */
+	const struct table *table; /* NULL: only sum up the bytes; no batches */
+	unsigned checksums;        /* kinds of them */
 	const struct schema *schema;
 	const struct dest_values *values;
 	struct decode_settings set;
@@ -36,8 +37,8 @@ struct rowpipe *rowpipe_start(const struct rowpipe_job *job);
 int rowpipe_next(struct rowpipe *p, struct batch **b, struct error *err);
 void rowpipe_done(struct rowpipe *p, struct batch *b);
 
-/* After the end: SHA-256 of the bytes as stored, in hex. */
-const char *rowpipe_checksum(const struct rowpipe *p);
+/* After the end: of the bytes as stored. */
+const struct checksum *rowpipe_checksum(const struct rowpipe *p);
 
 /* Stops the thread, early or not. NULL is legal. */
 void rowpipe_free(struct rowpipe *p);

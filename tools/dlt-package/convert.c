@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/hash.h"
+#include "common/checksum.h"
 #include "common/json.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
@@ -24,7 +24,7 @@
 struct made {
 	char *old_id, *id;
 	uint64_t bytes;
-	char sha256[HASH_HEX_LEN + 1];
+	char checksum[CHECKSUM_SIZE];
 };
 
 struct convert {
@@ -41,7 +41,7 @@ struct convert {
 struct file_out {
 	const char *path;
 	int fd;
-	struct hash *hash;
+	struct checksum *sum;
 	uint64_t bytes;
 };
 
@@ -49,7 +49,7 @@ static int
 file_open(struct file_out *f, const char *path, struct error *err)
 {
 	f->path = path;
-	f->hash = hash_sha256_new();
+	f->sum = checksum_new(CHECKSUM_XXH128);
 	f->bytes = 0;
 	f->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	return f->fd < 0 ? error_errno(err, "%s", path) : 0;
@@ -58,7 +58,7 @@ file_open(struct file_out *f, const char *path, struct error *err)
 static int
 file_write(struct file_out *f, const char *data, size_t len, struct error *err)
 {
-	hash_update(f->hash, data, len);
+	checksum_add(f->sum, data, len);
 	f->bytes += len;
 	while (len) {
 		ssize_t n = write(f->fd, data, len);
@@ -74,12 +74,13 @@ file_write(struct file_out *f, const char *data, size_t len, struct error *err)
 }
 
 static int
-file_close(struct file_out *f, int rc, char hex[HASH_HEX_LEN + 1],
+file_close(struct file_out *f, int rc, char hex[CHECKSUM_SIZE],
     struct error *err)
 {
 	if (f->fd >= 0 && close(f->fd) != 0 && !rc)
 		rc = error_errno(err, "%s", f->path);
-	hash_final_hex(f->hash, hex);
+	checksum_hex(f->sum, CHECKSUM_XXH128, hex);
+	checksum_free(f->sum);
 	return rc ? rc : fsync_path(f->path, err);
 }
 
@@ -164,8 +165,8 @@ convert_job(struct convert *c, const char *file, struct error *err)
 	if (!rc)
 		rc = recode(stays(&name) ? c->none : c->compressor, in, &out,
 		    err);
-	if (out.hash)
-		rc = file_close(&out, rc, m->sha256, err);
+	if (out.sum)
+		rc = file_close(&out, rc, m->checksum, err);
 	m->bytes = out.bytes;
 	zin_free(in);
 	free(to);
@@ -263,13 +264,16 @@ write_job(struct jsonw *w, const struct json *job, const struct made *m)
 {
 	jsonw_object(w);
 	for (const struct json *v = job->child; v; v = v->next) {
-		jsonw_keyn(w, v->key, v->key_len);
+		bool sum = strcmp(v->key, "xxh128") == 0 ||
+		    strcmp(v->key, "sha256") == 0;
+
+		jsonw_keyn(w, sum ? "xxh128" : v->key, sum ? 6 : v->key_len);
 		if (strcmp(v->key, "id") == 0)
 			jsonw_str(w, m->id);
 		else if (strcmp(v->key, "bytes") == 0)
 			jsonw_int(w, (long long)m->bytes);
-		else if (strcmp(v->key, "sha256") == 0)
-			jsonw_str(w, m->sha256);
+		else if (sum)
+			jsonw_str(w, m->checksum);
 		else
 			jsonw_raw(w, v->raw, v->raw_len);
 	}

@@ -68,7 +68,7 @@ report_visit(void *arg, struct package_in *in, enum package_event event,
 	} else if (event == PACKAGE_JOB) {
 		return add_job(r, in, e, err);
 	} else if (event == PACKAGE_COMPLETE) {
-		r->sealed = e->sha256 != NULL;
+		r->sealed = e->checksum != NULL;
 	} else if (event == PACKAGE_FILE) {
 		if (strcmp(e->name, "schema_updates.json") == 0 ||
 		    strcmp(e->name, "applied_schema_updates.json") == 0)
