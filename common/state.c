@@ -281,20 +281,150 @@ write_raw(struct jsonw *w, const struct json *m)
 }
 
 static bool
-is_reset(const struct state_reset *reset, const char *resource)
+is_forgotten(const struct state_change *change, const char *resource)
 {
-	for (size_t i = 0; i < reset->count; i++)
-		if (strcmp(reset->resources[i], resource) == 0)
+	for (size_t i = 0; i < change->count; i++)
+		if (strcmp(change->resources[i], resource) == 0)
 			return true;
 	return false;
 }
 
-/* The state of the source whose resources are forgotten. */
-static void
-write_reset_source(struct jsonw *w, const struct json *old,
-    const struct state_reset *reset)
+/* Has an earlier value the same resource (and the same key)? Then it stands
+ * where that one does. */
+static bool
+is_begun(const struct state_change *change, size_t i, bool same_key)
 {
-	jsonw_key(w, reset->source);
+	const struct state_value *v = change->values;
+
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(v[k].resource, v[i].resource) == 0 &&
+		    (!same_key || strcmp(v[k].key, v[i].key) == 0))
+			return true;
+	return false;
+}
+
+/* Is the i-th value one of the resource, and under the key (NULL: any)? */
+static bool
+is_kept_by(const struct state_value *v, const char *resource, const char *key)
+{
+	return strcmp(v->resource, resource) == 0 &&
+	    (!key || strcmp(v->key, key) == 0);
+}
+
+/* What stands under a key of a resource: old may be NULL. */
+static void
+write_kept(struct jsonw *w, const struct json *old, const char *resource,
+    const char *key, const struct state_change *change)
+{
+	const struct json *m = old && old->kind == JSON_OBJECT ? old->child
+	                                                       : NULL;
+	const struct state_value *v;
+
+	jsonw_key(w, key);
+	for (size_t i = 0; i < change->value_count; i++) {
+		v = &change->values[i];
+		if (is_kept_by(v, resource, key) && !v->member) {
+			jsonw_raw(w, v->json, strlen(v->json));
+			return;
+		}
+	}
+	jsonw_object(w);
+	for (; m; m = m->next) {
+		const char *now = NULL;
+
+		for (size_t i = 0; i < change->value_count; i++) {
+			v = &change->values[i];
+			if (is_kept_by(v, resource, key) &&
+			    strcmp(v->member, m->key) == 0)
+				now = v->json;
+		}
+		if (!now) {
+			write_raw(w, m);
+			continue;
+		}
+		jsonw_key(w, m->key);
+		jsonw_raw(w, now, strlen(now));
+	}
+	for (size_t i = 0; i < change->value_count; i++) {
+		v = &change->values[i];
+		if (!is_kept_by(v, resource, key) || json_get(old, v->member))
+			continue;
+		jsonw_key(w, v->member);
+		jsonw_raw(w, v->json, strlen(v->json));
+	}
+	jsonw_end_object(w);
+}
+
+/* A resource that the change has values of. */
+static void
+write_resource(struct jsonw *w, const struct json *old, const char *resource,
+    const struct state_change *change)
+{
+	const struct json *m = old && old->kind == JSON_OBJECT ? old->child
+	                                                       : NULL;
+
+	jsonw_key(w, resource);
+	jsonw_object(w);
+	for (; m; m = m->next) {
+		size_t i = 0;
+
+		while (i < change->value_count &&
+		    !is_kept_by(&change->values[i], resource, m->key))
+			i++;
+		if (i == change->value_count)
+			write_raw(w, m);
+		else
+			write_kept(w, m, resource, m->key, change);
+	}
+	for (size_t i = 0; i < change->value_count; i++) {
+		const struct state_value *v = &change->values[i];
+
+		if (is_kept_by(v, resource, NULL) &&
+		    !is_begun(change, i, true) && !json_get(old, v->key))
+			write_kept(w, NULL, resource, v->key, change);
+	}
+	jsonw_end_object(w);
+}
+
+static void
+write_resources(struct jsonw *w, const struct json *old,
+    const struct state_change *change)
+{
+	const struct json *r = old ? old->child : NULL;
+
+	jsonw_key(w, "resources");
+	jsonw_object(w);
+	for (; r; r = r->next) {
+		size_t i = 0;
+
+		if (is_forgotten(change, r->key))
+			continue;
+		while (i < change->value_count &&
+		    !is_kept_by(&change->values[i], r->key, NULL))
+			i++;
+		if (i == change->value_count)
+			write_raw(w, r);
+		else
+			write_resource(w, r, r->key, change);
+	}
+	for (size_t i = 0; i < change->value_count; i++) {
+		const char *name = change->values[i].resource;
+
+		if (!is_begun(change, i, false) &&
+		    (is_forgotten(change, name) || !json_get(old, name)))
+			write_resource(w, NULL, name, change);
+	}
+	jsonw_end_object(w);
+}
+
+/* The state of the source that changes. */
+static void
+write_source(struct jsonw *w, const struct json *old,
+    const struct state_change *change)
+{
+	bool found = false;
+
+	jsonw_key(w, change->source);
 	jsonw_object(w);
 	for (const struct json *m = old ? old->child : NULL; m; m = m->next) {
 		if (strcmp(m->key, "resources") != 0 ||
@@ -302,34 +432,32 @@ write_reset_source(struct jsonw *w, const struct json *old,
 			write_raw(w, m);
 			continue;
 		}
-		jsonw_key(w, m->key);
-		jsonw_object(w);
-		for (const struct json *r = m->child; r; r = r->next)
-			if (!is_reset(reset, r->key))
-				write_raw(w, r);
-		jsonw_end_object(w);
+		found = true;
+		write_resources(w, m, change);
 	}
+	if (!found && change->value_count != 0)
+		write_resources(w, NULL, change);
 	jsonw_end_object(w);
 }
 
 static void
 write_sources(struct jsonw *w, const struct json *old,
-    const struct state_reset *reset)
+    const struct state_change *change)
 {
 	bool found = false;
 
 	jsonw_key(w, "sources");
 	jsonw_object(w);
 	for (const struct json *m = old ? old->child : NULL; m; m = m->next) {
-		if (strcmp(m->key, reset->source) != 0) {
+		if (strcmp(m->key, change->source) != 0) {
 			write_raw(w, m);
 			continue;
 		}
 		found = true;
-		write_reset_source(w, m, reset);
+		write_source(w, m, change);
 	}
 	if (!found)
-		write_reset_source(w, NULL, reset);
+		write_source(w, NULL, change);
 	jsonw_end_object(w);
 }
 
@@ -342,7 +470,7 @@ is_written_first_or_source(const char *key)
 /* Content only: no envelope, no _local. */
 static void
 write_content(const struct json *root, const struct names *names,
-    const struct state_reset *reset, struct buf *out)
+    const struct state_change *change, struct buf *out)
 {
 	const struct json *m;
 	struct jsonw w;
@@ -358,9 +486,9 @@ write_content(const struct json *root, const struct names *names,
 	if ((m = json_get(root, "staging")))
 		write_old_destination(&w, m);
 	copy_members(&w, root,
-	    reset ? is_written_first_or_source : is_written_first);
-	if (reset)
-		write_sources(&w, json_get(root, "sources"), reset);
+	    change ? is_written_first_or_source : is_written_first);
+	if (change)
+		write_sources(&w, json_get(root, "sources"), change);
 	jsonw_end_object(&w);
 }
 
@@ -379,7 +507,7 @@ write_versioned(const struct buf *content, long long version, const char *hash,
  * and hash (contract.md 12.1: the first hash leaves the version alone). */
 static int
 advance(const struct json *old, const struct names *names,
-    const struct state_reset *reset, struct buf *text, long long *version,
+    const struct state_change *change, struct buf *text, long long *version,
     char hash[64], struct error *err)
 {
 	const char *before = json_get_str(old, "_version_hash", "");
@@ -387,7 +515,7 @@ advance(const struct json *old, const struct names *names,
 	struct buf content = { 0 };
 	int rc;
 
-	write_content(old, names, reset, &content);
+	write_content(old, names, change, &content);
 	rc = json_parse(&doc, content.data, content.len, err);
 	if (!rc) {
 		state_hash(doc.root, false, hash);
@@ -529,10 +657,8 @@ stored_state(const struct buf *row, struct state *st, struct error *err)
 	return rc;
 }
 
-/* The old state: of a destination, of the working directory, or of a pipeline
- * that is new. */
-static int
-old_state(struct workdir *w, const char *name, const struct buf *stored,
+int
+state_begin(struct workdir *w, const char *name, const struct buf *stored,
     struct state *st, struct error *err)
 {
 	struct buf fresh = { 0 };
@@ -551,9 +677,18 @@ old_state(struct workdir *w, const char *name, const struct buf *stored,
 	return json_parse(&st->doc, st->text, strlen(st->text), err);
 }
 
+const struct json *
+state_resource(const struct state *st, const char *source, const char *resource)
+{
+	const struct json *sources = json_get(st->doc.root, "sources");
+
+	return json_get(json_get(json_get(sources, source), "resources"),
+	    resource);
+}
+
 int
 state_for_extract(struct workdir *w, const char *schema_name,
-    const struct state_reset *reset, const struct buf *stored,
+    const struct state_change *change, const struct buf *stored,
     const char *load_id, struct buf *doc, struct buf *new_state,
     struct error *err)
 {
@@ -569,8 +704,8 @@ state_for_extract(struct workdir *w, const char *schema_name,
 	bool changed;
 	int rc = -1;
 
-	if (old_state(w, name, stored, &st, err) ||
-	    advance(st.doc.root, &names, reset, &text, &version, hash, err) ||
+	if (state_begin(w, name, stored, &st, err) ||
+	    advance(st.doc.root, &names, change, &text, &version, hash, err) ||
 	    json_parse(&fresh, text.data, text.len, err))
 		goto out;
 	local = json_get(st.doc.root, "_local");

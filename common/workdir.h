@@ -125,24 +125,43 @@ void state_release(struct state *st);
 void state_join(const struct json *content, const struct json *local,
     const char *hash, const char *at, struct buf *out);
 
-/* Resources whose state a run forgets, because it replaces their tables
- * (12.3); as in dlt the source has a state from then on. */
-struct state_reset {
-	const char *source;
-	const char *const *resources;
-	size_t count;
+/* One value that a resource keeps: under a key of its state, or (member not
+ * NULL) a member of the object that is there. json: its text. */
+struct state_value {
+	const char *resource, *key, *member, *json;
 };
+
+/* What a run changes in the state of a source: resources whose state it
+ * forgets, because it replaces their tables (12.3), then values that they keep.
+ * As in dlt the source has a state from then on. */
+struct state_change {
+	const char *source;
+	const char *const *resources; /* forgotten */
+	size_t count;
+	const struct state_value *values;
+	size_t value_count;
+};
+
+/* The state that a run begins with: what a destination has stored (such a
+ * document as state_for_extract() makes, or NULL), that of the working
+ * directory (or NULL), or a fresh one of the pipeline called name. To be
+ * released in any case. */
+int state_begin(struct workdir *w, const char *name, const struct buf *stored,
+    struct state *st, struct error *err);
+/* The state of a resource, or NULL. */
+const struct json *state_resource(const struct state *st, const char *source,
+    const char *resource);
 
 /* What an extract adds to its package when the state changed since the last
  * extract: the _dlt_pipeline_state document (JSON text, typed) in *doc, or
  * empty when nothing changed; schema_name and dataset enter the state. For a
  * run without -p pass w = NULL: the state of a fresh pipeline called
- * schema_name. stored is such a document that a destination has kept, to begin
- * with instead, or NULL; reset may be NULL. load_id goes into the row. The time in it is the load id's when
+ * schema_name. stored as for state_begin();
+ * change may be NULL. load_id goes into the row. The time in it is the load id's when
  * that is a number, else SOURCE_DATE_EPOCH's, else now. *new_state is always
  * filled; save it after the commit. */
 int state_for_extract(struct workdir *w, const char *schema_name,
-    const struct state_reset *reset, const struct buf *stored,
+    const struct state_change *change, const struct buf *stored,
     const char *load_id, struct buf *doc, struct buf *new_state,
     struct error *err);
 /* The text of a state as such rows hold it: base64 of zlib, or JSON itself.

@@ -7,6 +7,7 @@
 #include "common/output.h"
 #include "common/package.h"
 #include "common/testhook.h"
+#include "tools/dlt-extract/cursors.h"
 #include "tools/dlt-extract/pull.h"
 #include "tools/dlt-extract/settings.h"
 #include "tools/dlt-extract/source_file.h"
@@ -30,6 +31,9 @@ struct run {
 	struct schema *sent;     /* the last schema of a stream */
 	struct pull pull;
 	struct pull_resource *plans; /* of each resource */
+	size_t plan_count;
+	struct cursors cursors;
+	struct cursors_bind cursors_bind;
 	struct writer *writer;
 	struct buf state_doc, new_state;
 	char *pipeline;      /* its name, or the schema's */
@@ -260,7 +264,8 @@ static int
 find_state(struct run *r, struct error *err)
 {
 	const char **names = xcalloc(r->sources.count, sizeof(*names));
-	struct state_reset reset = { r->settings.schema_name, names, 0 };
+	struct state_change change = { .source = r->settings.schema_name,
+		.resources = names };
 	int rc;
 
 	if (r->target.workdir != NULL) {
@@ -271,10 +276,17 @@ find_state(struct run *r, struct error *err)
 	}
 	for (size_t i = 0; i < r->sources.count; i++)
 		if (replaces(r, i))
-			names[reset.count++] = r->sources.items[i].name;
+			names[change.count++] = r->sources.items[i].name;
+	rc = cursors_values(&r->cursors, &r->cursors_bind, &change.value_count,
+	    err);
+	change.values = r->cursors.values;
+	if (rc < 0)
+		goto out;
 	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
-	    reset.count > 0 ? &reset : NULL, &r->stored_state,
-	    r->settings.load_id, &r->state_doc, &r->new_state, err);
+	    change.count + change.value_count > 0 ? &change : NULL,
+	    &r->stored_state, r->settings.load_id, &r->state_doc, &r->new_state,
+	    err);
+out:
 	free(names);
 	return rc;
 }
@@ -499,6 +511,7 @@ static void
 make_plans(struct run *r)
 {
 	r->plans = xcalloc(r->sources.count + 1, sizeof(*r->plans));
+	r->plan_count = r->sources.count;
 	for (size_t i = 0; i < r->sources.count; i++)
 		r->plans[i] = (struct pull_resource){ .hints = &r->o->hints,
 			.table_from = r->o->table_from,
@@ -519,12 +532,23 @@ run_rows(struct run *r, struct error *err)
 		.before_job = send_schema,
 		.arg = r };
 
-	if (target_begin(&r->target, s->load_id, s->schema_name,
+	make_plans(r);
+	r->cursors_bind = (struct cursors_bind){
+		.sources = &r->sources,
+		.plans = r->plans,
+		.flags = &r->o->incremental,
+		.file = r->file,
+		.workdir = r->target.workdir,
+		.stored = &r->stored_state,
+		.pipeline = r->pipeline,
+		.source = s->schema_name,
+	};
+	if (cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
+	    target_begin(&r->target, s->load_id, s->schema_name,
 	        r->o->deterministic, err) < 0)
 		return -1;
 	spec.package = r->target.package;
 	r->writer = writer_new(&spec);
-	make_plans(r);
 	r->pull = (struct pull){
 		.sources = &r->sources,
 		.writer = r->writer,
@@ -575,6 +599,9 @@ out:
 	buf_release(&r.new_state);
 	sources_release(&r.sources);
 	settings_release(&r.settings);
+	for (size_t i = 0; r.plans != NULL && i < r.plan_count; i++)
+		steps_free(r.plans[i].steps);
+	cursors_release(&r.cursors);
 	free(r.plans);
 	source_file_free(r.file);
 	free(r.pipeline);

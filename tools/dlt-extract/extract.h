@@ -21,6 +21,7 @@ struct extract_options {
 	const char *files0_from;
 	const char *schema_name, *load_id, *sync;
 	const char *dataset, *password_file; /* of sync */
+	struct opt_list incremental;         /* cursors.h */
 	struct row_format_options input;
 	bool deterministic, allow_empty, print, print0;
 };

@@ -193,6 +193,28 @@ add_declared(struct table *t, const struct naming *naming,
 	return rc;
 }
 
+/* The column of an incremental cursor is marked. */
+static int
+add_cursor(struct table *t, const struct naming *naming, const char *field,
+    struct error *err)
+{
+	struct buf b = { 0 };
+	struct column *c;
+	int rc;
+
+	if (field == NULL)
+		return 0;
+	rc = name_path(naming, field, strlen(field), &b, err);
+	if (rc == 0) {
+		c = table_column_n(t, b.data, b.len);
+		if (c == NULL)
+			c = table_add_column(t, b.data, b.len);
+		column_set(c, "incremental", "true");
+	}
+	buf_release(&b);
+	return rc;
+}
+
 static struct table *
 make_root(const struct table_hints *h, const struct schema *s,
     const char *table, const char *resource, struct error *err)
@@ -211,7 +233,8 @@ make_root(const struct table_hints *h, const struct schema *s,
 		table_free(t);
 		return NULL;
 	}
-	if (disposition_apply(&h->disposition, t, &s->naming, err) < 0) {
+	if (disposition_apply(&h->disposition, t, &s->naming, err) < 0 ||
+	    add_cursor(t, &s->naming, h->cursor, err) < 0) {
 		table_free(t);
 		return NULL;
 	}

@@ -30,6 +30,7 @@ struct table_hints {
 	const struct json *declared; /* columns: an object by name, or an array
 	                                of objects with "name" */
 	const char *table_format, *file_format, *description;
+	const char *cursor; /* the field of an incremental cursor, or NULL */
 	/* parsed */
 	struct disposition disposition;
 	struct buf contract; /* JSON text, or empty */

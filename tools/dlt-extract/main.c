@@ -44,6 +44,9 @@ static const struct opt options[] = {
 	    "numbers and booleans by column, or all values as text", NULL },
 	{ 0, "limit", "N", OPT_STRING, &cfg.limit,
 	    "stop after N rows of each resource", NULL },
+	{ 0, "incremental", "[RESOURCE:]CURSOR[,WORD=VALUE...]", OPT_LIST,
+	    &cfg.incremental,
+	    "take only rows whose CURSOR is new since the last run", NULL },
 	{ 0, "next-item-mode", "MODE", OPT_CONFIG, &cfg.common.config,
 	    "order of several resources: round_robin or fifo",
 	    "extract.next_item_mode" },
@@ -148,6 +151,7 @@ main(int argc, char **argv)
 	}
 	table_hints_release(&cfg.hints);
 	opt_list_release(&cfg.operands);
+	opt_list_release(&cfg.incremental);
 	opt_common_release(&cfg.common);
 	secret_release(argc, args);
 	return msg_close(status);

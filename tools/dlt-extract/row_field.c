@@ -33,13 +33,14 @@ skip_scalar(const char *p, const char *end)
 	return p;
 }
 
-/* The raw value of the member, or NULL. */
-static const char *
-find(const char *p, const char *end, const char *field, size_t *len)
+const char *
+row_member(const char *data, size_t data_len, const char *field,
+    size_t field_len, size_t *len)
 {
-	size_t field_len = strlen(field);
-	const char *found = NULL;
+	const char *p = data, *end = data + data_len, *found = NULL;
 
+	if (data_len == 0 || *p != '{')
+		return NULL;
 	p = scan_space(p + 1, end);
 	while (p != NULL && p < end && *p == '"') {
 		const char *key = p, *key_end = scan_skip(p, end), *value;
@@ -75,7 +76,7 @@ row_field(const char *data, size_t len, const char *field, struct buf *out,
 	if (len == 0 || data[0] != '{')
 		return error_set(err, ERR_DATA,
 		    "no object, so \"%s\" cannot name its table", field);
-	value = find(data, data + len, field, &n);
+	value = row_member(data, len, field, strlen(field), &n);
 	if (value == NULL)
 		return error_set(err, ERR_DATA,
 		    "no field \"%s\" to name the table", field);

@@ -97,7 +97,7 @@ static const struct source_key resource_keys[] = {
 	{ "endpoint", 0, later },
 	{ "include_from_parent", 0, later },
 	{ "processing_steps", 0, later },
-	{ "incremental", 0, later },
+	{ "incremental", K(OBJECT), NULL },
 	{ "parallelized", 0, later },
 	{ "max_table_nesting", 0, later },
 	{ "nested_hints", 0, later },

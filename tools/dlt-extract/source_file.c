@@ -121,6 +121,13 @@ hint(const struct source_file *f, const struct json *r, const char *key)
 	return v != NULL ? v : json_get(f->defaults, key);
 }
 
+const struct json *
+source_file_hint(const struct source_file *f, const struct json *resource,
+    const char *key)
+{
+	return hint(f, resource, key);
+}
+
 static const char *
 hint_str(const struct source_file *f, const struct json *r, const char *key)
 {

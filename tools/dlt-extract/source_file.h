@@ -40,4 +40,9 @@ void source_file_plan(const struct source_file *f, size_t i,
 /* The destination is known now. */
 void source_file_set_caps(struct source_file *f, const struct caps *caps);
 
+/* What a resource (an object of the file) says under a key, or its default; or
+ * NULL. */
+const struct json *source_file_hint(const struct source_file *f,
+    const struct json *resource, const char *key);
+
 #endif
