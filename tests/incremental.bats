@@ -183,6 +183,22 @@ END
   assert_output --partial 'an end value needs an initial value'
 }
 
+@test "a column can be declared as the cursor" {
+  rows_of 1:2024-01-01 2:2024-01-02
+  cat >s.toml <<'END'
+[[resources]]
+name = "r"
+file = "r.jsonl"
+[resources.columns.ts]
+data_type = "text"
+incremental = { initial_value = "2024-01-02" }
+END
+  dlt-extract -p inc -s s.toml
+  cursor | jq -e '.last_value == "2024-01-02" and .initial_value == "2024-01-02"'
+  jq -e '.tables.r.columns.ts | .incremental == true and .data_type == "text"' \
+    data/pipelines/inc/schemas/inc.schema.json
+}
+
 @test "wrong cursors of the command line are refused" {
   rows_of 1:a
   local flag

@@ -81,13 +81,35 @@ flag_for(const struct opt_list *flags, const char *resource)
 
 /* ---- declarations ---- */
 
+/* The first column that is a cursor itself: its table, and its name. */
+static const struct json *
+column_cursor(const struct json *columns, const char **name)
+{
+	const struct json *c = columns != NULL ? columns->child : NULL;
+
+	for (; c != NULL; c = c->next) {
+		const struct json *v = json_get(c, "incremental");
+
+		if (v == NULL || v->kind != JSON_OBJECT)
+			continue;
+		*name = columns->kind == JSON_OBJECT
+		    ? c->key
+		    : json_get_str(c, "name", "");
+		return v;
+	}
+	return NULL;
+}
+
 /* 1: the resource has a cursor; 0; -1. */
 static int
 declare(struct cursor *c, const struct cursors_bind *b, size_t i,
     struct error *err)
 {
-	const struct json *declared = b->plans[i].input.declared, *where;
+	const struct json *resource = b->plans[i].input.declared, *where;
+	const struct json *declared = b->plans[i].cursor;
+	const struct json *place = b->plans[i].cursor_place;
 	const char *flag = flag_for(b->flags, b->sources->items[i].name);
+	const char *column = NULL;
 	bool key;
 
 	if (flag != NULL) {
@@ -95,15 +117,22 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
 			return error_prefix(err, "--incremental: ");
 		return 1;
 	}
-	if (b->file == NULL || declared == NULL)
+	if (b->file == NULL || resource == NULL)
 		return 0;
-	declared = source_file_hint(b->file, declared, "incremental");
+	if (declared == NULL)
+		declared = source_file_hint(b->file, resource, "incremental");
+	if (declared == NULL)
+		declared = column_cursor(source_file_hint(b->file, resource,
+		                             "columns"),
+		    &column);
 	if (declared == NULL)
 		return 0;
-	if (incremental_spec_read(&c->spec, declared, NULL, &where, &key, err) <
-	    0)
+	if (incremental_spec_read(&c->spec, declared, column, &where, &key,
+	        err) == 0)
+		return 1;
+	if (place == NULL)
 		return source_blame(b->file, where, key, err);
-	return 1;
+	return source_blame(b->file, place, false, err);
 }
 
 static void

@@ -186,7 +186,11 @@ add_declared(struct table *t, const struct naming *naming,
 				continue;
 			buf_reset(&b);
 			json_write(v, 0, &b);
-			column_set(to, v->key, buf_str(&b));
+			column_set(to, v->key,
+			    strcmp(v->key, "incremental") == 0 &&
+			            v->kind == JSON_OBJECT
+			        ? "true"
+			        : buf_str(&b));
 		}
 	}
 	buf_release(&b);

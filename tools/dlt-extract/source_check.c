@@ -143,7 +143,7 @@ static const struct source_key column_keys[] = {
 	{ "sort", K(BOOL), NULL },
 	{ "partition", K(BOOL), NULL },
 	{ "cluster", K(BOOL), NULL },
-	{ "incremental", K(BOOL), NULL },
+	{ "incremental", K(BOOL) | K(OBJECT), NULL },
 };
 
 static void
