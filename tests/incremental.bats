@@ -242,6 +242,18 @@ END
   cursor | jq -e '.last_value == "b" and .start_value == null'
 }
 
+@test "without a pipeline the state comes back from the destination" {
+  rows_of 1:a 2:b
+  local run=(dlt-extract r=r.jsonl --incremental ts --sync sqlite:db)
+  "${run[@]}" | dlt-normalize | dlt-load sqlite:db
+  rows_of 2:b 3:c
+  "${run[@]}" | dlt-normalize | dlt-load sqlite:db
+  [ "$(sqlite3 db 'SELECT group_concat(id) FROM (SELECT id FROM r ORDER BY id)')" = 1,2,3 ]
+  # nothing new: no new state either
+  "${run[@]}" -o p
+  [ -z "$(dlt-package cat _dlt_pipeline_state p 2>/dev/null)" ]
+}
+
 @test "who is killed before the commit leaves the state as it was" {
   grep -aq extract.commit "$(command -v dlt-extract)" ||
     skip "built without -Dtest_hooks=true"
@@ -280,4 +292,40 @@ END
   run "$DLT_PYTHON" "$SOURCE_DIR/tests/incremental.py" work 200 1000
   echo "$output"
   [ "$status" -eq 0 ]
+}
+
+# One run of the pipeline inc in Python dlt over r.jsonl; prints the ids.
+python_run() {
+  "$DLT_PYTHON" - "$@" <<'END'
+import json
+import sys
+
+import dlt
+
+
+@dlt.resource(name="r", primary_key="id" if "key" in sys.argv else None)
+def r(ts=dlt.sources.incremental("ts", initial_value="2024-01-01")):
+    yield [json.loads(line) for line in open("r.jsonl", encoding="utf-8")]
+
+
+pipeline = dlt.pipeline("inc", pipelines_dir="data/pipelines", destination="dummy")
+seen = []
+pipeline.extract(r().add_map(lambda row: (seen.append(row["id"]), row)[1], insert_at=2))
+print(*seen)
+END
+}
+
+@test "where Python dlt has stopped we go on, and the other way round" {
+  need_dlt
+  local flags=(--incremental 'ts,initial=2024-01-01' --primary-key id)
+  rows_of 1:2024-01-01 2:2024-01-02 3:2024-01-02
+  [ "$(python_run key)" = '1 2 3' ]
+  rows_of 2:2024-01-02 3:2024-01-02 4:2024-01-02 5:2024-01-03
+  [ "$(ids "${flags[@]}")" = '4 5' ]
+  rows_of 5:2024-01-03 6:2024-01-03 7:2024-01-04
+  [ "$(python_run key)" = '6 7' ]
+  rows_of 7:2024-01-04 8:2024-01-04
+  [ "$(ids "${flags[@]}")" = 8 ]
+  # what was saved is what was sent with the package
+  jq -e '._local._last_extracted_hash == ._version_hash' $STATE
 }
