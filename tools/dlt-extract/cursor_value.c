@@ -440,6 +440,21 @@ write_typed(const struct cursor_value *v, enum data_type type, struct buf *out)
 }
 
 void
+cursor_value_double(double v, struct buf *out)
+{
+	struct buf b = { 0 };
+	char *e;
+
+	double_json(v, &b);
+	e = strchr(b.data, 'e');
+	if (e != NULL && e[1] != '-')
+		buf_addf(out, "%.*s+%s", (int)(e + 1 - b.data), b.data, e + 1);
+	else
+		buf_add(out, b.data, b.len);
+	buf_release(&b);
+}
+
+void
 cursor_value_write(const struct cursor_value *v, struct buf *out)
 {
 	switch (v->kind) {
@@ -456,7 +471,7 @@ cursor_value_write(const struct cursor_value *v, struct buf *out)
 			buf_add(out, v->text, v->len);
 		return;
 	case CURSOR_DOUBLE:
-		double_json(v->number, out);
+		cursor_value_double(v->number, out);
 		return;
 	case CURSOR_DECIMAL:
 		write_typed(v, TYPE_DECIMAL, out);

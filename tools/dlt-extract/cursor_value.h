@@ -68,6 +68,9 @@ bool cursor_value_is_true(const struct cursor_value *v);
 
 /* JSON text, with markers. */
 void cursor_value_write(const struct cursor_value *v, struct buf *out);
+/* A float as newer versions of the JSON library of dlt write it: 1e+16,
+ * and not 1e16. */
+void cursor_value_double(double v, struct buf *out);
 /* For messages: "text", "a timestamp without zone", ... */
 const char *cursor_value_kind(const struct cursor_value *v);
 

@@ -6,6 +6,7 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/type.h"
+#include "tools/dlt-extract/cursor_value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static void
 write_number(struct buf *out, const char *s, size_t len)
 {
 	if (!number_is_integer(s, len) || !integer_fits_uint64(s, len))
-		double_json(decimal_to_double(s, len), out);
+		cursor_value_double(decimal_to_double(s, len), out);
 	else if (len == 2 && memcmp(s, "-0", 2) == 0)
 		buf_addc(out, '0');
 	else
