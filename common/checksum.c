@@ -6,7 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+/* The same with the choice of code for the processor at hand. */
+#ifdef HAVE_XXH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #define XXH_HEX_LEN 32
 

@@ -236,8 +236,8 @@ manifest_out_file(struct manifest_out *m, const char *path, struct error *err)
 		rc = error_errno(err, "%s: close", file);
 	if (rc == 0)
 		rc = fsync_path(tmp, err);
-	if (rc == 0)
-		rc = rename_synced(tmp, file, err);
+	if (rc == 0 && rename(tmp, file))
+		rc = error_errno(err, "%s", file);
 	if (rc)
 		unlink(tmp);
 	output_keep(tmp);

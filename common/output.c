@@ -70,6 +70,21 @@ fsync_fd(int fd, const char *path, struct error *err)
 	return 0;
 }
 
+void
+sync_early(int fd, uint64_t from, uint64_t len)
+{
+#ifdef __linux__
+	/* What cannot be begun is left to the fsync, and so are errors. */
+	if (!no_sync)
+		(void)sync_file_range(fd, (off_t)from, (off_t)len,
+		    SYNC_FILE_RANGE_WRITE);
+#else
+	(void)fd;
+	(void)from;
+	(void)len;
+#endif
+}
+
 int
 fsync_path(const char *path, struct error *err)
 {

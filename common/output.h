@@ -39,6 +39,9 @@ void output_keep(const char *path);
 
 int fsync_path(const char *path, struct error *err); /* file or directory */
 int fsync_fd(int fd, const char *path, struct error *err); /* the same, open */
+/* Let the system begin to write what stands there to the disk, so that an fsync
+ * later has less to wait for. No promise. */
+void sync_early(int fd, uint64_t from, uint64_t len);
 /* For very many new files: one call instead of an fsync for each. To be opened
  * before they are written; -1 where that would promise less than fsync does
  * (systems other than Linux 5.8 and its local file systems). */

@@ -15,6 +15,8 @@
 /* So many job files are fsynced one by one; the rest at the end in one call,
  * where the system can do that as safely. */
 #define FSYNC_MAX 64
+/* So much of a job file waits before the disk gets it. */
+#define SYNC_EARLY ((size_t)4 << 20)
 
 struct package_out {
 	struct manifest_out *manifest; /* grows as jobs are closed */
@@ -41,6 +43,7 @@ struct job_out {
 	bool made;
 	struct buf data; /* in a stream: the whole file */
 	size_t size;
+	size_t begun; /* of it, what is on its way to the disk */
 	struct checksum *sum;
 	struct job_out *next, **link; /* among the package's open ones */
 };
@@ -87,7 +90,8 @@ package_out_dir(const char *path, const struct package_spec *spec,
 	p->sync_fd = sync_all_open(path);
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		char *dir = xasprintf("%s/%s", path, folders[i]);
-		int rc = make_dirs(dir, err);
+		/* They are on the disk when the package is finished. */
+		int rc = mkdir(dir, 0777) ? make_dirs(dir, err) : 0;
 
 		free(dir);
 		if (rc) {
@@ -137,6 +141,38 @@ stream_cancel(struct package_out *p)
 }
 
 static int
+write_whole(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Nobody sees the directory yet: no care is needed to replace the file. */
+static int
+write_file(const char *path, const void *data, size_t len, struct error *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc;
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	rc = write_whole(fd, data, len) ? error_errno(err, "%s: write", path)
+	                                : fsync_fd(fd, path, err);
+	/* Some file systems say only here that the disk is full. */
+	if (close(fd) && rc == 0)
+		rc = error_errno(err, "%s: close", path);
+	return rc;
+}
+
+static int
 put_file(struct package_out *p, const char *name, const void *data, size_t len,
     struct error *err)
 {
@@ -146,7 +182,7 @@ put_file(struct package_out *p, const char *name, const void *data, size_t len,
 	if (p->tar)
 		return stream_entry(p, name, data, len, err);
 	path = xasprintf("%s/%s", p->path, name);
-	rc = output_file(path, data, len, err);
+	rc = write_file(path, data, len, err);
 	free(path);
 	return rc;
 }
@@ -227,15 +263,11 @@ append(struct job_out *j, const char *data, size_t len, struct error *err)
 {
 	if (open_file(j, err))
 		return -1;
-	while (len) {
-		ssize_t n = write(j->package->fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, "%s: write", j->path);
-		data += n;
-		len -= (size_t)n;
+	if (write_whole(j->package->fd, data, len))
+		return error_errno(err, "%s: write", j->path);
+	if (j->size - j->begun >= SYNC_EARLY) {
+		sync_early(j->package->fd, j->begun, j->size - j->begun);
+		j->begun = j->size;
 	}
 	return 0;
 }

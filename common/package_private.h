@@ -38,7 +38,8 @@ typedef int (*manifest_sink)(void *arg, const void *data, size_t len,
     struct error *err);
 int manifest_out_copy(struct manifest_out *m, manifest_sink sink, void *arg,
     struct error *err);
-/* The same into path/manifest.json, which appears whole or not at all. */
+/* The same into path/manifest.json, which appears whole or not at all; the
+ * directory is for the caller to sync. */
 int
 manifest_out_file(struct manifest_out *m, const char *path, struct error *err);
 void manifest_out_free(struct manifest_out *m);

@@ -485,6 +485,8 @@ seal_all(struct seal *s, struct error *err)
 		goto out;
 	manifest_out_end(s->out, &head);
 	rc = manifest_out_file(s->out, s->path, err);
+	if (rc == 0)
+		rc = fsync_path(s->path, err);
 out:
 	json_release(&schema.doc);
 	buf_release(&schema.text);
