@@ -330,24 +330,25 @@ write_kept(struct jsonw *w, const struct json *old, const char *resource,
 	}
 	jsonw_object(w);
 	for (; m; m = m->next) {
-		const char *now = NULL;
+		const struct state_value *now = NULL;
 
 		for (size_t i = 0; i < change->value_count; i++) {
 			v = &change->values[i];
 			if (is_kept_by(v, resource, key) &&
 			    strcmp(v->member, m->key) == 0)
-				now = v->json;
+				now = v;
 		}
 		if (!now) {
 			write_raw(w, m);
-			continue;
+		} else if (now->json) {
+			jsonw_key(w, m->key);
+			jsonw_raw(w, now->json, strlen(now->json));
 		}
-		jsonw_key(w, m->key);
-		jsonw_raw(w, now, strlen(now));
 	}
 	for (size_t i = 0; i < change->value_count; i++) {
 		v = &change->values[i];
-		if (!is_kept_by(v, resource, key) || json_get(old, v->member))
+		if (!v->json || !is_kept_by(v, resource, key) ||
+		    json_get(old, v->member))
 			continue;
 		jsonw_key(w, v->member);
 		jsonw_raw(w, v->json, strlen(v->json));
@@ -548,6 +549,28 @@ state_fresh(const char *pipeline, struct buf *out)
 		state_join(doc.root, NULL, NULL, NULL, out);
 	json_release(&doc);
 	buf_release(&text);
+}
+
+int
+state_edit(const struct state *st, const struct state_change *change,
+    struct buf *out, struct error *err)
+{
+	const struct names names = { NULL, NULL, NULL };
+	struct json_doc doc = { 0 };
+	struct buf text = { 0 };
+	long long version;
+	char hash[64];
+	int rc;
+
+	rc = advance(st->doc.root, &names, change, &text, &version, hash, err);
+	if (!rc)
+		rc = json_parse(&doc, text.data, text.len, err);
+	if (!rc)
+		state_join(doc.root, json_get(st->doc.root, "_local"), NULL,
+		    NULL, out);
+	json_release(&doc);
+	buf_release(&text);
+	return rc;
 }
 
 /* ---- the document of an extract ---- */

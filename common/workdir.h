@@ -126,7 +126,8 @@ void state_join(const struct json *content, const struct json *local,
     const char *hash, const char *at, struct buf *out);
 
 /* One value that a resource keeps: under a key of its state, or (member not
- * NULL) a member of the object that is there. json: its text. */
+ * NULL) a member of the object that is there. json: its text; NULL: the member
+ * goes. */
 struct state_value {
 	const char *resource, *key, *member, *json;
 };
@@ -151,6 +152,11 @@ int state_begin(struct workdir *w, const char *name, const struct buf *stored,
 /* The state of a resource, or NULL. */
 const struct json *state_resource(const struct state *st, const char *source,
     const char *resource);
+
+/* The state as state.json is to hold it after a change by hand: the next extract
+ * sends it. */
+int state_edit(const struct state *st, const struct state_change *change,
+    struct buf *out, struct error *err);
 
 /* What an extract adds to its package when the state changed since the last
  * extract: the _dlt_pipeline_state document (JSON text, typed) in *doc, or

@@ -329,3 +329,87 @@ END
   # what was saved is what was sent with the package
   jq -e '._local._last_extracted_hash == ._version_hash' $STATE
 }
+
+# ---- dlt-package state
+
+@test "dlt-package state shows cursors" {
+  rows_of 1:2024-01-02
+  printf '{"id":1,"ts":"\uf0272024-01-01T00:00:00Z"}\n' >t.jsonl
+  printf '{"name":"s","resources":[{"name":"t","command":"cat t.jsonl","typed":true}]}' >s.json
+  ids --incremental ts,initial=2024-01-01
+  dlt-extract -p inc -s s.json --incremental ts --schema-name other
+  run dlt-package state -p inc
+  assert_output "$(printf 'inc/r.ts\t"2024-01-02"\t1 hash\nother/t.ts\t"2024-01-01T00:00:00+00:00"\t1 hash')"
+  run dlt-package state -p inc r
+  assert_output "$(printf 'inc/r.ts\t"2024-01-02"\t1 hash')"
+  dlt-package state -p inc --json r | jq -e '.source == "inc" and .resource == "r" and
+    .cursor == "ts" and .initial_value == "2024-01-01" and
+    .last_value == "2024-01-02" and .start_value == "2024-01-01" and
+    (.unique_hashes | length) == 1'
+  fails 1 dlt-package state -p inc x
+  assert_output --partial 'keeps nothing for a resource "x"'
+  fails 2 dlt-package state
+  fails 2 dlt-package state -p inc --set r.ts=1 r
+  fails 2 dlt-package ls -p inc --set r.ts=1
+}
+
+@test "dlt-package state sets a cursor, and the next run sends it" {
+  rows_of 1:a 2:b 3:c
+  ids --incremental ts
+  dlt-package state -p inc --set r.ts=b
+  cursor | jq -e '.last_value == "b" and .unique_hashes == []'
+  jq -e '._local._last_extracted_hash != ._version_hash' $STATE
+  [ "$(ids --incremental ts)" = '2 3' ]
+  jq -e '._local._last_extracted_hash == ._version_hash' $STATE
+  # of the kind that is there
+  dlt-package state -p inc --set inc/r.ts=5
+  cursor | jq -e '.last_value == "5"'
+  printf '{"id":1,"n":1,"at":"\uf0272024-01-01T00:00:00Z"}\n' >t.jsonl
+  printf '{"name":"s","resources":[{"name":"t","command":"cat t.jsonl","typed":true}]}' >s.json
+  dlt-extract -p inc -s s.json --incremental at
+  dlt-package state -p inc --set t.at=2023-01-01T00:00:00Z --set 'r.ts="x y"'
+  run dlt-package state -p inc
+  assert_output "$(printf 'inc/r.ts\t"x y"\ninc/t.at\t"2023-01-01T00:00:00+00:00"')"
+  cp $STATE before
+  fails 1 dlt-package state -p inc --set t.at=soon
+  assert_output --partial '--set t.at: "soon" is not of the kind of the last value, timestamp'
+  fails 1 dlt-package state -p inc --set r.x=1
+  assert_output --partial '--set: "r.x" is not in the state'
+  fails 2 dlt-package state -p inc --set r.ts
+  fails 1 dlt-package state -p inc --set r.ts=1 --set t.x=1
+  cmp before $STATE
+}
+
+@test "dlt-package state forgets cursors and resources" {
+  rows_of 1:a 2:b
+  ids --incremental ts
+  ids --incremental id
+  dlt-package state -p inc --reset r.ts
+  jq -e '.sources.inc.resources.r.incremental | keys == ["id"]' $STATE
+  [ "$(ids --incremental ts)" = '1 2' ]
+  dlt-package state -p inc --reset r
+  jq -e '.sources.inc.resources == {}' $STATE
+  [ -z "$(dlt-package state -p inc)" ]
+  fails 1 dlt-package state -p inc --reset r
+  assert_output --partial '--reset: "r" is not in the state'
+}
+
+@test "the state does not change while an extract runs" {
+  rows_of 1:a
+  ids --incremental ts
+  printf '{"name":"s","resources":[{"name":"r","command":"dlt-package state -p inc --set r.ts=x --wait 0 2>said; cat r.jsonl"}]}' >s.json
+  dlt-extract -p inc -s s.json --incremental ts
+  grep -q 'pipeline "inc" is in use by process' said
+  cursor | jq -e '.last_value == "a"'
+}
+
+@test "a state that another process changes meanwhile is not overwritten" {
+  rows_of 1:a
+  ids --incremental ts
+  rows_of 1:a 2:b
+  sed 's/"last_value":"a"/"last_value":"c"/' $STATE >changed
+  printf '{"name":"s","resources":[{"name":"r","command":"cp changed %s; cat r.jsonl"}]}' $STATE >s.json
+  fails 75 dlt-extract -p inc -s s.json --incremental ts
+  assert_output --partial 'r: another process has changed the state of this resource'
+  cursor | jq -e '.last_value == "c"'
+}

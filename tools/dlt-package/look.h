@@ -23,6 +23,7 @@ struct look {
 	bool remove_defaults;    /* of schema */
 	const char *compression; /* of convert */
 	double wait;             /* of convert: seconds for locks */
+	const struct opt_list *set, *reset; /* of state */
 	bool json;
 	bool yes; /* drop without asking */
 	/* of gc */
@@ -49,6 +50,7 @@ int
 rows_copy(struct package_in *in, FILE *out, uint64_t *rows, struct error *err);
 bool rows_are_json(const struct job_name *job);
 
+int do_state(const struct look *l, struct error *err);
 int do_ls(const struct look *l, struct error *err);
 int do_info(const struct look *l, struct error *err);
 int do_cat(const struct look *l, struct error *err);

@@ -12,6 +12,7 @@ static struct {
 	const char *format, *compression;
 	const char *keep, *older;
 	bool remove_defaults;
+	struct opt_list set, reset;
 	bool yes, dry_run;
 } cfg;
 
@@ -24,6 +25,10 @@ static const struct opt options[] = {
 	{ 0, "compression", "KIND", OPT_STRING, &cfg.compression,
 	    "zstd, fast, gzip or none: what `convert` makes", NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Changes", NULL },
+	{ 0, "set", "RESOURCE.CURSOR=VALUE", OPT_LIST, &cfg.set,
+	    "`state` gets another last value of a cursor", NULL },
+	{ 0, "reset", "RESOURCE[.CURSOR]", OPT_LIST, &cfg.reset,
+	    "`state` forgets a cursor, or all of a resource", NULL },
 	{ 'y', "yes", NULL, OPT_FLAG, &cfg.yes,
 	    "`drop` a package without asking", NULL },
 	{ 0, "keep", "N", OPT_STRING, &cfg.keep,
@@ -45,6 +50,7 @@ static const struct opt_spec spec = {
 	         "seal PACKAGE\n"
 	         "failed|retry|drop -p NAME [LOAD_ID]\n"
 	         "gc -p NAME [--keep N] [--older DAYS] [--dry-run]\n"
+	         "state -p NAME [RESOURCE]\n"
 	         "convert --compression KIND PACKAGE\n"
 	         "COMMAND -p NAME [LOAD_ID]\n",
 	.examples = "dlt-package ls -p github\n"
@@ -72,6 +78,7 @@ static const struct command commands[] = {
 	{ "retry", do_retry, NULL },
 	{ "drop", do_drop, NULL },
 	{ "convert", do_convert, NULL },
+	{ "state", do_state, NULL },
 	{ "diff", do_diff, "an OLD package or schema" },
 	{ "gc", do_gc, NULL },
 };
@@ -109,6 +116,8 @@ run(const struct opt_list *operands, bool *differs, struct error *err)
 		.format = cfg.format,
 		.compression = cfg.compression,
 		.remove_defaults = cfg.remove_defaults,
+		.set = &cfg.set,
+		.reset = &cfg.reset,
 		.yes = cfg.yes,
 		.keep = cfg.keep,
 		.older = cfg.older,
@@ -146,6 +155,10 @@ run(const struct opt_list *operands, bool *differs, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "--%s is an option of schema only",
 		    l.format ? "format" : "remove-defaults");
+	if ((cfg.set.count || cfg.reset.count) && c->run != do_state)
+		return error_set(err, ERR_USAGE,
+		    "--%s is an option of state only",
+		    cfg.set.count ? "set" : "reset");
 	if (l.compression && c->run != do_convert)
 		return error_set(err, ERR_USAGE,
 		    "--compression is an option of convert only");
@@ -175,6 +188,8 @@ main(int argc, char **argv)
 			status = EXIT_SCHEMA;
 	}
 	opt_list_release(&operands);
+	opt_list_release(&cfg.set);
+	opt_list_release(&cfg.reset);
 	opt_common_release(&cfg.common);
 	signal_reraise();
 	return msg_close(status);
