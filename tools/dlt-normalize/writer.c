@@ -8,6 +8,8 @@
 
 /* A little less than a power of two, so that a buffer need not double. */
 #define FRAME_SIZE (((size_t)1 << 20) - 256)
+/* From so many bytes on, a write is cheaper than a copy for a larger one. */
+#define WRITE_SIZE ((size_t)64 << 10)
 
 struct writer *
 writer_new(const struct writer_config *cfg)
@@ -174,6 +176,45 @@ count_bytes(struct writer *w, struct track *t, struct error *err)
 	return rc ? error_prefix(err, "table %s: ", t->table->name) : 0;
 }
 
+/* Do the rows stay as they are, and is it their turn now? Then they need no
+ * task. In a stream, files are made of frames: there it would show. */
+static bool
+is_plain(const struct writer *w, const struct track *t)
+{
+	return w->cfg.codec == CODEC_NONE && !t->format->rows &&
+	    !t->format->file && !w->head && !package_out_is_stream(w->cfg.out);
+}
+
+static int
+write_now(struct writer *w, struct track *t, const char *data, size_t len,
+    uint64_t rows, bool ends_file, struct error *err)
+{
+	const struct buf stored = { .data = (char *)(uintptr_t)data,
+		.len = len };
+	struct frame f = { .writer = w,
+		.track = t,
+		.plan = plan_of(w, t),
+		.stored = &stored,
+		.rows = rows,
+		.ends_file = ends_file };
+
+	return assemble(w, &f, err);
+}
+
+/* The rows that wait; what comes next for the table is most likely large. */
+static int
+write_frame_now(struct writer *w, struct track *t, bool ends_file,
+    struct error *err)
+{
+	int rc = write_now(w, t, t->frame.data, t->frame.len, t->frame_rows,
+	    ends_file, err);
+
+	w->pending -= t->frame.len;
+	t->frame_rows = 0;
+	spare_put(&w->raw, &t->frame);
+	return rc;
+}
+
 static int
 cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 {
@@ -181,6 +222,8 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 
 	if (count_bytes(w, t, err))
 		return -1;
+	if (is_plain(w, t))
+		return write_frame_now(w, t, ends_file, err);
 	f = xcalloc(1, sizeof(*f));
 	f->task.run = make_frame;
 	f->writer = w;
@@ -241,6 +284,13 @@ append(struct writer *w, struct track *t, const char *data, size_t begin,
 
 	if (size < FRAME_SIZE)
 		size = FRAME_SIZE;
+	len = ends[rows - 1] - begin;
+	/* the first frame of a file says when it is begun, that is, its name */
+	if (len >= WRITE_SIZE && t->job && is_plain(w, t))
+		return (t->frame.len && write_frame_now(w, t, false, err)) ||
+		        write_now(w, t, data + begin, len, rows, false, err)
+		    ? -1
+		    : 0;
 	while (i < rows) {
 		size_t room = t->frame.len < size ? size - t->frame.len : 0;
 
@@ -250,6 +300,8 @@ append(struct writer *w, struct track *t, const char *data, size_t begin,
 			n = 1; /* a row larger than a frame */
 		if (n) {
 			len = ends[i + n - 1] - begin;
+			if (!t->frame.cap)
+				t->frame = spare_take(&w->raw);
 			buf_add(&t->frame, data + begin, len);
 			w->pending += len;
 			t->frame_rows += n;
