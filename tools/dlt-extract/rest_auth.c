@@ -245,27 +245,25 @@ read_object(struct rest_auth *a, const struct json *value,
 	return 0;
 }
 
-/* dlt's native value: all of "credentials" is one text. */
-static int
+/* dlt's native value: all of "credentials" is one text, and not a table. */
+static void
 take_native(struct rest_auth *a, struct config *config,
-    const struct config_context *where, struct error *err)
+    const struct config_context *where)
 {
 	static const struct key whole = { "credentials", true, true };
+	struct error table = { 0 };
 	const char *text = NULL;
 
-	if (a->kind == BASIC)
-		return 0;
-	if (look_up(config, where, NULL, &whole, &text, err) < 0)
-		return -1;
-	if (text == NULL)
-		return 0;
+	if (a->kind == BASIC ||
+	    look_up(config, where, NULL, &whole, &text, &table) < 0 ||
+	    text == NULL)
+		return;
 	if (a->kind == OAUTH2) {
 		a->token = xstrdup(text);
 		a->fixed = true;
 	} else {
 		a->values[0] = xstrdup(text);
 	}
-	return 0;
 }
 
 static int
@@ -274,8 +272,8 @@ fill_in(struct rest_auth *a, struct config *config,
 {
 	const struct kind_of_auth *kind = &kinds[a->kind];
 
-	if (a->values[0] == NULL && take_native(a, config, where, err) < 0)
-		return -1;
+	if (a->values[0] == NULL)
+		take_native(a, config, where);
 	for (size_t i = 0; i < ARRAY_LEN(kind->keys); i++) {
 		const struct key *key = &kind->keys[i];
 		const char *text = NULL;

@@ -295,11 +295,13 @@ rest_delay(const struct rest_settings *set, const struct http_response *resp,
     long n)
 {
 	long after = resp != NULL ? http_retry_after(resp) : -1;
-	double delay = after >= 0
-	    ? (double)after
-	    : set->backoff_factor * pow(2, (double)(n - 1));
+	double delay = (double)after;
 
-	if (!(delay < set->max_retry_delay))
+	if (after < 0)
+		delay = set->backoff_factor > 0
+		    ? set->backoff_factor * pow(2, (double)(n - 1))
+		    : 0;
+	if (delay > set->max_retry_delay)
 		delay = set->max_retry_delay;
 	return delay > 0 ? delay : 0;
 }

@@ -64,10 +64,14 @@ split_authority(struct parts *u, const char *text, size_t len)
 static void
 split(struct parts *u, const char *url)
 {
-	size_t n = strcspn(url, ":/?#");
+	size_t n = 0;
 
 	*u = (struct parts){ 0 };
-	if (url[n] == ':' && n > 0 && isalpha((unsigned char)*url)) {
+	if (isalpha((unsigned char)*url))
+		while (isalnum((unsigned char)url[n]) ||
+		    (url[n] != '\0' && strchr("+.-", url[n])))
+			n++;
+	if (url[n] == ':' && n > 0) {
 		u->scheme = url;
 		u->scheme_len = n;
 		url += n + 1;
@@ -592,11 +596,13 @@ rest_url_resolve(const char *base, const char *ref, struct buf *out)
 	        (r.scheme_len != b.scheme_len ||
 	            strncasecmp(r.scheme, b.scheme, r.scheme_len) != 0))) {
 		buf_adds(out, buf_str(&text));
-	} else if (r.host_len > 0) {
-		add_lower(b.scheme, b.scheme_len, out);
-		buf_addc(out, ':');
-		buf_adds(out,
-		    text.data + (r.scheme != NULL ? r.scheme_len + 1 : 0));
+	} else if (r.host_len > 0 || r.user != NULL || r.port != NULL) {
+		r.scheme = b.scheme;
+		r.scheme_len = b.scheme_len;
+		add_raw_origin(&r, out);
+		buf_add(out, r.path, r.path_len);
+		add_tail('?', r.query, r.query_len, out);
+		add_tail('#', r.fragment, r.fragment_len, out);
 	} else {
 		resolve_local(&b, &r, out);
 	}
