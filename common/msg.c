@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/msg.h"
 
+#include "common/utf8.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *progname = "dlt";
 static int verbosity;
 static bool error_said;
+static enum msg_format format;
+static struct {
+	void (*before)(void *arg);
+	void (*after)(void *arg);
+	void *arg;
+} guard;
 
 void
 msg_init(const char *tool)
@@ -31,35 +43,190 @@ msg_set_verbosity(int level)
 	verbosity = level;
 }
 
+void
+msg_set_format(enum msg_format f)
+{
+	format = f;
+}
+
+bool
+msg_parse_format(const char *text, enum msg_format *out)
+{
+	static const char *const names[] = { "text", "logfmt", "json" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(text, names[i]) == 0) {
+			*out = (enum msg_format)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+msg_set_guard(void (*before)(void *arg), void (*after)(void *arg), void *arg)
+{
+	guard.before = before;
+	guard.after = after;
+	guard.arg = arg;
+}
+
 int
 msg_verbosity(void)
 {
 	return verbosity;
 }
 
+/* ---- a line in one of the formats ---- */
+
+struct line {
+	char text[6144];
+	size_t len;
+};
+
+static void
+put(struct line *l, char c)
+{
+	if (l->len < sizeof(l->text) - 2)
+		l->text[l->len++] = c;
+}
+
+static void
+puts_line(struct line *l, const char *s)
+{
+	for (; *s != '\0'; s++)
+		put(l, *s);
+}
+
+/* Control bytes come from data. */
+static void
+put_masked(struct line *l, const char *s)
+{
+	for (; *s != '\0'; s++)
+		put(l, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+}
+
+/* Between quotes; what both JSON and logfmt would misread is escaped. */
+static void
+put_quoted(struct line *l, const char *s)
+{
+	size_t left = strlen(s), good = utf8_valid_prefix(s, left);
+
+	put(l, '"');
+	for (; left > 0; s++, left--) {
+		if (good == 0) {
+			put(l, '?');
+			good = utf8_valid_prefix(s + 1, left - 1);
+			continue;
+		}
+		good--;
+		if (*s == '"' || *s == '\\')
+			put(l, '\\');
+		put(l, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+	}
+	put(l, '"');
+}
+
+static void
+put_time(struct line *l)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[40];
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &tm) == NULL)
+		return;
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03ldZ", now.tv_nsec / 1000000);
+	puts_line(l, text);
+}
+
+/* Is standard error the journal's? */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino;
+}
+
+static void
+put_priority(struct line *l, const char *severity)
+{
+	char level = '6';
+
+	if (!is_journal())
+		return;
+	if (strcmp(severity, "error") == 0)
+		level = '3';
+	else if (strcmp(severity, "warning") == 0)
+		level = '4';
+	else if (strcmp(severity, "debug") == 0)
+		level = '7';
+	put(l, '<');
+	put(l, level);
+	put(l, '>');
+}
+
+static void
+put_message(struct line *l, const char *severity, const char *text)
+{
+	switch (format) {
+	case MSG_TEXT:
+		put_priority(l, severity);
+		puts_line(l, progname);
+		puts_line(l, ": ");
+		puts_line(l, severity);
+		puts_line(l, ": ");
+		put_masked(l, text);
+		break;
+	case MSG_LOGFMT:
+		puts_line(l, "time=");
+		put_time(l);
+		puts_line(l, " level=");
+		puts_line(l, severity);
+		puts_line(l, " tool=");
+		puts_line(l, progname);
+		puts_line(l, " msg=");
+		put_quoted(l, text);
+		break;
+	case MSG_JSON:
+		puts_line(l, "{\"time\":\"");
+		put_time(l);
+		puts_line(l, "\",\"level\":\"");
+		puts_line(l, severity);
+		puts_line(l, "\",\"tool\":\"");
+		puts_line(l, progname);
+		puts_line(l, "\",\"msg\":");
+		put_quoted(l, text);
+		put(l, '}');
+		break;
+	}
+	l->text[l->len++] = '\n';
+}
+
 /* One write(2) per message, so that lines of several tools do not mix. */
 static void
     PRINTF_LIKE(2, 0) say(const char *severity, const char *fmt, va_list ap)
 {
-	char line[2048];
-	size_t n, i;
-	int len;
+	struct line l = { .len = 0 };
+	char text[2048];
 
-	len = snprintf(line, sizeof(line), "%s: %s: ", progname, severity);
-	n = (size_t)len;
-	len = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
-	if (len < 0)
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		return;
-	i = n;
-	n += (size_t)len;
-	if (n > sizeof(line) - 2)
-		n = sizeof(line) - 2;
-	for (; i < n; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
-	line[n++] = '\n';
-	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
+	put_message(&l, severity, text);
+	if (guard.before != NULL)
+		guard.before(guard.arg);
+	while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
 		;
+	if (guard.after != NULL)
+		guard.after(guard.arg);
 }
 
 #define SAY(severity)                   \
@@ -100,6 +267,12 @@ msg_info(const char *fmt, ...)
 {
 	if (verbosity >= 1)
 		SAY("info");
+}
+
+void
+msg_note(const char *fmt, ...)
+{
+	SAY("progress");
 }
 
 void

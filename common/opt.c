@@ -538,6 +538,7 @@ bool
 opt_begin(const struct opt_spec *spec, struct opt_common *common, int argc,
     char **argv, struct opt_list *operands, int *status)
 {
+	enum msg_format format;
 	struct error err;
 
 	hold_standard_streams();
@@ -553,6 +554,16 @@ opt_begin(const struct opt_spec *spec, struct opt_common *common, int argc,
 		return false;
 	}
 	msg_set_verbosity(common->quiet ? -1 : common->verbose);
+	if (common->log_format != NULL) {
+		if (!msg_parse_format(common->log_format, &format)) {
+			msg_error("--log-format: \"%s\" is none of text, "
+			          "logfmt and json",
+			    common->log_format);
+			*status = EXIT_USAGE;
+			return false;
+		}
+		msg_set_format(format);
+	}
 	if (common->help)
 		opt_help(spec);
 	else if (common->version)

@@ -83,9 +83,10 @@ struct opt_spec {
 /* The options that all tools have: OPT_COMMON() in each table. workers_key is
  * the setting that -j stands for ("normalize.workers"), never NULL. */
 struct opt_common {
-	const char *pipeline, *directory, *section, *wait;
+	const char *pipeline, *directory, *section, *wait, *log_format;
 	struct opt_list config;
 	bool json, quiet, help, version, show_config, list_options;
+	bool no_progress;
 	int verbose;
 };
 
@@ -112,6 +113,10 @@ struct opt_common {
 	    "print errors only", NULL },                                     \
 	{ 'v', "verbose", NULL, OPT_COUNT, &(var).verbose,                   \
 	    "say what is done; twice: in detail", NULL },                    \
+	{ 0, "log-format", "text|logfmt|json", OPT_STRING,                   \
+	    &(var).log_format, "how messages look", NULL },                  \
+	{ 0, "no-progress", NULL, OPT_FLAG, &(var).no_progress,              \
+	    "show no progress on a terminal, and log none", NULL },          \
 	{ 0, "show-config", NULL, OPT_FLAG, &(var).show_config,              \
 	    "print each setting, its value and its origin, and exit", NULL },\
 	{ 'h', "help", NULL, OPT_FLAG, &(var).help,                          \

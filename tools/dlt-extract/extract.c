@@ -6,6 +6,7 @@
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/package.h"
+#include "common/runtime.h"
 #include "common/testhook.h"
 #include "tools/dlt-extract/cursors.h"
 #include "tools/dlt-extract/pull.h"
@@ -35,6 +36,7 @@ struct run {
 	struct cursors cursors;
 	struct cursors_bind cursors_bind;
 	struct writer *writer;
+	struct progress *progress;
 	struct buf state_doc, new_state;
 	char *pipeline;      /* its name, or the schema's */
 	bool had_schema;     /* the pipeline had one in schemas/ */
@@ -548,6 +550,7 @@ run_rows(struct run *r, struct error *err)
 	        r->o->deterministic, err) < 0)
 		return -1;
 	spec.package = r->target.package;
+	spec.progress = r->progress;
 	r->writer = writer_new(&spec);
 	r->pull = (struct pull){
 		.sources = &r->sources,
@@ -561,13 +564,24 @@ run_rows(struct run *r, struct error *err)
 	return pull_run(&r->pull, err);
 }
 
+static int
+start_progress(struct run *r, struct error *err)
+{
+	const struct opt_common *o = &r->o->common;
+	const struct progress_spec spec = { .stage = "extract",
+		.name = r->target.pipeline,
+		.upstream = r->o->output == NULL && o->pipeline == NULL };
+
+	return runtime_begin(r->settings.config, o, &spec, &r->progress, err);
+}
+
 int
 extract_run(struct extract_options *o, struct error *err)
 {
 	struct run r = { .o = o };
 	int rc = -1;
 
-	if (prepare(&r, err) < 0)
+	if (prepare(&r, err) < 0 || start_progress(&r, err) < 0)
 		goto out;
 	if (o->common.show_config) {
 		config_show(r.settings.config, o->common.json, stdout);
@@ -580,6 +594,7 @@ extract_run(struct extract_options *o, struct error *err)
 		goto out;
 	rc = 0;
 out:
+	progress_free(r.progress, rc < 0);
 	/* Who uses it wrongly may not expect a stream at all. */
 	if (rc < 0 && err->code != ERR_USAGE && r.target.load_id == NULL &&
 	    o->output == NULL && o->common.pipeline == NULL &&

@@ -59,6 +59,8 @@ struct lane {
 	struct origin origin; /* its last one */
 	size_t origin_count;
 	uint64_t rows, files;
+	struct progress_item *progress;
+	uint64_t seen_rows, seen_bytes;
 };
 
 struct writer {
@@ -125,6 +127,7 @@ writer_lane(struct writer *w, const char *table)
 	l->w = w;
 	l->table = xstrdup(table);
 	rotation_init(&l->rotation, &w->spec.settings);
+	l->progress = progress_item(w->spec.progress, table);
 	w->lanes = xgrow(w->lanes, &w->cap, w->count + 1, sizeof(*w->lanes));
 	w->lanes[w->count++] = l;
 	w->slots[i] = w->count;
@@ -447,6 +450,8 @@ lane_add(struct lane *l, const struct row *row, bool end_of_item,
 	if (make_way(l, row->len, err) < 0)
 		return -1;
 	append_row(l, row);
+	l->seen_bytes += row->len;
+	progress_set(l->progress, ++l->seen_rows, l->seen_bytes);
 	l->item_rows++;
 	if (l->w->spec.settings.file_max_bytes != 0)
 		l->item_bytes += python_length(row->data, row->len);

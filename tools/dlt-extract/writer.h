@@ -22,6 +22,7 @@
 
 #include "common/config.h"
 #include "common/package.h"
+#include "common/progress.h"
 #include "tools/dlt-extract/rows.h"
 
 struct writer_spec {
@@ -33,6 +34,7 @@ struct writer_spec {
 	 * schema must be there first. */
 	int (*before_job)(void *arg, const char *table, struct error *err);
 	void *arg;
+	struct progress *progress; /* or NULL */
 };
 
 struct writer;

@@ -215,11 +215,15 @@ static int
 insert_all(struct loader *l, struct rowpipe *p, const struct load_job *job,
     uint64_t *rows, struct error *err)
 {
+	struct progress_item *seen = job->table == NULL
+	    ? NULL
+	    : progress_item(l->progress, job->table->name);
 	struct batch *b;
 	int more;
 
 	while ((more = rowpipe_next(p, &b, err)) > 0) {
 		*rows += b->rows.row_count;
+		progress_add(seen, b->rows.row_count, b->text.len);
 		if (insert_batch(l, job, b, err) < 0)
 			return -1;
 		rowpipe_done(p, b);
@@ -369,6 +373,7 @@ load_job(struct loader *l, const struct load_job *job, struct error *err)
 		goto out;
 	l->rows += mark.rows;
 	l->jobs++;
+	progress_job(l->progress);
 	tell_job(l, job, mark.rows);
 	rc = 0;
 out:

@@ -13,6 +13,7 @@
 #include "common/dest/dest.h"
 #include "common/jsonw.h"
 #include "common/package.h"
+#include "common/progress.h"
 #include "common/workdir.h"
 #include "tools/dlt-load/decode.h"
 
@@ -78,6 +79,7 @@ struct loader {
 	const char *replace_strategy; /* one of the destination's */
 	bool print, zero;             /* paths of loaded packages on stdout */
 	struct jsonw *report;         /* an open array of packages, or NULL */
+	struct progress *progress;    /* or NULL */
 
 	/* of the package at hand */
 	char *load_id;

@@ -622,6 +622,8 @@ open_package(struct dir_load *d, struct error *err)
 		schema_free(s);
 	else if (s && load_schema(d->l, s, err) == 0 && read_state(d, err) == 0)
 		rc = jobs_read(&d->jobs, d->path, err);
+	if (rc == 0)
+		progress_expect_jobs(d->l->progress, d->jobs.count);
 	free(load_id);
 	free(path);
 	return rc;

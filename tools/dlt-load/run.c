@@ -8,6 +8,7 @@
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/pathlist.h"
+#include "common/runtime.h"
 #include "tools/dlt-load/load.h"
 
 #include <errno.h>
@@ -674,6 +675,16 @@ await_stream(const struct run *r)
 }
 
 static int
+start_progress(struct run *r, struct error *err)
+{
+	const struct progress_spec what = { .stage = "load",
+		.name = r->workdir.name };
+
+	return runtime_begin(r->config, &r->o->common, &what,
+	    &r->loader.progress, err);
+}
+
+static int
 run_all(struct run *r, struct error *err)
 {
 	const struct opt_common *c = &r->o->common;
@@ -699,12 +710,13 @@ run_all(struct run *r, struct error *err)
 	if (c->show_config) {
 		struct error ignored;
 
+		start_progress(r, &ignored);
 		find_destination(r, &ignored);
 		config_show(r->config, c->json, stdout);
 		return 0;
 	}
 	if (find_destination(r, err) < 0 || read_password(r, err) < 0 ||
-	    find_dataset(r, err) < 0)
+	    find_dataset(r, err) < 0 || start_progress(r, err) < 0)
 		return -1;
 	await_stream(r);
 	if (open_destination(r, err) < 0)
@@ -724,6 +736,7 @@ load_run(const struct load_options *o, bool *changes, struct error *err)
 	if (o->plan)
 		r.loader.plan = &plan;
 	rc = run_all(&r, err);
+	progress_free(r.loader.progress, rc < 0 || o->plan);
 	if (rc < 0 && o->common.json && !r.reported)
 		print_report(&r, err->msg);
 	*changes = plan.changes;

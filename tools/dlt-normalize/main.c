@@ -10,6 +10,7 @@
 #include "common/msg.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "common/runtime.h"
 #include "common/workdir.h"
 #include "tools/dlt-normalize/wiring.h"
 
@@ -186,7 +187,8 @@ run(struct config *c, struct opt_list *operands, int *status, struct error *err)
 		.nul = cfg.nul,
 		.plan = cfg.plan ? &plan : NULL,
 		.operands = *operands };
-
+	const struct progress_spec what = { "normalize", cfg.common.pipeline,
+		.upstream = !cfg.output && !cfg.common.pipeline };
 	const char *unused;
 	size_t at = 0;
 	int rc;
@@ -199,15 +201,18 @@ run(struct config *c, struct opt_list *operands, int *status, struct error *err)
 	if (isinf(w.wait))
 		w.wait = WAIT_FOREVER;
 	if (cfg.common.show_config) {
+		runtime_begin(c, &cfg.common, &what, &w.set.progress, err);
 		config_show(c, cfg.common.json, stdout);
 		return 0;
 	}
 	if (check_options(&w, err) || check_rejects(&w, err) ||
-	    stdin_is_terminal(&w, err))
+	    stdin_is_terminal(&w, err) ||
+	    runtime_begin(c, &cfg.common, &what, &w.set.progress, err))
 		return -1;
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
 	rc = wiring_run(&w, err);
+	progress_free(w.set.progress, rc != 0 || cfg.plan);
 	if (!rc && cfg.plan) {
 		plan_print(&plan, &w.totals.load_ids);
 		*status = plan.changes ? EXIT_SCHEMA : EXIT_DONE;

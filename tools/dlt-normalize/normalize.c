@@ -229,7 +229,8 @@ begin_output(struct run *r, struct error *err)
 		.rotation = r->set->rotation,
 		.max_memory = r->set->max_memory / 2,
 		.before_job = send_schema,
-		.arg = r };
+		.arg = r,
+		.progress = r->set->progress };
 	unsigned i, n = pool_size(r->pool);
 
 	r->out = r->sink->open(r->sink->arg, &spec, err);

@@ -13,6 +13,7 @@
 #include "common/caps.h"
 #include "common/config.h"
 #include "common/package.h"
+#include "common/progress.h"
 #include "common/schema.h"
 #include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/rejects.h"
@@ -34,6 +35,7 @@ struct normalize_settings {
 	const struct caps *target;
 	struct rejects
 	    *rejects; /* NULL: a row that cannot be placed is an error */
+	struct progress *progress; /* or NULL */
 };
 
 /* Where packages go. All calls come from the caller's thread. */

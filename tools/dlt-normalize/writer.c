@@ -60,6 +60,7 @@ track_new(struct writer *w, struct table *t)
 	tr->format = format_choose(w->cfg.format, w->cfg.target, w->cfg.schema,
 	    t);
 	rotation_init(&tr->rotation, &w->cfg.rotation);
+	tr->progress = progress_item(w->cfg.progress, t->name);
 	w->tracks = xgrow(w->tracks, &w->track_cap, w->track_count + 1,
 	    sizeof(*w->tracks));
 	w->tracks[w->track_count++] = tr;
@@ -346,6 +347,7 @@ add_rows(struct writer *w, struct track *t, const struct segment *s,
 	if (append(w, t, s->data, begin, s->ends + i, n, err))
 		return -1;
 	t->rows += n;
+	progress_add(t->progress, n, len);
 	if (t->format->cells)
 		rotation_count_more(&t->rotation,
 		    count_cells(s->data + begin, len) - n);

@@ -16,6 +16,7 @@
 #include "common/caps.h"
 #include "common/config.h"
 #include "common/package.h"
+#include "common/progress.h"
 #include "common/schema.h"
 #include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/pool.h"
@@ -36,6 +37,7 @@ struct writer_config {
 	/* in a stream, before a job file is sent: send the schema if need be */
 	int (*before_job)(void *arg, struct error *err);
 	void *arg;
+	struct progress *progress; /* or NULL */
 };
 
 struct writer *writer_new(const struct writer_config *cfg);

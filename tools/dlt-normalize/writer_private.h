@@ -25,6 +25,7 @@ struct track {
 	bool any;                 /* a file of this table was begun */
 	bool whole;               /* whole files were written: writer_file() */
 	uint64_t rows;
+	struct progress_item *progress;
 	struct track *after; /* whose rows came next last time */
 	/* of the assembler, behind the frames */
 	struct job_out *job;
