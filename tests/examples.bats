@@ -40,6 +40,8 @@ END
     echo '{"id": 1, "total": 12.50}' >orders-1.jsonl
     cp ../examples-of-page/files/* . 2>/dev/null || true
     printf '{"id": %d, "name": "%s"}\n' 1 ann 2 bob >users.json
+    sqlite3 crm.db 'CREATE TABLE orders(user_id INTEGER, price DECIMAL(8, 2));
+      INSERT INTO orders VALUES (1, 2.5), (1, 3)'
     for i in 1 2 3; do
       gzip <events.jsonl >"logs/$i.jsonl.gz"
     done

@@ -29,6 +29,7 @@ struct feed {
 	pthread_t thread;
 	bool started;
 	struct arena names;
+	struct buf described; /* before the first block */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -197,6 +198,8 @@ feed_input(struct feed *f, const char *text, struct error *err)
 	if (begin_input(f, kind, input)) {
 		while ((rc = kind->next(input, &name, err)) > 0) {
 			name = arena_strdup(&f->names, name);
+			if (kind->describe != NULL && f->count == 1)
+				kind->describe(input, &f->described);
 			rc = feed_member(f, name, err);
 			if (rc <= 0)
 				break;
@@ -223,6 +226,7 @@ destroy(struct feed *f)
 {
 	free_slots(f);
 	arena_release(&f->names);
+	buf_release(&f->described);
 	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
@@ -325,6 +329,12 @@ feed_next(struct feed *f, struct feed_block *b, struct error *err)
 	rc = take_block(f, b, err);
 	pthread_mutex_unlock(&f->lock);
 	return rc;
+}
+
+const char *
+feed_described(struct feed *f)
+{
+	return f->described.len == 0 ? NULL : buf_str(&f->described);
 }
 
 void

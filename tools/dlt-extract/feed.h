@@ -41,6 +41,10 @@ struct feed *feed_new(const struct input_context *in, const char *const *inputs,
  * parent come first: it has to be pulled; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);
 
+/* What the input says of its columns (input_kind.h), from the first block on;
+ * NULL: nothing, or there are several inputs. As long as the feed lives. */
+const char *feed_described(struct feed *f);
+
 /* No more is read: programs of several feeds end at once. */
 void feed_stop(struct feed *f);
 void feed_free(struct feed *f);

@@ -197,6 +197,23 @@ add_declared(struct table *t, const struct naming *naming,
 	return rc;
 }
 
+/* What the input says; a primary key that is declared takes the place of its
+ * own. */
+static int
+add_described(struct table *t, const struct naming *naming,
+    const struct table_hints *h, struct error *err)
+{
+	const struct json *key = json_get(h->described, "primary_key");
+	int rc = add_declared(t, naming, json_get(h->described, "columns"),
+	    err);
+
+	if (key == NULL || h->primary_key != NULL)
+		return rc;
+	for (const struct json *k = key->child; k && rc == 0; k = k->next)
+		rc = add_key(t, naming, k->str, k->len, "primary_key", err);
+	return rc;
+}
+
 /* The column of an incremental cursor is marked. */
 static int
 add_cursor(struct table *t, const struct naming *naming, const char *field,
@@ -224,8 +241,10 @@ make_root(const struct table_hints *h, const struct schema *s,
     const char *table, const char *resource, struct error *err)
 {
 	struct table *t = table_new(table);
-	int rc = add_declared(t, &s->naming, h->declared, err);
+	int rc = add_described(t, &s->naming, h, err);
 
+	if (rc == 0)
+		rc = add_declared(t, &s->naming, h->declared, err);
 	for (size_t i = 0; i < h->columns.count && rc == 0; i++)
 		if (column_is_for(h->columns.items[i], table, resource, false,
 		        NULL))

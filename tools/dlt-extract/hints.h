@@ -29,6 +29,8 @@ struct table_hints {
 	/* of a source file, checked; or NULL */
 	const struct json *declared; /* columns: an object by name, or an array
 	                                of objects with "name" */
+	/* of the input: {"columns":{..},"primary_key":[..]}; or NULL */
+	const struct json *described;
 	const char *table_format, *file_format, *description;
 	const char *cursor; /* the field of an incremental cursor, or NULL */
 	/* parsed */

@@ -640,3 +640,9 @@ incremental_is_min(const struct incremental *i)
 {
 	return i->spec->is_min;
 }
+
+const struct incremental_spec *
+incremental_declared(const struct incremental *i)
+{
+	return i->spec;
+}

@@ -77,5 +77,8 @@ bool incremental_start_is_open(const struct incremental *i);
 bool incremental_end_is_open(const struct incremental *i);
 /* 1: the least is wanted (last_value_func "min"), values fall. */
 bool incremental_is_min(const struct incremental *i);
+/* How it was declared. */
+const struct incremental_spec *
+incremental_declared(const struct incremental *i);
 
 #endif

@@ -17,7 +17,6 @@ not_built(const char *text, struct error *err)
 static const struct input_kind planned[] = {
 	{ .scheme = "http://", .check = not_built },
 	{ .scheme = "https://", .check = not_built },
-	{ .scheme = "sqlite:", .check = not_built },
 	{ .scheme = "postgresql:", .check = not_built },
 	{ .scheme = "postgres:", .check = not_built },
 	{ .scheme = "duckdb:", .check = not_built },
@@ -29,6 +28,7 @@ static const struct input_kind planned[] = {
 static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
+	&input_sqlite,
 };
 
 static bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/pull.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/name.h"
 #include "common/output.h"
@@ -16,6 +17,9 @@ struct pipe {
 	const struct pull_resource *plan;
 	struct pipe *parent, *child, *sibling;
 	struct channel *channel; /* from the parent; NULL: a root */
+	/* The plan's, and what the input says of its columns. */
+	struct table_hints hints;
+	struct json_doc described;
 	struct feed *feed;
 	struct rows *rows; /* NULL: it has ended */
 	uint64_t *taken;
@@ -35,7 +39,7 @@ struct route {
 
 /* Declare a table unless it has been; *lane NULL: its rows are dropped. */
 static int
-declare(struct pull *p, const struct pull_resource *plan, const char *table,
+declare(struct pull *p, const struct table_hints *hints, const char *table,
     const char *resource, struct lane **lane, struct error *err)
 {
 	struct buf name = { 0 };
@@ -60,8 +64,8 @@ declare(struct pull *p, const struct pull_resource *plan, const char *table,
 		    table);
 		goto out;
 	}
-	if (hints_apply(plan->hints, p->schema, buf_str(&name), resource,
-	        &filtered, err) < 0)
+	if (hints_apply(hints, p->schema, buf_str(&name), resource, &filtered,
+	        err) < 0)
 		goto out;
 	*lane = NULL;
 	rc = 0;
@@ -72,7 +76,7 @@ declare(struct pull *p, const struct pull_resource *plan, const char *table,
 	d = &p->declared[p->declared_count++];
 	d->table = xstrdup(buf_str(&name));
 	d->resource = xstrdup(resource);
-	d->hints = plan->hints;
+	d->hints = hints;
 	*lane = writer_lane(p->writer, d->table);
 out:
 	buf_release(&name);
@@ -134,7 +138,7 @@ route(struct pull *p, const struct pipe *pipe, const struct row *row,
 	grow_routes(p);
 	r = &p->routes[route_slot(p, plan, buf_str(&value))];
 	if (r->value == NULL) {
-		if (declare(p, plan, buf_str(&value),
+		if (declare(p, plan->hints, buf_str(&value),
 		        plan->keeps_name ? pipe->resource->name
 		                         : buf_str(&value),
 		        &r->lane, err) < 0)
@@ -164,6 +168,21 @@ apply_steps(const struct pipe *pipe, struct row *row, struct error *err)
 	return rc < 0 ? place(row, err) : rc;
 }
 
+/* The first row has come: the input has said what it knows of them. */
+static const struct table_hints *
+hints_of(struct pipe *pipe)
+{
+	const char *text = feed_described(pipe->feed);
+	struct error ignored;
+
+	if (text == NULL ||
+	    json_parse(&pipe->described, text, strlen(text), &ignored) < 0)
+		return pipe->plan->hints;
+	pipe->hints = *pipe->plan->hints;
+	pipe->hints.described = pipe->described.root;
+	return &pipe->hints;
+}
+
 static int
 write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
     struct error *err)
@@ -177,7 +196,7 @@ write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
 		last = true; /* dlt writes such rows one by one */
 	} else {
 		if (!pipe->declared &&
-		    declare(p, plan,
+		    declare(p, hints_of(pipe),
 		        plan->table != NULL ? plan->table
 		                            : pipe->resource->name,
 		        pipe->resource->name, &pipe->lane, err) < 0)
@@ -407,6 +426,7 @@ pull_release(struct pull *p, bool failed)
 		else
 			feed_free(pipe->feed);
 		channel_free(pipe->channel);
+		json_release(&pipe->described);
 		free(pipe);
 	}
 	for (size_t i = 0; i < p->declared_count; i++) {

@@ -31,6 +31,9 @@ int source_check_kind(const struct source_file *f, const struct json *v,
 /* The object has no other keys than these, with values of their kinds. */
 int source_check_keys(const struct source_file *f, const struct json *object,
     const struct source_key *keys, size_t count, struct error *err);
+/* Do its rows come from a database? */
+bool
+source_is_database(const struct source_file *f, const struct json *resource);
 /* The object has the key. */
 int source_need(const struct source_file *f, const struct json *object,
     const char *key, struct error *err);

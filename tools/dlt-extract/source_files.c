@@ -218,6 +218,25 @@ add_pattern(struct sources *s, const char *name, const char *pattern,
 	return rc;
 }
 
+/* What a kind makes of an operand without a name. */
+static int
+add_expanded(struct sources *s, const struct input_kind *kind,
+    const char *input, struct error *err)
+{
+	struct buf list = { 0 };
+	int rc = kind->expand(input, &list, err);
+
+	for (size_t at = 0; at < list.len && rc == 0;) {
+		const char *name = list.data + at;
+		const char *text = name + strlen(name) + 1;
+
+		rc = add_input(s, name, text, err);
+		at = (size_t)(text + strlen(text) + 1 - list.data);
+	}
+	buf_release(&list);
+	return rc < 0 ? -1 : 1;
+}
+
 /* Inputs that are no files; what exists is a file. 1: added; 0: a file. */
 static int
 add_other(struct sources *s, const char *name, const char *input,
@@ -229,6 +248,8 @@ add_other(struct sources *s, const char *name, const char *input,
 		return 0;
 	if (kind->check != NULL && kind->check(input, err) < 0)
 		return -1;
+	if (name == NULL && kind->expand != NULL)
+		return add_expanded(s, kind, input, err);
 	if (name == NULL)
 		return error_set(err, ERR_USAGE,
 		    "no name can be taken from \"%s\"; write NAME=%s",

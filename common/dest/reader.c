@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/dest/reader.h"
+
+#include "common/dest/dest.h"
+#include "common/hash.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/opt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_MAX_BYTES 120
+
+bool
+reader_is_query(const char *text)
+{
+	static const char *const words[] = { "SELECT", "WITH", "VALUES" };
+
+	text += strspn(text, " \t\r\n(");
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		size_t n = strlen(words[i]);
+
+		if (strncasecmp(text, words[i], n) == 0 && text[n] != '\0' &&
+		    strchr(" \t\r\n(*", text[n]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+char *
+reader_name(const char *text)
+{
+	struct buf b = { 0 };
+
+	dest_mask(text, &b);
+	for (size_t i = 0; i < b.len; i++)
+		if ((unsigned char)b.data[i] < ' ')
+			b.data[i] = ' ';
+	if (b.len > NAME_MAX_BYTES) {
+		b.len = NAME_MAX_BYTES;
+		while ((b.data[b.len] & 0xc0) == 0x80)
+			b.len--;
+		buf_adds(&b, "...");
+	}
+	return buf_take(&b);
+}
+
+/* ---- values ---- */
+
+void
+reader_put_text(struct buf *out, const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	struct buf rest = { 0 };
+
+	if (len < 3 || p[0] != 0xef || p[1] != 0x80 || p[2] < 0xa6 ||
+	    p[2] > 0xae) {
+		jsonw_quote(out, s, len);
+		return;
+	}
+	jsonw_quote(&rest, s + 3, len - 3);
+	buf_addf(out, "\"\\uf0%02x", p[2] - 0x80u);
+	buf_add(out, rest.data + 1, rest.len - 1);
+	buf_release(&rest);
+}
+
+void
+reader_put_typed(struct buf *out, enum data_type type, const char *s,
+    size_t len)
+{
+	static const char *const markers[] = {
+		[TYPE_DECIMAL] = "\"\xef\x80\xa6",
+		[TYPE_TIMESTAMP] = "\"\xef\x80\xa7",
+		[TYPE_DATE] = "\"\xef\x80\xa8",
+		[TYPE_WEI] = "\"\xef\x80\xac",
+		[TYPE_TIME] = "\"\xef\x80\xad",
+	};
+
+	buf_adds(out, markers[type]);
+	buf_add(out, s, len);
+	buf_addc(out, '"');
+}
+
+void
+reader_put_binary(struct buf *out, const void *data, size_t len)
+{
+	buf_adds(out, "\"\xef\x80\xab");
+	buf_reserve(out, 4 * ((len + 2) / 3) + 1);
+	out->len += hash_base64_encode(data, len, out->data + out->len);
+	buf_addc(out, '"');
+}
+
+/* ---- statements ---- */
+
+static void
+quote(char by, const char *s, size_t len, struct buf *out)
+{
+	buf_addc(out, by);
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == by)
+			buf_addc(out, by);
+		buf_addc(out, s[i]);
+	}
+	buf_addc(out, by);
+}
+
+void
+reader_quote(const char *name, struct buf *out)
+{
+	quote('"', name, strlen(name), out);
+}
+
+void
+reader_quote_text(const char *s, size_t len, struct buf *out)
+{
+	quote('\'', s, len, out);
+}
+
+/* The value of JSON text as a literal. */
+static bool
+literal_of(const char *json, bool upper, reader_literal literal,
+    struct buf *out)
+{
+	struct json_doc doc = { 0 };
+	struct arena a = { 0 };
+	struct error ignored;
+	struct value v;
+	bool ok = false;
+
+	if (json_parse(&doc, json, strlen(json), &ignored) == 0) {
+		value_from_json(doc.root, &a, &v);
+		ok = v.type != TYPE_NONE &&
+		    (v.text == NULL || memchr(v.text, '\0', v.len) == NULL) &&
+		    literal(&v, upper, out);
+	}
+	json_release(&doc);
+	arena_release(&a);
+	return ok;
+}
+
+/* A bound that cannot be said in SQL is left to who gets the rows. */
+static bool
+bound(const struct reader_range *r, bool upper, reader_literal literal,
+    struct buf *out)
+{
+	const char *value = upper ? r->to : r->from;
+	bool open = upper ? r->to_open : r->from_open;
+	struct buf text = { 0 };
+	bool ok = value != NULL && literal_of(value, upper, literal, &text);
+
+	if (ok) {
+		buf_adds(out, out->len == 0 ? "" : " AND ");
+		reader_quote(r->column, out);
+		buf_adds(out, upper ? " <" : " >");
+		buf_adds(out, open ? " " : "= ");
+		buf_add(out, text.data, text.len);
+	}
+	buf_release(&text);
+	return ok;
+}
+
+static void
+add_range(const struct reader_range *r, reader_literal literal, struct buf *sql)
+{
+	struct buf where = { 0 };
+	bool any = bound(r, false, literal, &where);
+
+	any = bound(r, true, literal, &where) || any;
+	if (any && r->with_nulls) {
+		buf_adds(&where, " OR ");
+		reader_quote(r->column, &where);
+		buf_adds(&where, " IS NULL");
+	} else if (r->no_nulls) {
+		buf_adds(&where, any ? " AND " : "");
+		reader_quote(r->column, &where);
+		buf_adds(&where, " IS NOT NULL");
+	}
+	if (where.len != 0)
+		buf_addf(sql, " WHERE %s", buf_str(&where));
+	if (r->order != 0) {
+		buf_adds(sql, " ORDER BY ");
+		reader_quote(r->column, sql);
+		buf_adds(sql, r->order > 0 ? " ASC" : " DESC");
+	}
+	buf_release(&where);
+}
+
+void
+reader_select(const struct reader_query *q, const char *from,
+    reader_literal literal, struct buf *sql)
+{
+	size_t len;
+
+	if (from != NULL) {
+		buf_addf(sql, "SELECT * FROM %s", from);
+	} else {
+		len = strlen(q->sql);
+		while (len > 0 && strchr(" \t\r\n;", q->sql[len - 1]) != NULL)
+			len--;
+		if (q->range != NULL)
+			buf_adds(sql, "SELECT * FROM (");
+		buf_add(sql, q->sql, len);
+		/* the line may end in a comment */
+		if (q->range != NULL)
+			buf_adds(sql, "\n) AS \"rows\"");
+	}
+	if (q->range != NULL)
+		add_range(q->range, literal, sql);
+}
+
+int
+reader_no_table(const char *table, const struct buf *names, struct error *err)
+{
+	const char **all = NULL, *near;
+	size_t count = 0, cap = 0;
+
+	for (size_t at = 0; at < names->len;
+	     at += strlen(names->data + at) + 1) {
+		all = xgrow(all, &cap, count + 1, sizeof(*all));
+		all[count++] = names->data + at;
+	}
+	near = opt_nearest(table, all, count);
+	error_set(err, ERR_DATA, "no table \"%s\"%s%s%s", table,
+	    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
+	free(all);
+	return -1;
+}
