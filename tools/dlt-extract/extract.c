@@ -10,6 +10,7 @@
 #include "common/testhook.h"
 #include "tools/dlt-extract/cursors.h"
 #include "tools/dlt-extract/pull.h"
+#include "tools/dlt-extract/rest_source.h"
 #include "tools/dlt-extract/settings.h"
 #include "tools/dlt-extract/source_file.h"
 #include "tools/dlt-extract/sync.h"
@@ -35,6 +36,7 @@ struct run {
 	size_t plan_count;
 	struct cursors cursors;
 	struct cursors_bind cursors_bind;
+	struct rest_source *rest; /* NULL: no input is one of an API */
 	struct writer *writer;
 	struct progress *progress;
 	struct buf state_doc, new_state;
@@ -525,6 +527,18 @@ make_plans(struct run *r)
 }
 
 static int
+find_apis(struct run *r, struct error *err)
+{
+	const struct settings *s = &r->settings;
+	const char *section = r->o->common.section;
+
+	if (section == NULL)
+		section = s->source != NULL ? s->source : r->pipeline;
+	return rest_source_new(&r->sources, r->plans, s->config,
+	    r->target.pipeline, section, &r->rest, err);
+}
+
+static int
 run_rows(struct run *r, struct error *err)
 {
 	const struct settings *s = &r->settings;
@@ -546,6 +560,7 @@ run_rows(struct run *r, struct error *err)
 		.source = s->schema_name,
 	};
 	if (cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
+	    find_apis(r, err) < 0 ||
 	    target_begin(&r->target, s->load_id, s->schema_name,
 	        r->o->deterministic, err) < 0)
 		return -1;
@@ -616,6 +631,7 @@ out:
 	settings_release(&r.settings);
 	for (size_t i = 0; r.plans != NULL && i < r.plan_count; i++)
 		steps_free(r.plans[i].steps);
+	rest_source_free(r.rest);
 	cursors_release(&r.cursors);
 	free(r.plans);
 	source_file_free(r.file);

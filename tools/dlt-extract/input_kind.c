@@ -15,8 +15,7 @@ not_built(const char *text, struct error *err)
 }
 
 static const struct input_kind planned[] = {
-	{ .scheme = "http://", .check = not_built },
-	{ .scheme = "https://", .check = not_built },
+	{ .scheme = "sqlite:", .check = not_built },
 	{ .scheme = "postgresql:", .check = not_built },
 	{ .scheme = "postgres:", .check = not_built },
 	{ .scheme = "duckdb:", .check = not_built },
@@ -28,7 +27,8 @@ static const struct input_kind planned[] = {
 static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
-	&input_sqlite,
+	&input_http,
+	&input_https,
 };
 
 static bool

@@ -3,6 +3,7 @@
 
 #include "common/opt.h"
 #include "common/type.h"
+#include "tools/dlt-extract/rest_config.h"
 #include "tools/dlt-extract/source_private.h"
 
 #include <stdio.h>
@@ -70,7 +71,7 @@ static const struct source_key top_keys[] = {
 	{ "name", K(STRING), NULL },
 	{ "resource_defaults", K(OBJECT), NULL },
 	{ "resources", K(ARRAY), NULL },
-	{ "client", 0, later },
+	{ "client", K(OBJECT), NULL },
 };
 
 static const struct source_key resource_keys[] = {
@@ -90,12 +91,12 @@ static const struct source_key resource_keys[] = {
 	{ "table_format", K(STRING), NULL },
 	{ "file_format", K(STRING), NULL },
 	{ "description", K(STRING), NULL },
-	{ "database", K(STRING), NULL },
-	{ "table", K(STRING), NULL },
-	{ "sql", K(STRING), NULL },
+	{ "database", 0, later },
+	{ "table", 0, later },
+	{ "sql", 0, later },
 	{ "from", 0, later },
-	{ "endpoint", 0, later },
-	{ "include_from_parent", 0, later },
+	{ "endpoint", K(STRING) | K(OBJECT) | K(NULL), NULL },
+	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
 	{ "processing_steps", 0, later },
 	{ "incremental", K(OBJECT), NULL },
 	{ "parallelized", 0, later },
@@ -343,43 +344,6 @@ check_hints(const struct source_file *f, const struct json *r,
 	return 0;
 }
 
-bool
-source_is_database(const struct source_file *f, const struct json *r)
-{
-	static const char *const others[] = { "file", "files", "command",
-		"endpoint" };
-
-	if (json_get(r, "database") != NULL || json_get(r, "table") != NULL ||
-	    json_get(r, "sql") != NULL)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (json_get(r, others[i]) != NULL)
-			return false;
-	return json_get(f->defaults, "database") != NULL;
-}
-
-/* A table or a query of a database; the keys go together. */
-static int
-check_database(const struct source_file *f, const struct json *r,
-    struct error *err)
-{
-	const struct json *table = json_get(r, "table");
-	const struct json *sql = json_get(r, "sql");
-
-	if (table == NULL && sql == NULL)
-		return 0;
-	if (table != NULL && sql != NULL)
-		error_set(err, ERR_USAGE,
-		    "\"table\" and \"sql\" exclude one another");
-	else if (json_get(r, "database") == NULL &&
-	    json_get(f->defaults, "database") == NULL)
-		error_set(err, ERR_USAGE, "\"%s\" needs a \"database\"",
-		    table != NULL ? "table" : "sql");
-	else
-		return 0;
-	return source_blame(f, sql != NULL ? sql : table, true, err);
-}
-
 static int
 check_resource(const struct source_file *f, const struct json *r,
     struct error *err)
@@ -393,19 +357,15 @@ check_resource(const struct source_file *f, const struct json *r,
 	inputs += json_get(r, "file") != NULL;
 	inputs += json_get(r, "files") != NULL;
 	inputs += json_get(r, "command") != NULL;
-	inputs += inputs == 0 ? source_is_database(f, r)
-	                      : json_get(r, "database") != NULL;
+	inputs += rest_is_resource(f, r);
 	name = json_get_str(r, "name", "");
 	if (inputs != 1) {
 		error_set(err, ERR_USAGE,
 		    "resource \"%s\" needs one of \"file\", \"files\", "
-		    "\"database\", "
-		    "\"command\"",
+		    "\"command\", \"endpoint\"",
 		    name);
 		return source_blame(f, r, false, err);
 	}
-	if (check_database(f, r, err) < 0)
-		return -1;
 	if (json_get(r, "typed") != NULL && json_get(r, "command") == NULL) {
 		error_set(err, ERR_USAGE,
 		    "\"typed\" is for the rows of a \"command\"");
@@ -423,8 +383,7 @@ check_resource(const struct source_file *f, const struct json *r,
 static int
 check_defaults(const struct source_file *f, struct error *err)
 {
-	static const char *const own[] = { "name", "file", "files", "command",
-		"table", "sql" };
+	static const char *const own[] = { "name", "file", "files", "command" };
 
 	if (f->defaults == NULL)
 		return 0;
@@ -444,6 +403,7 @@ source_check(struct source_file *f, struct error *err)
 {
 	const struct json *root = f->doc.root;
 
+	rest_config_expand(f);
 	if (source_check_kind(f, root, "the source", K(OBJECT), err) < 0 ||
 	    source_check_keys(f, root, top_keys, ARRAY_LEN(top_keys), err) <
 	        0 ||
@@ -456,5 +416,5 @@ source_check(struct source_file *f, struct error *err)
 	for (const struct json *r = f->resources->child; r; r = r->next)
 		if (check_resource(f, r, err) < 0)
 			return -1;
-	return 0;
+	return rest_config_new(f, &f->rest, err);
 }

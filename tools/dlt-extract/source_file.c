@@ -6,6 +6,7 @@
 #include "common/name.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "tools/dlt-extract/rest_config.h"
 #include "tools/dlt-extract/source_check.h"
 #include "tools/dlt-extract/source_private.h"
 
@@ -97,6 +98,7 @@ source_file_free(struct source_file *f)
 		free(e->merge_key);
 	}
 	free(f->entries);
+	rest_config_free(f->rest);
 	json_release(&f->doc);
 	toml_json_release(&f->toml);
 	free(f->text);
@@ -125,6 +127,11 @@ const struct json *
 source_file_hint(const struct source_file *f, const struct json *resource,
     const char *key)
 {
+	const struct rest_resource *rest = rest_config_find(f->rest, resource);
+
+	if (rest != NULL && rest->incremental != NULL &&
+	    strcmp(key, "incremental") == 0)
+		return rest->incremental;
 	return hint(f, resource, key);
 }
 
@@ -252,17 +259,6 @@ take_hints(const struct source_file *f, const struct json *r,
 	return take_disposition(f, hint(f, r, "write_disposition"), e, err);
 }
 
-/* The query or the table, which has the resource's name if it is not said. */
-static const char *
-database_part(const struct json *r)
-{
-	const struct json *sql = json_get(r, "sql");
-
-	if (sql != NULL)
-		return sql->str;
-	return json_get_str(r, "table", json_get_str(r, "name", ""));
-}
-
 static int
 take_inputs(const struct source_file *f, const struct json *r,
     struct sources *s, struct error *err)
@@ -271,18 +267,16 @@ take_inputs(const struct source_file *f, const struct json *r,
 	const struct json *one = json_get(r, "file");
 	const struct json *many = json_get(r, "files");
 	const struct json *command = json_get(r, "command");
+	const struct rest_resource *rest = rest_config_find(f->rest, r);
+	struct buf url = { 0 };
 	char *text;
 	int rc;
 
-	if (source_is_database(f, r)) {
-		one = hint(f, r, "database");
-		text = xasprintf("%s::%s", one->str, database_part(r));
-		rc = input_kind_of(one->str)->scheme != NULL
-		    ? sources_add(s, name, text, err)
-		    : error_set(err, ERR_USAGE,
-		          "\"%s\" is no URL of a database", one->str);
-		free(text);
-		return rc < 0 ? source_blame(f, one, false, err) : 0;
+	if (rest != NULL) {
+		rest_config_url(f->rest, rest, &url);
+		rc = sources_add(s, name, buf_str(&url), err);
+		buf_release(&url);
+		return rc < 0 ? source_blame(f, r, false, err) : 0;
 	}
 	if (command != NULL) {
 		text = xasprintf("exec:%s", command->str);

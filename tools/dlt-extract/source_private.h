@@ -6,6 +6,8 @@
 #include "common/json.h"
 #include "common/toml.h"
 
+struct rest_config;
+
 struct source_file {
 	const char *path;
 	char *name;
@@ -14,7 +16,8 @@ struct source_file {
 	struct toml_json toml; /* text NULL: the file is JSON */
 	struct json_doc doc;
 	const struct json *defaults, *resources;
-	struct entry *entries; /* private to source_file.c */
+	struct rest_config *rest; /* NULL: nothing of an API */
+	struct entry *entries;    /* private to source_file.c */
 	size_t count;
 };
 
