@@ -415,3 +415,59 @@ rows = [json.loads(line) for f in files for line in gzip.open(f, "rt")]
 assert [row["v"] for row in rows] == json.load(open("want.json")), rows
 END
 }
+
+# ---- by the time of modification ----
+
+# new_rows ARG...: the ids that a run of dlt-extract brings, on one line.
+new_rows() {
+  local id
+  id=$(dlt-extract -p p --print --incremental modification_date "$@")
+  dlt-package cat day "$id" 2>/dev/null | jq -r .id | paste -sd' '
+}
+
+@test "--incremental modification_date: files that are new or have changed" {
+  export DLT_DATA_DIR=$PWD/data
+  mkdir days
+  echo '{"id":1}' >days/1.jsonl
+  echo '{"id":2}' >days/2.jsonl
+  touch -d 2026-01-01T00:00:00.25Z days/1.jsonl
+  touch -d 2026-01-02T00:00:00Z days/2.jsonl
+  run -0 new_rows day=days
+  assert_output '1 2'
+  run -0 new_rows day=days
+  assert_output ''
+  # of the same time, and an older one that nobody asks for any more
+  echo '{"id":3}' | gzip >days/3.jsonl.gz
+  echo '{"id":0}' >days/0.jsonl
+  touch -d 2026-01-02T00:00:00Z days/3.jsonl.gz
+  touch -d 2025-01-02T00:00:00Z days/0.jsonl
+  run -0 new_rows 'day=days/*'
+  assert_output 3
+  echo '{"id":4}' >>days/1.jsonl
+  touch -d 2026-01-03T00:00:00.5Z days/1.jsonl
+  run -0 new_rows 'day=days/*'
+  assert_output '1 4'
+  run -0 jq -c '.sources.p.resources.day.incremental.modification_date |
+    [.last_value, .start_value]' data/pipelines/p/state.json
+  assert_output --partial '2026-01-03T00:00:00.500000+00:00'
+}
+
+@test "--incremental modification_date: in a source file, and where it means a column" {
+  export DLT_DATA_DIR=$PWD/data
+  echo '{"id":1,"modification_date":5}' >a.jsonl
+  touch -d 2026-01-01 a.jsonl
+  cat >days.toml <<'END'
+[[resources]]
+name = "day"
+files = ["*.jsonl"]
+primary_key = "id"
+incremental = { cursor_path = "modification_date", initial_value = "2026-02-01T00:00:00Z" }
+END
+  dlt-extract -s days.toml -o none
+  [ "$(rows none day | wc -l)" -eq 0 ]
+  touch -d 2026-02-02 a.jsonl
+  dlt-extract -s days.toml -o one
+  [ "$(rows one day | wc -l)" -eq 1 ]
+  dlt-extract --incremental modification_date,initial=4 -o two 'day=exec:cat a.jsonl'
+  [ "$(rows two day | wc -l)" -eq 1 ]
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/cursors.h"
 
+#include "tools/dlt-extract/file_times.h"
+
 #include "common/mem.h"
 #include "tools/dlt-extract/source_check.h"
 
@@ -179,16 +181,25 @@ bind_one(struct cursor *c, const struct cursors_bind *b, size_t i,
 		.resource = name,
 		.has_parent = plan->parent != PULL_ROOT };
 	struct step **last = &plan->steps;
+	bool of_files;
 
 	c->replaces = strcmp(plan->hints->disposition.kind, "replace") == 0;
 	if (!c->replaces)
 		in.state = state_resource(st, b->source, name);
 	take_key(c, b, i);
+	of_files = file_times_meant(&c->spec, &b->sources->items[i]);
+	if (of_files)
+		in.key = &file_times_key;
 	c->incremental = incremental_new(&in, err);
 	if (c->incremental == NULL)
 		return -1;
 	while (*last != NULL)
 		last = &(*last)->next;
+	if (of_files) {
+		*last = file_times_step(c->incremental);
+		return file_times_select(&b->sources->items[i], c->incremental,
+		    err);
+	}
 	*last = incremental_step(c->incremental);
 	plan->input.incremental = c->incremental;
 	c->field = incremental_spec_field(&c->spec);
