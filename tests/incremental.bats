@@ -183,6 +183,18 @@ END
   assert_output --partial 'an end value needs an initial value'
 }
 
+@test "cursors of resource_defaults, and resources without" {
+  rows_of 1:a 2:b
+  cat >s.json <<'END'
+{"resource_defaults": {"incremental": {"cursor_path": "ts", "initial_value": "b"}},
+ "resources": [{"name": "r", "file": "r.jsonl"},
+  {"name": "s", "file": "r.jsonl", "incremental": null}]}
+END
+  dlt-extract -s s.json -o p
+  [ "$(rows p r)" = '[{"id":2,"ts":"b"}]' ]
+  [ "$(rows p s)" = '[{"id":1,"ts":"a"},{"id":2,"ts":"b"}]' ]
+}
+
 @test "a column can be declared as the cursor" {
   rows_of 1:2024-01-01 2:2024-01-02
   cat >s.toml <<'END'
@@ -265,6 +277,18 @@ END
   [ "$status" -ne 0 ]
   cmp $STATE before
   [ "$(ids --incremental ts)" = 2 ]
+}
+
+@test "who is killed behind the commit has moved the state" {
+  rows_of 1:a
+  ids --incremental ts
+  cp -p $STATE before
+  rows_of 1:a 2:b
+  ids --incremental ts
+  # the package is there, and state.json is not written yet
+  cp -p before $STATE
+  [ -z "$(ids --incremental ts)" ]
+  cursor | jq -e '.last_value == "b"'
 }
 
 @test "many rows with the last value are warned of" {

@@ -127,7 +127,7 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
 		declared = column_cursor(source_file_hint(b->file, resource,
 		                             "columns"),
 		    &column);
-	if (declared == NULL)
+	if (declared == NULL || declared->kind == JSON_NULL)
 		return 0;
 	if (incremental_spec_read(&c->spec, declared, column, &where, &key,
 	        err) == 0)

@@ -98,7 +98,7 @@ static const struct source_key resource_keys[] = {
 	{ "endpoint", K(STRING) | K(OBJECT) | K(NULL), NULL },
 	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
 	{ "processing_steps", 0, later },
-	{ "incremental", K(OBJECT), NULL },
+	{ "incremental", K(OBJECT) | K(NULL), NULL },
 	{ "parallelized", 0, later },
 	{ "max_table_nesting", 0, later },
 	{ "nested_hints", 0, later },
