@@ -108,8 +108,7 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
     struct error *err)
 {
 	const struct json *resource = b->plans[i].input.declared, *where;
-	const struct json *declared = b->plans[i].cursor;
-	const struct json *place = b->plans[i].cursor_place;
+	const struct json *declared;
 	const char *flag = flag_for(b->flags, b->sources->items[i].name);
 	const char *column = NULL;
 	bool key;
@@ -121,8 +120,7 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
 	}
 	if (b->file == NULL || resource == NULL)
 		return 0;
-	if (declared == NULL)
-		declared = source_file_hint(b->file, resource, "incremental");
+	declared = source_file_hint(b->file, resource, "incremental");
 	if (declared == NULL)
 		declared = column_cursor(source_file_hint(b->file, resource,
 		                             "columns"),
@@ -132,9 +130,7 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
 	if (incremental_spec_read(&c->spec, declared, column, &where, &key,
 	        err) == 0)
 		return 1;
-	if (place == NULL)
-		return source_blame(b->file, where, key, err);
-	return source_blame(b->file, place, false, err);
+	return source_blame(b->file, where, key, err);
 }
 
 static void

@@ -38,9 +38,6 @@ struct pull_resource {
 	                    each is a resource of its own */
 	uint64_t limit;     /* rows; UINT64_MAX: no limit */
 	struct step *steps; /* in their order; the owner of the plan's */
-	/* A cursor that its inputs declare, in place of the key `incremental`:
-	 * such a table, and where it stands in the source file. Or NULL. */
-	const struct json *cursor, *cursor_place;
 	/* What its inputs are told: all but text and resource. */
 	struct input_context input;
 	/* It transforms the rows that this resource, one before it, leaves;
