@@ -15,7 +15,6 @@ not_built(const char *text, struct error *err)
 }
 
 static const struct input_kind planned[] = {
-	{ .scheme = "sqlite:", .check = not_built },
 	{ .scheme = "postgresql:", .check = not_built },
 	{ .scheme = "postgres:", .check = not_built },
 	{ .scheme = "duckdb:", .check = not_built },
@@ -27,6 +26,7 @@ static const struct input_kind planned[] = {
 static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
+	&input_sqlite,
 	&input_http,
 	&input_https,
 };

@@ -21,6 +21,7 @@
 #ifndef DLT_INPUT_KIND_H
 #define DLT_INPUT_KIND_H
 
+#include "common/buf.h"
 #include "common/error.h"
 
 struct channel;
@@ -44,7 +45,7 @@ struct input_context {
 	                                   own (contract.md 11.2) */
 	const struct config_context *where;
 	struct incremental *incremental; /* where the last run ended */
-	struct channel *parent; /* rows of the resource it transforms */
+	struct channel *parent;  /* rows of the resource it transforms */
 	struct rest_input *rest; /* how its API is asked (rest_source.h) */
 };
 
@@ -55,6 +56,11 @@ struct input_kind {
 	bool typed;
 	/* Can it be read at all? Before anything is written. May be NULL. */
 	int (*check)(const char *text, struct error *err);
+	/* Of an operand without a name, after check: the name of each resource
+	 * that it is, and its input, all ended by a NUL. NULL: it needs a
+	 * name. */
+	int (*expand)(const char *text, struct buf *resources,
+	    struct error *err);
 	void *(*open)(const struct input_context *in, struct error *err);
 	/* The bytes that it takes where it is stored; 0: who knows. May be
 	 * NULL. */
@@ -64,13 +70,16 @@ struct input_kind {
 	int (*next)(void *self, const char **name, struct error *err);
 	/* Up to len bytes; 0: the end of the member; -1. */
 	long (*read)(void *self, void *data, size_t len, struct error *err);
+	/* Appends what is known of the rows of the open member before the
+	 * first one: {"columns":{..},"primary_key":[..]}, as a source file
+	 * declares them, which wins. Or nothing. May be NULL. */
+	void (*describe)(void *self, struct buf *json);
 	void (*cancel)(void *self); /* may be NULL */
 	void (*close)(void *self);
 };
 
-extern const struct input_kind input_file, input_exec, input_sqlite,
-    input_postgres, input_duckdb,
-    input_http, input_https;
+extern const struct input_kind input_file, input_exec, input_http, input_https,
+    input_sqlite, input_postgres, input_duckdb;
 
 /* Never NULL. */
 const struct input_kind *input_kind_of(const char *text);

@@ -91,9 +91,9 @@ static const struct source_key resource_keys[] = {
 	{ "table_format", K(STRING), NULL },
 	{ "file_format", K(STRING), NULL },
 	{ "description", K(STRING), NULL },
-	{ "database", 0, later },
-	{ "table", 0, later },
-	{ "sql", 0, later },
+	{ "database", K(STRING), NULL },
+	{ "table", K(STRING), NULL },
+	{ "sql", K(STRING), NULL },
 	{ "from", 0, later },
 	{ "endpoint", K(STRING) | K(OBJECT) | K(NULL), NULL },
 	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
@@ -344,6 +344,43 @@ check_hints(const struct source_file *f, const struct json *r,
 	return 0;
 }
 
+bool
+source_is_database(const struct source_file *f, const struct json *r)
+{
+	static const char *const others[] = { "file", "files", "command",
+		"endpoint" };
+
+	if (json_get(r, "database") != NULL || json_get(r, "table") != NULL ||
+	    json_get(r, "sql") != NULL)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (json_get(r, others[i]) != NULL)
+			return false;
+	return json_get(f->defaults, "database") != NULL;
+}
+
+/* A table or a query of a database; the keys go together. */
+static int
+check_database(const struct source_file *f, const struct json *r,
+    struct error *err)
+{
+	const struct json *table = json_get(r, "table");
+	const struct json *sql = json_get(r, "sql");
+
+	if (table == NULL && sql == NULL)
+		return 0;
+	if (table != NULL && sql != NULL)
+		error_set(err, ERR_USAGE,
+		    "\"table\" and \"sql\" exclude one another");
+	else if (json_get(r, "database") == NULL &&
+	    json_get(f->defaults, "database") == NULL)
+		error_set(err, ERR_USAGE, "\"%s\" needs a \"database\"",
+		    table != NULL ? "table" : "sql");
+	else
+		return 0;
+	return source_blame(f, sql != NULL ? sql : table, true, err);
+}
+
 static int
 check_resource(const struct source_file *f, const struct json *r,
     struct error *err)
@@ -357,15 +394,20 @@ check_resource(const struct source_file *f, const struct json *r,
 	inputs += json_get(r, "file") != NULL;
 	inputs += json_get(r, "files") != NULL;
 	inputs += json_get(r, "command") != NULL;
+	inputs += inputs == 0 ? source_is_database(f, r)
+	                      : json_get(r, "database") != NULL;
 	inputs += rest_is_resource(f, r);
 	name = json_get_str(r, "name", "");
 	if (inputs != 1) {
 		error_set(err, ERR_USAGE,
 		    "resource \"%s\" needs one of \"file\", \"files\", "
+		    "\"database\", "
 		    "\"command\", \"endpoint\"",
 		    name);
 		return source_blame(f, r, false, err);
 	}
+	if (check_database(f, r, err) < 0)
+		return -1;
 	if (json_get(r, "typed") != NULL && json_get(r, "command") == NULL) {
 		error_set(err, ERR_USAGE,
 		    "\"typed\" is for the rows of a \"command\"");
@@ -383,7 +425,8 @@ check_resource(const struct source_file *f, const struct json *r,
 static int
 check_defaults(const struct source_file *f, struct error *err)
 {
-	static const char *const own[] = { "name", "file", "files", "command" };
+	static const char *const own[] = { "name", "file", "files", "command",
+		"table", "sql" };
 
 	if (f->defaults == NULL)
 		return 0;

@@ -259,6 +259,17 @@ take_hints(const struct source_file *f, const struct json *r,
 	return take_disposition(f, hint(f, r, "write_disposition"), e, err);
 }
 
+/* The query or the table, which has the resource's name if it is not said. */
+static const char *
+database_part(const struct json *r)
+{
+	const struct json *sql = json_get(r, "sql");
+
+	if (sql != NULL)
+		return sql->str;
+	return json_get_str(r, "table", json_get_str(r, "name", ""));
+}
+
 static int
 take_inputs(const struct source_file *f, const struct json *r,
     struct sources *s, struct error *err)
@@ -277,6 +288,17 @@ take_inputs(const struct source_file *f, const struct json *r,
 		rc = sources_add(s, name, buf_str(&url), err);
 		buf_release(&url);
 		return rc < 0 ? source_blame(f, r, false, err) : 0;
+	}
+
+	if (source_is_database(f, r)) {
+		one = hint(f, r, "database");
+		text = xasprintf("%s::%s", one->str, database_part(r));
+		rc = input_kind_of(one->str)->scheme != NULL
+		    ? sources_add(s, name, text, err)
+		    : error_set(err, ERR_USAGE,
+		          "\"%s\" is no URL of a database", one->str);
+		free(text);
+		return rc < 0 ? source_blame(f, one, false, err) : 0;
 	}
 	if (command != NULL) {
 		text = xasprintf("exec:%s", command->str);
