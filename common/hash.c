@@ -112,7 +112,7 @@ hash_ids(const char *const data[HASH_IDS], const size_t len[HASH_IDS],
 	unsigned char digests[HASH_IDS * ID_BYTES];
 
 	_Static_assert(HASH_IDS == SHAKE_LANES, "as many as there are lanes");
-	shake128_four(data, len, digests, ID_BYTES);
+	shake128_four(SHAKE_BEST, data, len, digests, ID_BYTES);
 	for (size_t i = 0; i < HASH_IDS; i++)
 		out[i][encode(digests + i * ID_BYTES, ID_BYTES, out[i])] = '\0';
 }
@@ -120,7 +120,7 @@ hash_ids(const char *const data[HASH_IDS], const size_t len[HASH_IDS],
 bool
 hash_ids_pay(void)
 {
-	return shake_has_lanes();
+	return shake_has_lanes(SHAKE_BEST);
 }
 
 void

@@ -2,6 +2,7 @@
 #include "common/checksum.h"
 #include "common/hash.h"
 #include "common/json.h"
+#include "common/shake.h"
 #include "tests/unit/tap.h"
 
 /* ---- known answers ---- */
@@ -87,6 +88,27 @@ test_four(void)
 	}
 	tap_ok(wrong == 0, "four ids at once%s",
 	    hash_ids_pay() ? "" : " (one by one here)");
+}
+
+static void
+test_ways(void)
+{
+	static const enum shake_way ways[] = { SHAKE_AVX2, SHAKE_AVX512 };
+	const char *data[SHAKE_LANES] = { "", "a", "four digests", "at once" };
+	const size_t len[SHAKE_LANES] = { 0, 1, 12, 7 };
+	unsigned char out[SHAKE_LANES * 50], want[50];
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		bool same = true;
+
+		shake128_four(ways[i], data, len, out, 50);
+		for (size_t k = 0; k < SHAKE_LANES; k++) {
+			hash_shake128(data[k], len[k], want, 50);
+			same = same && memcmp(want, out + 50 * k, 50) == 0;
+		}
+		tap_ok(same, "instructions of kind %d%s", ways[i],
+		    shake_has_lanes(ways[i]) ? "" : " (one by one here)");
+	}
 }
 
 static void
@@ -286,6 +308,7 @@ main(void)
 	test_digests();
 	test_blocks();
 	test_four();
+	test_ways();
 	test_running();
 	test_checksums();
 	test_base64();
