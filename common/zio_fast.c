@@ -18,6 +18,7 @@
 #define MIN_MATCH 6         /* shorter ones cost more than they save */
 #define BLOCK     (1 << 17) /* zstd's largest: RFC 8878, section 3.1.1.2.4 */
 #define SLACK     64        /* bytes behind a field's start that may be read */
+#define CHUNK     4096
 #define NOWHERE   UINT32_MAX
 
 struct zio_fast {
@@ -51,8 +52,9 @@ zio_fast_free(struct zio_fast *f)
 static void
 push(struct zio_fast *f, size_t literals, size_t offset, size_t length)
 {
-	f->matches = xgrow(f->matches, &f->cap, f->count + 1,
-	    sizeof(*f->matches));
+	if (UNLIKELY(f->count == f->cap))
+		f->matches = xgrow(f->matches, &f->cap, f->count + 1,
+		    sizeof(*f->matches));
 	f->matches[f->count++] = (struct zio_match){
 		.offset = (unsigned)offset,
 		.literals = (unsigned)literals,
@@ -72,6 +74,12 @@ end_block(struct zio_fast *f)
 static void
 add_match(struct zio_fast *f, size_t at, size_t offset, size_t length)
 {
+	if (LIKELY(at >= f->anchor && at + length <= f->block_end)) {
+		push(f, at - f->anchor, offset, length);
+		f->matched += length;
+		f->anchor = at + length;
+		return;
+	}
 	while (length >= MIN_MATCH) {
 		size_t n;
 
@@ -109,14 +117,16 @@ equal_bits(const unsigned char *a, const unsigned char *b)
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, y));
 }
 
+/* Most lengths are below 32: looked at at once, with nothing to guess. */
 static size_t
 common_length(const unsigned char *a, const unsigned char *b,
     const unsigned char *end)
 {
 	const unsigned char *start = a;
 
-	for (; end - a >= 16; a += 16, b += 16) {
-		unsigned differ = equal_bits(a, b) ^ 0xffff;
+	for (; end - a >= 32; a += 32, b += 32) {
+		unsigned differ = ~(equal_bits(a, b) |
+		    equal_bits(a + 16, b + 16) << 16);
 
 		if (differ)
 			return (size_t)(a - start) +
@@ -127,25 +137,78 @@ common_length(const unsigned char *a, const unsigned char *b,
 	return (size_t)(a - start);
 }
 
-/* The next ," or {" before end; else end. */
-static const unsigned char *
-next_field(const unsigned char *p, const unsigned char *end)
+/* How many bytes before d[at] and d[from], which is the first of them, are
+ * equal; `most` at the most. */
+static size_t
+common_before(const unsigned char *d, size_t at, size_t from, size_t most)
 {
-	const __m128i comma = _mm_set1_epi8(','), brace = _mm_set1_epi8('{');
-	const __m128i quote = _mm_set1_epi8('"');
+	size_t n = 0;
 
-	for (; p < end; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)p);
-		__m128i y = _mm_loadu_si128((const __m128i *)(p + 1));
-		__m128i sep = _mm_or_si128(_mm_cmpeq_epi8(x, comma),
-		    _mm_cmpeq_epi8(x, brace));
-		unsigned found = (unsigned)_mm_movemask_epi8(_mm_and_si128(sep,
-		    _mm_cmpeq_epi8(y, quote)));
+	if (from >= 16) {
+		unsigned equal = equal_bits(d + at - 16, d + from - 16);
 
-		if (found)
-			return p + __builtin_ctz(found);
+		n = (size_t)__builtin_clz(~(equal << 16));
+		if (n < 16 || n >= most)
+			return n < most ? n : most;
 	}
-	return end;
+	while (n < most && d[at - 1 - n] == d[from - 1 - n])
+		n++;
+	return n;
+}
+
+/* The bytes of 64 that are c. */
+static uint64_t
+bits_of(const unsigned char *p, char c)
+{
+	const __m128i want = _mm_set1_epi8(c);
+	uint64_t found = 0;
+
+	for (unsigned i = 0; i < 64; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(p + i));
+
+		found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x,
+		             want))
+		    << i;
+	}
+	return found;
+}
+
+static unsigned
+count_bits(uint64_t v)
+{
+	v -= v >> 1 & 0x5555555555555555u;
+	v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return (unsigned)(v * 0x0101010101010101u >> 56);
+}
+
+/* Where ," and {" are in [at, end); 65 bytes can be read from each. */
+static size_t
+find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
+{
+	size_t n = 0;
+
+	for (; at < end; at += 64) {
+		uint64_t quotes = bits_of(d + at, '"') >> 1 |
+		    (uint64_t)(d[at + 64] == '"') << 63;
+		uint64_t bits = (bits_of(d + at, ',') | bits_of(d + at, '{')) &
+		    quotes;
+		unsigned count;
+
+		if (end - at < 64)
+			bits &= (UINT64_C(1) << (end - at)) - 1;
+		count = count_bits(bits);
+		/* Four are written, as many as there are: nothing to guess. */
+		for (unsigned i = 0; i < 4 || i < count; i++) {
+			uint64_t some = bits | UINT64_C(1) << 63;
+
+			found[n + i] = (uint32_t)(at +
+			    (size_t)__builtin_ctzll(some));
+			bits &= bits - 1;
+		}
+		n += count;
+	}
+	return n;
 }
 
 /* Bytes before the quote that ends a key; 32 when it is longer. */
@@ -175,12 +238,25 @@ common_length(const unsigned char *a, const unsigned char *b,
 	return (size_t)(a - start);
 }
 
-static const unsigned char *
-next_field(const unsigned char *p, const unsigned char *end)
+static size_t
+common_before(const unsigned char *d, size_t at, size_t from, size_t most)
 {
-	while (p < end && !((p[0] == ',' || p[0] == '{') && p[1] == '"'))
-		p++;
-	return p;
+	size_t n = 0;
+
+	while (n < most && d[at - 1 - n] == d[from - 1 - n])
+		n++;
+	return n;
+}
+
+static size_t
+find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
+{
+	size_t n = 0;
+
+	for (; at < end; at++)
+		if ((d[at] == ',' || d[at] == '{') && d[at + 1] == '"')
+			found[n++] = (uint32_t)at;
+	return n;
 }
 
 static unsigned
@@ -233,22 +309,36 @@ try_field(struct zio_fast *f, size_t at, size_t from)
 {
 	const unsigned char *d = f->data;
 	size_t length = common_length(d + at, d + from, d + f->len);
-	size_t next = at + length;
+	size_t next = at + length, most, before;
 
 	if (length < MIN_MATCH)
 		return at + 2;
-	while (at > f->anchor && from > 0 && d[at - 1] == d[from - 1])
-		at--, from--, length++;
-	add_match(f, at, at - from, length);
+	most = at > f->anchor ? at - f->anchor : 0;
+	before = common_before(d, at, from, from < most ? from : most);
+	add_match(f, at - before, at - from, length + before);
 	/* The next field may begin with the match's last byte. */
 	return next - 1;
 }
 
+/* Where to go on. */
+static size_t
+take_field(struct zio_fast *f, size_t at)
+{
+	uint32_t *last = &f->last[key_hash(f->data + at + 2)];
+	uint32_t from = *last;
+
+	*last = (uint32_t)at;
+	return from == NOWHERE ? at + 2 : try_field(f, at, from);
+}
+
+/* All fields of a chunk are found before they are looked at: the one after the
+ * next need not wait until it is known how long the next one's match is. */
 size_t
 zio_fast_find(struct zio_fast *f, const void *data, size_t len,
     const struct zio_match **list, size_t *count)
 {
 	size_t at = 0, stop = len > SLACK ? len - SLACK : 0;
+	uint32_t fields[CHUNK / 2 + 4];
 
 	f->data = data;
 	f->len = len;
@@ -257,19 +347,13 @@ zio_fast_find(struct zio_fast *f, const void *data, size_t len,
 	f->matched = 0;
 	f->count = 0;
 	memset(f->last, 0xff, sizeof(f->last));
-	for (;;) {
-		uint32_t *last, from;
+	for (size_t chunk = 0; chunk < stop; chunk += CHUNK) {
+		size_t end = stop - chunk < CHUNK ? stop : chunk + CHUNK;
+		size_t n = find_fields(f->data, chunk, end, fields);
 
-		at = (size_t)(next_field(f->data + at, f->data + stop) -
-		    f->data);
-		if (at >= stop)
-			break;
-		last = &f->last[key_hash(f->data + at + 2)];
-		from = *last;
-		*last = (uint32_t)at;
-		at = from == NOWHERE ? at + 2 : try_field(f, at, from);
-		if (at >= stop)
-			break;
+		for (size_t i = 0; i < n; i++)
+			if (fields[i] >= at)
+				at = take_field(f, fields[i]);
 	}
 	while (f->block_end < len)
 		end_block(f);
