@@ -495,6 +495,14 @@ rest_config_new(const struct source_file *f, struct rest_config **config,
 	return fill(c, err);
 }
 
+const char *
+rest_parent(const struct source_file *f, const struct json *resource)
+{
+	const struct rest_resource *r = rest_config_find(f->rest, resource);
+
+	return r == NULL ? NULL : r->parent;
+}
+
 void
 rest_config_url(const struct rest_config *c, const struct rest_resource *r,
     struct buf *out)

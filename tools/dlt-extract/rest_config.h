@@ -73,6 +73,10 @@ void rest_config_free(struct rest_config *c); /* NULL is legal */
 /* NULL: it is none of them; also when c is. */
 const struct rest_resource *
 rest_config_find(const struct rest_config *c, const struct json *resource);
+/* The resource that this one asks for each row of; NULL: none. Whether it is
+ * there, and that nothing depends on itself, has been checked. */
+const char *
+rest_parent(const struct source_file *f, const struct json *resource);
 /* The URL of the resource with its placeholders, appended; for messages, and to
  * tell what kind of input it is. */
 void rest_config_url(const struct rest_config *c, const struct rest_resource *r,
