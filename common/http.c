@@ -20,12 +20,18 @@
 #define FIELDS_MAX ((size_t)256 << 10)
 #define UPLOAD_BUF (512L << 10)
 
+struct http_jar {
+	CURLSH *share;
+	pthread_mutex_t lock; /* cookies are all that is shared */
+};
+
 struct http {
 	CURLM *multi;
 	CURL *easy;
 	char *user_agent, *ca_file;
 	double connect_s, stall_s;
 	int redirects;
+	struct http_jar *jar;
 	atomic_bool cancelled;
 
 	/* of the exchange at hand */
@@ -298,7 +304,9 @@ set_headers(struct http *h, const struct http_request *req, struct error *err)
 	bool chunked = req->body && req->body->pull && !req->body->sized;
 
 	for (size_t i = 0; i < req->header_count; i++)
-		if (add_header(h, req->headers[i].name, req->headers[i].value,
+		if (!(h->jar &&
+		        curl_strequal(req->headers[i].name, "Cookie")) &&
+		    add_header(h, req->headers[i].name, req->headers[i].value,
 		        err) < 0)
 			return -1;
 	if ((chunked || h->written) && !has_header(req, "Transfer-Encoding") &&
@@ -332,6 +340,20 @@ set_certificates(struct http *h)
 		curl_easy_setopt(h->easy, CURLOPT_CAPATH, dir);
 	else if (h->ca_file)
 		curl_easy_setopt(h->easy, CURLOPT_CAPATH, NULL);
+}
+
+/* A header of the request's own joins those of the jar. */
+static void
+set_cookies(struct http *h, const struct http_request *req)
+{
+	if (!h->jar)
+		return;
+	curl_easy_setopt(h->easy, CURLOPT_SHARE, h->jar->share);
+	curl_easy_setopt(h->easy, CURLOPT_COOKIEFILE, "");
+	for (size_t i = 0; i < req->header_count; i++)
+		if (curl_strequal(req->headers[i].name, "Cookie"))
+			curl_easy_setopt(h->easy, CURLOPT_COOKIE,
+			    req->headers[i].value);
 }
 
 static void
@@ -425,6 +447,7 @@ start(struct http *h, const struct http_request *req,
 	buf_reset(&resp->fields);
 
 	set_connection(h);
+	set_cookies(h, req);
 	set_callbacks(h);
 	set_method(h, req);
 	curl_easy_setopt(h->easy, CURLOPT_URL, req->url);
@@ -581,6 +604,54 @@ http_cancel(struct http *h)
 	curl_multi_wakeup(h->multi);
 }
 
+/* ---- cookies ---- */
+
+static void
+lock_jar(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
+{
+	struct http_jar *jar = arg;
+
+	if (data == CURL_LOCK_DATA_COOKIE)
+		pthread_mutex_lock(&jar->lock);
+}
+
+static void
+unlock_jar(CURL *easy, curl_lock_data data, void *arg)
+{
+	struct http_jar *jar = arg;
+
+	if (data == CURL_LOCK_DATA_COOKIE)
+		pthread_mutex_unlock(&jar->lock);
+}
+
+struct http_jar *
+http_jar_new(void)
+{
+	struct http_jar *jar = xcalloc(1, sizeof(*jar));
+
+	pthread_once(&global_once, global_init);
+	pthread_mutex_init(&jar->lock, NULL);
+	jar->share = curl_share_init();
+	if (jar->share) {
+		curl_share_setopt(jar->share, CURLSHOPT_LOCKFUNC, lock_jar);
+		curl_share_setopt(jar->share, CURLSHOPT_UNLOCKFUNC, unlock_jar);
+		curl_share_setopt(jar->share, CURLSHOPT_USERDATA, jar);
+		curl_share_setopt(jar->share, CURLSHOPT_SHARE,
+		    CURL_LOCK_DATA_COOKIE);
+	}
+	return jar;
+}
+
+void
+http_jar_free(struct http_jar *jar)
+{
+	if (!jar)
+		return;
+	curl_share_cleanup(jar->share);
+	pthread_mutex_destroy(&jar->lock);
+	free(jar);
+}
+
 /* ---- the handle ---- */
 
 struct http *
@@ -605,6 +676,7 @@ http_new(const struct http_settings *set, struct error *err)
 	h->connect_s = set->connect_s > 0 ? set->connect_s : CONNECT_S;
 	h->stall_s = set->stall_s ? set->stall_s : STALL_S;
 	h->redirects = set->redirects;
+	h->jar = set->jar;
 	return h;
 }
 

@@ -29,6 +29,13 @@
 
 struct http;
 
+/* Cookies that servers set, for those who share them. */
+struct http_jar;
+
+/* NULL where built without libcurl. Freed after all who use it. */
+struct http_jar *http_jar_new(void);
+void http_jar_free(struct http_jar *jar); /* NULL is legal */
+
 /* Zeros and NULLs are the defaults. */
 struct http_settings {
 	const char *user_agent; /* "dlt-tools/VERSION" */
@@ -37,6 +44,7 @@ struct http_settings {
 	double stall_s;         /* without a byte either way; 300; < 0: ever */
 	int redirects;          /* to be followed; 0. Authorization does not
 	                           go to other hosts, other headers do. */
+	struct http_jar *jar;   /* NULL: no cookies are kept */
 };
 
 struct http_header {

@@ -52,3 +52,14 @@ void
 http_cancel(struct http *h)
 {
 }
+
+struct http_jar *
+http_jar_new(void)
+{
+	return NULL;
+}
+
+void
+http_jar_free(struct http_jar *jar)
+{
+}

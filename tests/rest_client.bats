@@ -214,6 +214,15 @@ cancel_when() {
   [ "$(count)" -eq 1 ]
 }
 
+@test "cookies come back to who has set them" {
+  run -0 get / 'requests: [{path: "cookie"}, {path: "cookie?page=2", headers: {"Cookie": "mine=1"}}, {path: "cookie?page=3"}]'
+  refute_output --partial '"error"'
+  rest_reset
+  run -0 get / "requests: [{path: \"cookie\"}, {path: \"redirect/302?to=http://localhost:${REST_OTHER##*:}/echo\"}]"
+  run -0 rest_log '.requests | map(.headers.cookie) | join(" ")'
+  assert_output ' *** '
+}
+
 @test "redirects on the same host keep all headers" {
   for to in /auth/bearer/items "$REST/auth/bearer/items" ../auth/bearer/items; do
     run -0 get "/redirect/302?to=$to" "$BEARER"
@@ -387,7 +396,6 @@ POST {"a":1} application/json'
     auth: {type: "api_key", name: "k", api_key: "secret-value", location: "query"}}' -n
   assert_output "GET $REST/a/b?q=x+y&token=***&k=***
 X-A: 1
-
 POST $REST/c?k=***
 Content-Type: application/json
 

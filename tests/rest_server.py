@@ -42,7 +42,8 @@ Authentication (401 without it):
     api_key) /auth/basic/... /auth/oauth2/... : rows. /oauth/token?expires_in=S
     gives tokens; /_expire takes them back.
 
-    /echo        the request, as a row
+    /cookie?page=N   403 without the cookie of the page before
+    /echo            the request, as a row
 """
 
 import base64
@@ -453,6 +454,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return auth(self, rest)
         if self.path == "/oauth/token":
             return token(self)
+        if first == "cookie":  # a page is only for who brings the last one's
+            page = self.number("page", 1)
+            if page > 1 and f"visit={page - 1}" not in self.headers.get("Cookie", ""):
+                return Answer({"error": "start at the beginning"}, 403)
+            return Answer(rows(page, page + 1), headers={"Set-Cookie": f"visit={page}; Path=/"})
         if first == "echo":
             return Answer([self.record()])
         return Answer({"error": "no such path"}, 404)

@@ -143,6 +143,7 @@ rest_client_new(const struct rest_settings *settings, const char *base_url,
 		rest_fields_set(&c->headers, headers[i].name, headers[i].value);
 	c->auth = auth;
 	c->pace = rest_limit_new(0, settings->per_second);
+	c->jar = http_jar_new();
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
 }
@@ -162,6 +163,7 @@ rest_client_free(struct rest_client *c)
 	for (size_t i = 0; i < c->hidden_count; i++)
 		free(c->hidden[i]);
 	free(c->hidden);
+	http_jar_free(c->jar);
 	rest_limit_free(c->pace);
 	rest_auth_free(c->auth);
 	rest_fields_release(&c->headers);
@@ -305,9 +307,8 @@ rest_print(struct rest_client *c, const struct rest_request *req,
 		for (size_t i = 0; i < o.fields.count; i++)
 			buf_addf(&text, "%s: %s\n", o.fields.list[i].name,
 			    o.fields.list[i].value);
-		buf_addc(&text, '\n');
 		if (o.body_len > 0)
-			buf_addf(&text, "%s\n", o.body);
+			buf_addf(&text, "\n%s\n", o.body);
 		rest_client_mask(c, auth, &text);
 		buf_add(out, buf_str(&text), text.len);
 		rc = 0;

@@ -116,7 +116,7 @@ int rest_blame(const struct rest_client *c, const struct rest_response *resp,
     struct error *err);
 
 /* What rest_send() would send at first, for people: a line "METHOD URL", one
- * for each header, an empty line and the body; secrets are "***". No token is
+ * for each header, then an empty line and the body; secrets are "***". No token is
  * fetched. */
 int rest_print(struct rest_client *c, const struct rest_request *req,
     struct buf *out, struct error *err);

@@ -47,6 +47,7 @@ struct rest_client {
 	struct rest_fields headers;
 	struct rest_auth *auth;
 	struct rest_limit *pace; /* of all its requests */
+	struct http_jar *jar;
 	char **hidden;
 	size_t hidden_count;
 

@@ -46,6 +46,7 @@ make_work(struct rest_client *c, struct error *err)
 		.ca_file = c->set.ca_file,
 		.connect_s = c->set.timeout,
 		.stall_s = c->set.timeout,
+		.jar = c->jar,
 	};
 	struct http *http = http_new(&set, err);
 	struct rest_work *w;
