@@ -408,3 +408,57 @@ Content-Type: application/json
   run -0 "$DLT_PYTHON" "$SOURCE_DIR/tests/rest_urls.py" "$BUILD_DIR/tests/restq" 3000
   assert_output --partial '0 differ'
 }
+
+# ---- dlt-extract --dry-run ----
+
+@test "--dry-run shows the first request of each resource" {
+  cat >shop.toml <<'TOML'
+[client]
+base_url = "https://api.example.com/v1"
+headers = { "X-Shop" = "9", "X-Key" = { secret = "my_key" } }
+auth = "bearer"
+paginator = { type = "page_number", base_page = 1, total_path = "pages" }
+
+[[resources]]
+name = "orders"
+[resources.endpoint]
+path = "orders"
+params.since = "{incremental.start_value}"
+incremental = { cursor_path = "updated_at", initial_value = "2024-01-01" }
+
+[[resources]]
+name = "search"
+endpoint = { path = "search", method = "POST", json = { a = 1 } }
+TOML
+  fails 2 dlt-extract -s shop.toml --dry-run
+  assert_output --regexp 'shop.toml:[0-9:]+: the secret "my_key" is not set'
+  export SOURCES__SHOP__MY_KEY=secret-value
+  fails 2 dlt-extract -s shop.toml --dry-run
+  assert_output --partial 'SOURCES__SHOP__CREDENTIALS__TOKEN'
+  export SOURCES__SHOP__CREDENTIALS__TOKEN=t0ken-value
+  run -0 dlt-extract -s shop.toml --dry-run
+  assert_output '# orders
+GET https://api.example.com/v1/orders?since=2024-01-01&page=1
+X-Shop: 9
+X-Key: ***
+Authorization: Bearer ***
+
+# search
+POST https://api.example.com/v1/search?page=1
+X-Shop: 9
+X-Key: ***
+Content-Type: application/json
+Authorization: Bearer ***
+
+{"a":1}'
+}
+
+@test "--dry-run of URLs, which makes nothing" {
+  export DLT_DATA_DIR=$PWD/data
+  run -0 dlt-extract "users=https://u:secret-value@h.example/users?token=secret-value" -p shop --dry-run
+  assert_output '# users
+GET https://u:***@h.example/users?token=***'
+  [ ! -e data ]
+  fails 2 dlt-extract x=- --dry-run </dev/null
+  assert_output --partial 'no input is one of an API'
+}

@@ -492,8 +492,8 @@ prepare(struct run *r, struct error *err)
 		return -1;
 	if (find_sources(r, err) < 0)
 		return -1;
-	if (target_open(t, o->common.pipeline, o->output, o->common.show_config,
-	        err) < 0 ||
+	if (target_open(t, o->common.pipeline, o->output,
+	        o->common.show_config || o->dry_run, err) < 0 ||
 	    settings_look_up(&r->settings, o, t->pipeline, t->default_schema,
 	        err) < 0)
 		return -1;
@@ -538,6 +538,45 @@ find_apis(struct run *r, struct error *err)
 	    r->target.pipeline, section, &r->rest, err);
 }
 
+/* All that is known before the first row. */
+static int
+plan_rows(struct run *r, struct error *err)
+{
+	make_plans(r);
+	r->cursors_bind = (struct cursors_bind){
+		.sources = &r->sources,
+		.plans = r->plans,
+		.flags = &r->o->incremental,
+		.file = r->file,
+		.workdir = r->target.workdir,
+		.stored = &r->stored_state,
+		.pipeline = r->pipeline,
+		.source = r->settings.schema_name,
+	};
+	return cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
+	        find_apis(r, err) < 0
+	    ? -1
+	    : 0;
+}
+
+/* --dry-run: nothing is sent, locked or written. */
+static int
+show_requests(struct run *r, struct error *err)
+{
+	struct buf text = { 0 };
+	int rc = plan_rows(r, err);
+
+	if (rc == 0 && r->rest == NULL)
+		rc = error_set(err, ERR_USAGE,
+		    "--dry-run shows requests, and no input is one of an API");
+	if (rc == 0)
+		rc = rest_source_print(r->rest, &text, err);
+	if (rc == 0)
+		fwrite(buf_str(&text), 1, text.len, stdout);
+	buf_release(&text);
+	return rc;
+}
+
 static int
 run_rows(struct run *r, struct error *err)
 {
@@ -548,19 +587,7 @@ run_rows(struct run *r, struct error *err)
 		.before_job = send_schema,
 		.arg = r };
 
-	make_plans(r);
-	r->cursors_bind = (struct cursors_bind){
-		.sources = &r->sources,
-		.plans = r->plans,
-		.flags = &r->o->incremental,
-		.file = r->file,
-		.workdir = r->target.workdir,
-		.stored = &r->stored_state,
-		.pipeline = r->pipeline,
-		.source = s->schema_name,
-	};
-	if (cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
-	    find_apis(r, err) < 0 ||
+	if (plan_rows(r, err) < 0 ||
 	    target_begin(&r->target, s->load_id, s->schema_name,
 	        r->o->deterministic, err) < 0)
 		return -1;
@@ -603,6 +630,10 @@ extract_run(struct extract_options *o, struct error *err)
 		rc = 0;
 		goto out;
 	}
+	if (o->dry_run) {
+		rc = show_requests(&r, err);
+		goto out;
+	}
 	if (target_take(&r.target, r.settings.wait_s, err) < 0 ||
 	    find_schema(&r, err) < 0 || run_rows(&r, err) < 0 ||
 	    finish(&r, err) < 0)
@@ -613,7 +644,7 @@ out:
 	/* Who uses it wrongly may not expect a stream at all. */
 	if (rc < 0 && err->code != ERR_USAGE && r.target.load_id == NULL &&
 	    o->output == NULL && o->common.pipeline == NULL &&
-	    !o->common.show_config)
+	    !o->common.show_config && !o->dry_run)
 		target_cancel();
 	if (rc < 0 && r.target.build != NULL && o->output != NULL)
 		output_dir_blame(r.target.build, o->output, err);

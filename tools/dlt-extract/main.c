@@ -50,6 +50,8 @@ static const struct opt options[] = {
 	{ 0, "next-item-mode", "MODE", OPT_CONFIG, &cfg.common.config,
 	    "order of several resources: round_robin or fifo",
 	    "extract.next_item_mode" },
+	{ 0, "dry-run", NULL, OPT_FLAG, &cfg.dry_run,
+	    "print the first request of each resource, and send none", NULL },
 	{ 0, "allow-empty", NULL, OPT_FLAG, &cfg.allow_empty,
 	    "standard input without rows may empty a table", NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Output", NULL },
