@@ -103,6 +103,8 @@ def make_run(r, case, values):
             roll = r.random()
             missing = roll < case["holes"]
             rows.append(row_of(case["path"], None if roll < case["holes"] / 2 else v, r, missing and roll >= case["holes"] / 2))
+            if case["holes"] and r.random() < 0.05:
+                rows[-1] = r.choice([None, 5, "x", [], [1], {}])
         del chosen[:n]
         if len(rows) == 1 and r.random() < 0.5:
             items.append(rows[0])
