@@ -99,7 +99,7 @@ static const struct source_key resource_keys[] = {
 	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
 	{ "processing_steps", 0, later },
 	{ "incremental", K(OBJECT) | K(NULL), NULL },
-	{ "parallelized", 0, later },
+	{ "parallelized", K(BOOL) | K(NULL), NULL },
 	{ "max_table_nesting", 0, later },
 	{ "nested_hints", 0, later },
 	{ "references", 0, later },

@@ -22,6 +22,8 @@ struct entry {
 	char *disposition, *primary_key, *merge_key;
 	const char *table, *table_from;
 	uint64_t limit;
+	size_t parent;  /* the entry whose rows it takes; PULL_ROOT: none */
+	bool unwritten; /* it runs only for those that take its rows */
 };
 
 /* ---- the file ---- */
@@ -327,7 +329,9 @@ take_resource(struct source_file *f, const struct json *r, struct sources *s,
 	const struct json *table = hint(f, r, "table_name");
 	struct entry *e = &f->entries[f->count++];
 
-	*e = (struct entry){ .declared = r, .limit = UINT64_MAX };
+	*e = (struct entry){
+		.declared = r, .limit = UINT64_MAX, .parent = PULL_ROOT
+	};
 	if (hint(f, r, "limit") != NULL)
 		e->limit = strtoull(hint(f, r, "limit")->raw, NULL, 10);
 	if (table != NULL && table->kind == JSON_STRING)
@@ -380,6 +384,48 @@ is_wanted(const struct source_file *f, const struct json *r,
 	return count == 0 && (selected == NULL || selected->truth);
 }
 
+static const struct json *
+find_named(const struct source_file *f, const char *name)
+{
+	const struct json *r = f->resources->child;
+
+	while (strcmp(json_get_str(r, "name", ""), name) != 0)
+		r = r->next;
+	return r;
+}
+
+static size_t
+find_entry(const struct source_file *f, const struct json *r)
+{
+	size_t i = 0;
+
+	while (i < f->count && f->entries[i].declared != r)
+		i++;
+	return i;
+}
+
+/* A resource, behind all that it depends on. */
+static int
+take_line(struct source_file *f, const struct json *r, struct sources *s,
+    const struct table_hints *flags, struct error *err)
+{
+	while (find_entry(f, r) == f->count) {
+		const struct json *next = r, *up = r;
+
+		do {
+			const char *parent = rest_parent(f, up);
+
+			next = up;
+			up = parent == NULL ? NULL : find_named(f, parent);
+		} while (up != NULL && find_entry(f, up) == f->count);
+		if (take_resource(f, next, s, flags, err) < 0)
+			return -1;
+		if (up != NULL)
+			f->entries[f->count - 1].parent = find_entry(f, up);
+	}
+	return 0;
+}
+
 int
 source_file_select(struct source_file *f, struct sources *s,
     const char *const *names, size_t count, const struct table_hints *flags,
@@ -390,8 +436,11 @@ source_file_select(struct source_file *f, struct sources *s,
 	f->entries = xcalloc(f->resources->count + 1, sizeof(*f->entries));
 	for (const struct json *r = f->resources->child; r; r = r->next)
 		if (is_wanted(f, r, names, count) &&
-		    take_resource(f, r, s, flags, err) < 0)
+		    take_line(f, r, s, flags, err) < 0)
 			return -1;
+	for (size_t i = 0; i < f->count; i++)
+		f->entries[i].unwritten = !is_wanted(f, f->entries[i].declared,
+		    names, count);
 	return f->count != 0
 	    ? 0
 	    : error_set(err, ERR_DATA, "%s: no resource is selected", f->path);
@@ -407,6 +456,8 @@ source_file_plan(const struct source_file *f, size_t i,
 	plan->input.file = f;
 	plan->input.declared = e->declared;
 	plan->keeps_name = true;
+	plan->parent = e->parent;
+	plan->unwritten = e->unwritten;
 	if (plan->table_from == NULL) {
 		plan->table = e->table;
 		plan->table_from = e->table_from;
