@@ -83,7 +83,7 @@ struct opt_spec {
 /* The options that all tools have: OPT_COMMON() in each table. workers_key is
  * the setting that -j stands for ("normalize.workers"), never NULL. */
 struct opt_common {
-	const char *pipeline, *directory, *section, *wait, *log_format;
+	const char *pipeline, *directory, *section, *wait, *log_format, *metrics;
 	struct opt_list config;
 	bool json, quiet, help, version, show_config, list_options;
 	bool no_progress;
@@ -115,8 +115,6 @@ struct opt_common {
 	    "say what is done; twice: in detail", NULL },                    \
 	{ 0, "log-format", "text|logfmt|json", OPT_STRING,                   \
 	    &(var).log_format, "how messages look", NULL },                  \
-	{ 0, "no-progress", NULL, OPT_FLAG, &(var).no_progress,              \
-	    "show no progress on a terminal, and log none", NULL },          \
 	{ 0, "show-config", NULL, OPT_FLAG, &(var).show_config,              \
 	    "print each setting, its value and its origin, and exit", NULL },\
 	{ 'h', "help", NULL, OPT_FLAG, &(var).help,                          \
@@ -124,6 +122,13 @@ struct opt_common {
 	{ 'V', "version", NULL, OPT_FLAG, &(var).version,                    \
 	    "print the version and exit", NULL },                            \
 	{ 0, "list-options", NULL, OPT_FLAG, &(var).list_options, NULL, NULL }
+/* Those of the three stages, before OPT_COMMON(). */
+#define OPT_STAGE(var)                                                       \
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Progress", NULL },                \
+	{ 0, "metrics", "FILE", OPT_STRING, &(var).metrics,                  \
+	    "write what the run has done to FILE, for Prometheus", NULL },   \
+	{ 0, "no-progress", NULL, OPT_FLAG, &(var).no_progress,              \
+	    "show no progress on a terminal, and log none", NULL }
 /* clang-format on */
 
 /*

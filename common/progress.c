@@ -196,6 +196,34 @@ count_totals(const struct progress *p)
 	return t;
 }
 
+void
+progress_report(struct progress *p, struct progress_report *out)
+{
+	struct rusage used;
+
+	*out = (struct progress_report){ .stage = p->spec.stage,
+		.name = p->spec.name,
+		.seconds = now_s() - p->start,
+		.jobs = atomic_load(&p->jobs) };
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	out->cpu_seconds = seconds_of(used.ru_utime) +
+	    seconds_of(used.ru_stime);
+	out->memory_peak = (uint64_t)used.ru_maxrss * 1024;
+}
+
+void
+progress_each(struct progress *p,
+    void (*f)(void *arg, const char *name, uint64_t rows, uint64_t bytes),
+    void *arg)
+{
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->count; i++)
+		f(arg, p->items[i]->name, atomic_load(&p->items[i]->rows),
+		    atomic_load(&p->items[i]->bytes));
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* ---- text ---- */
 
 /* "1,234,567" */

@@ -56,4 +56,17 @@ void progress_expect(struct progress_item *i, uint64_t bytes);
 void progress_expect_jobs(struct progress *p, uint64_t count);
 void progress_job(struct progress *p);
 
+/* What a run has done so far. */
+struct progress_report {
+	const char *stage, *name; /* of the spec */
+	double seconds, cpu_seconds;
+	uint64_t memory_peak; /* bytes */
+	uint64_t jobs;
+};
+void progress_report(struct progress *p, struct progress_report *out);
+/* Each item, in the order in which they were made. */
+void progress_each(struct progress *p,
+    void (*f)(void *arg, const char *name, uint64_t rows, uint64_t bytes),
+    void *arg);
+
 #endif

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/msg.h"
 
 static int
@@ -79,4 +80,15 @@ runtime_begin(struct config *c, const struct opt_common *o,
 	if (!o->show_config)
 		*out = progress_new(&s);
 	return 0;
+}
+
+void
+runtime_end(struct progress *p, const struct opt_common *o, bool failed)
+{
+	struct error err;
+
+	if (p != NULL && o->metrics != NULL &&
+	    metrics_write(o->metrics, p, failed, &err) < 0)
+		msg_warn("--metrics: %s", err.msg);
+	progress_free(p, failed);
 }

@@ -106,6 +106,28 @@ finish() {
   [ "$(dlt-package cat t p | wc -l)" -eq 20000 ]
 }
 
+@test "--metrics: a file for Prometheus, also of a run that fails" {
+  export DLT_DATA_DIR=$PWD/data
+  printf '{"id":%d,"l":[1]}\n' 1 2 3 >t.jsonl
+  dlt-extract -p shop --metrics e.prom t.jsonl
+  dlt-normalize -p shop --metrics n.prom
+  dlt-load -q -p shop --metrics l.prom sqlite:x.db
+  grep -qx 'dlt_run_rows{stage="extract",pipeline="shop",table="t"} 3' e.prom
+  grep -qx 'dlt_run_rows{stage="normalize",pipeline="shop",table="t__l"} 3' n.prom
+  grep -qx 'dlt_run_rows{stage="load",pipeline="shop",table="t"} 3' l.prom
+  grep -qx 'dlt_run_success{stage="load",pipeline="shop"} 1' l.prom
+  grep -qx 'dlt_run_jobs{stage="load",pipeline="shop"} 3' l.prom
+  # comments and samples, each metric once
+  run -1 grep -vE '^(# (HELP|TYPE) dlt_run_[a-z_]+ .*|dlt_run_[a-z_]+\{[^{}]*\} [0-9.e+-]+)$' l.prom
+  [ -z "$(grep '^# TYPE' l.prom | sort | uniq -d)" ]
+  echo oops >bad.jsonl
+  fails 1 dlt-extract -p shop --metrics e.prom bad.jsonl
+  grep -qx 'dlt_run_success{stage="extract",pipeline="shop"} 0' e.prom
+  dlt-extract --metrics missing/e.prom -o p t.jsonl 2>err
+  grep -q '^dlt-extract: warning: --metrics: missing/e.prom' err
+  [ -d p ]
+}
+
 # ---- a terminal ----
 
 # terminal WIDTH HEIGHT FILE: runs a script in a terminal of that size, whose

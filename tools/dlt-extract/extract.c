@@ -640,7 +640,7 @@ extract_run(struct extract_options *o, struct error *err)
 		goto out;
 	rc = 0;
 out:
-	progress_free(r.progress, rc < 0);
+	runtime_end(r.progress, &o->common, rc < 0);
 	/* Who uses it wrongly may not expect a stream at all. */
 	if (rc < 0 && err->code != ERR_USAGE && r.target.load_id == NULL &&
 	    o->output == NULL && o->common.pipeline == NULL &&

@@ -110,6 +110,7 @@ static const struct opt options[] = {
 	{ 0, "password-file", "FILE", OPT_STRING, &cfg.password_file,
 	    "password of the --sync destination: the first line of FILE",
 	    NULL },
+	OPT_STAGE(cfg.common),
 	OPT_COMMON(cfg.common, "extract.workers"),
 };
 /* clang-format on */

@@ -32,6 +32,7 @@ static const struct opt options[] = {
 	    "print the path of each loaded package", NULL },
 	{ '0', "null", NULL, OPT_FLAG, &cfg.zero,
 	    "paths, read or printed, are ended by NUL bytes", NULL },
+	OPT_STAGE(cfg.common),
 	OPT_COMMON(cfg.common, "load.workers"),
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Settings without an option", NULL },
 	{ 0, "load.truncate_staging_dataset", "BOOL", OPT_KEY, NULL,

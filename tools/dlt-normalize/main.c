@@ -66,6 +66,7 @@ static const struct opt options[] = {
 	    "row ids from content and position", NULL },
 	{ 0, "max-memory", "SIZE", OPT_STRING, &cfg.max_memory,
 	    "keep at most SIZE of rows in buffers (64MiB)", NULL },
+	OPT_STAGE(cfg.common),
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };
 
@@ -212,7 +213,7 @@ run(struct config *c, struct opt_list *operands, int *status, struct error *err)
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
 	rc = wiring_run(&w, err);
-	progress_free(w.set.progress, rc != 0 || cfg.plan);
+	runtime_end(w.set.progress, &cfg.common, rc != 0);
 	if (!rc && cfg.plan) {
 		plan_print(&plan, &w.totals.load_ids);
 		*status = plan.changes ? EXIT_SCHEMA : EXIT_DONE;
