@@ -8,6 +8,7 @@ load extract
 load rest
 
 setup_file() {
+  python_dlt
   rest_start
 }
 
@@ -393,4 +394,12 @@ $r" '3:1: "session" is Python, and has no place in a source file'
   refused "[resource_defaults]
 endpoint = 'x'
 $r" '4:12: the path of an endpoint is no default'
+}
+
+# ---- Python dlt ----
+
+@test "Python dlt gets the same rows by the same requests" {
+  need_dlt
+  run -0 "$DLT_PYTHON" "$SOURCE_DIR/tests/rest_compare.py" "$REST"
+  [[ $output == *' configurations, 0 differ' ]]
 }
