@@ -12,8 +12,9 @@ For the tests:
     /_log       what was asked since the last reset, as JSON: {"requests": [{
                 "method", "target", "path", "query", "headers", "body",
                 "status", "port", "in", "out"}], "in_flight", "max_in_flight",
-                "max_of": {GROUP: N}, "gave_up"}; the group is the first part
-                of the path; secrets are "***"
+                "max_of": {GROUP: N}, "gave_up"}; a group is the first part of
+                the path, "users", and "users/" all that is below it; secrets
+                are "***"
     /_reset     forget all that, let go whoever is held
     /_hold?group=G&count=N&grace=S
                 requests of the group wait until N of them are there, and S
@@ -504,7 +505,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/_"):
             self.send(control(self))
             return
-        group = (self.path.split("/") + [""])[1]
+        first, *rest = self.path[1:].split("/", 1)
+        groups = [first, first + "/"] if rest and rest[0] else [first]
         record = self.record()
         record["in"] = time.time()
         mine = state
@@ -512,27 +514,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
             mine.requests.append(record)
             mine.in_flight += 1
             mine.max_in_flight = max(mine.max_in_flight, mine.in_flight)
-            mine.now_of[group] = mine.now_of.get(group, 0) + 1
-            mine.max_of[group] = max(mine.max_of.get(group, 0), mine.now_of[group])
-            wait_if_held(group)
+            for group in groups:
+                mine.now_of[group] = mine.now_of.get(group, 0) + 1
+                mine.max_of[group] = max(mine.max_of.get(group, 0), mine.now_of[group])
+            for group in groups:
+                wait_if_held(group)
         try:
             answer = self.route()
             record["status"] = answer.status
-            self.left(mine, group, record)
+            self.left(mine, groups, record)
             record = None
             self.send(answer)
         except (Gone, OSError):
             self.close_connection = True
         finally:
             if record:
-                self.left(mine, group, record)
+                self.left(mine, groups, record)
 
-    def left(self, mine, group, record):
+    def left(self, mine, groups, record):
         """Before the answer goes: whoever has it may ask again at once."""
         record["out"] = time.time()
         with changed:
             mine.in_flight -= 1
-            mine.now_of[group] -= 1
+            for group in groups:
+                mine.now_of[group] -= 1
             changed.notify_all()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve
