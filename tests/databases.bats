@@ -48,7 +48,7 @@ END
     .at == {"name": "at", "nullable": true, "data_type": "timestamp",
       "timezone": false} and
     .doc.data_type == "json" and .raw.data_type == "binary" and
-    .ratio == {"name": "ratio", "nullable": true} and
+    .ratio == {"name": "ratio", "nullable": true, "data_type": "double"} and
     .any == {"name": "any", "nullable": true}' p/schema.json
   dlt-extract -o q kinds=sqlite:k.db::kinds --primary-key name \
     --column price:double

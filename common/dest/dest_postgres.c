@@ -129,7 +129,7 @@ pg_wait(struct postgres_dest *p, bool writing, struct error *err)
 	for (;;) {
 		int n = poll(&fd, 1, POLL_MS);
 
-		if (signal_pending())
+		if (signal_pending() || p->stop)
 			return interrupted(p, err);
 		if (n > 0)
 			break;
@@ -164,8 +164,8 @@ pg_next(struct postgres_dest *p, struct error *err)
 }
 
 /* The last result of what was sent, or the first that says of a failure. */
-static PGresult *
-last_result(struct postgres_dest *p, struct error *err)
+PGresult *
+pg_last_result(struct postgres_dest *p, struct error *err)
 {
 	struct error why = { 0 };
 	PGresult *res = NULL, *next;
@@ -213,7 +213,7 @@ pg_query(struct postgres_dest *p, const char *sql, const char *const *texts,
 		pg_fail(p, NULL, err);
 		return NULL;
 	}
-	return last_result(p, err);
+	return pg_last_result(p, err);
 }
 
 int
@@ -340,8 +340,10 @@ begin_session(struct postgres_dest *p, struct error *err)
 	double ms = p->wait_s * 1e3;
 	int rc;
 
+	if (!p->reader)
+		buf_adds(&sql, "SET search_path = pg_catalog; ");
 	buf_adds(&sql,
-	    "SET search_path = pg_catalog; SET TimeZone = 'UTC'; "
+	    "SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; "
 	    "SET DateStyle = 'ISO'; SET standard_conforming_strings = on; "
 	    "SET bytea_output = 'hex'; SET extra_float_digits = 3; "
 	    "SET client_min_messages = error; SET temp_buffers = '64MB'; "
@@ -377,7 +379,7 @@ start(struct postgres_dest *p, struct error *err)
 		values[n++] = p->options[i].val;
 	}
 	keys[n] = "fallback_application_name";
-	values[n++] = "dlt-load";
+	values[n++] = p->reader ? "dlt-extract" : "dlt-load";
 	keys[n] = "client_encoding";
 	values[n++] = "UTF8";
 	p->conn = PQconnectStartParams(keys, values, 0);
@@ -483,6 +485,30 @@ postgres_open(const char *rest, const struct dest_settings *set,
 	}
 	postgres_close(&p->base);
 	return NULL;
+}
+
+struct postgres_dest *
+pg_open_reader(const char *rest, const char *password, struct error *err)
+{
+	struct postgres_dest *p = xcalloc(1, sizeof(*p));
+
+	p->wait_s = -1;
+	p->reader = p->read_only = true;
+	if (parse_url(p, rest, err) == 0) {
+		if (password)
+			set_option(p, "password", password);
+		if (connect_now(p, err) == 0)
+			return p;
+	}
+	pg_close_reader(p);
+	return NULL;
+}
+
+void
+pg_close_reader(struct postgres_dest *p)
+{
+	if (p)
+		postgres_close(&p->base);
 }
 
 /* ---- transactions ---- */

@@ -21,6 +21,7 @@
 #include "common/dest/ledger.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 /* Of pg_type; they never change. */
 enum pg_oid {
@@ -71,6 +72,9 @@ struct postgres_dest {
 	/* Staging tables that got rows: to be analyzed before a merge. */
 	struct buf staged; /* names, each ended by a NUL byte */
 	struct pg_copy copy;
+	/* A reader keeps the search_path that it finds. */
+	bool reader;
+	atomic_bool stop; /* for any thread: end a wait, as a signal does */
 };
 
 /* Fill err from a result (NULL: from the connection); always returns -1. */
@@ -91,6 +95,13 @@ int pg_has_row(struct postgres_dest *p, const char *sql,
 int pg_wait(struct postgres_dest *p, bool writing, struct error *err);
 /* The next result of what was sent; NULL with err set, or at the end. */
 PGresult *pg_next(struct postgres_dest *p, struct error *err);
+/* The last result, or NULL. */
+PGresult *pg_last_result(struct postgres_dest *p, struct error *err);
+
+/* A connection for reading; pg_close_reader(). */
+struct postgres_dest *
+pg_open_reader(const char *rest, const char *password, struct error *err);
+void pg_close_reader(struct postgres_dest *p); /* NULL is legal */
 
 void
 pg_name(void *d, enum dest_place place, const char *table, struct buf *out);

@@ -66,6 +66,37 @@ reader_put_text(struct buf *out, const char *s, size_t len)
 	buf_release(&rest);
 }
 
+/* Strings in it that begin like typed values are spelled as escapes, too. */
+bool
+reader_put_json(struct buf *out, const char *s, size_t len)
+{
+	struct json_doc doc = { 0 };
+	struct error ignored;
+	struct buf text = { 0 };
+	bool ok = json_parse(&doc, s, len, &ignored) == 0;
+
+	if (ok) {
+		const char *at, *p;
+
+		json_write(doc.root, 0, &text);
+		p = buf_str(&text);
+		while ((at = strstr(p, "\"\xef\x80")) != NULL) {
+			unsigned char c = (unsigned char)at[3];
+
+			buf_add(out, p, (size_t)(at + 1 - p));
+			p = at + 1;
+			if (c >= 0xa6 && c <= 0xae) {
+				buf_addf(out, "\\uf0%02x", c - 0x80u);
+				p = at + 4;
+			}
+		}
+		buf_adds(out, p);
+	}
+	json_release(&doc);
+	buf_release(&text);
+	return ok;
+}
+
 void
 reader_put_typed(struct buf *out, enum data_type type, const char *s,
     size_t len)

@@ -39,6 +39,7 @@ struct reader_query {
 };
 
 struct reader_ops {
+	bool has_schemas; /* SCHEMA.TABLE is one called TABLE */
 	/* rest: what follows "SCHEME:". password: beats that of the URL; or
 	 * NULL. */
 	void *(*open)(const char *rest, const char *password,
@@ -56,7 +57,7 @@ struct reader_ops {
 	    struct error *err);
 };
 
-extern const struct reader_ops reader_sqlite;
+extern const struct reader_ops reader_sqlite, reader_postgres;
 
 /* Of an input, for messages: on one line, not too long, *** for passwords;
  * malloc'd. */
@@ -71,6 +72,8 @@ bool reader_is_query(const char *text);
  * is spelled as an escape. */
 void reader_put_text(struct buf *out, const char *s, size_t len);
 void reader_put_binary(struct buf *out, const void *data, size_t len);
+/* On one line; false: it is no JSON, nothing was added. */
+bool reader_put_json(struct buf *out, const char *s, size_t len);
 /* Of a text that needs no escapes. */
 void reader_put_typed(struct buf *out, enum data_type type, const char *s,
     size_t len);

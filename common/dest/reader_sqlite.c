@@ -132,6 +132,7 @@ data_type(enum declared type)
 	static const char *const names[] = {
 		[TEXT] = "text",
 		[INTEGER] = "bigint",
+		[DOUBLE] = "double",
 		[DECIMAL] = "decimal",
 		[BOOLEAN] = "bool",
 		[TIMESTAMP] = "timestamp",
@@ -559,20 +560,6 @@ put_time(struct reader *r, enum declared type, const char *s, size_t len,
 	return true;
 }
 
-/* JSON on one line. */
-static bool
-put_json(const char *s, size_t len, struct buf *out)
-{
-	struct json_doc doc = { 0 };
-	struct error ignored;
-	bool ok = json_parse(&doc, s, len, &ignored) == 0;
-
-	if (ok)
-		json_write(doc.root, 0, out);
-	json_release(&doc);
-	return ok;
-}
-
 static void
 put_text(struct reader *r, const struct field *f, int i, struct buf *out)
 {
@@ -582,7 +569,7 @@ put_text(struct reader *r, const struct field *f, int i, struct buf *out)
 	if (f->type >= TIMESTAMP && f->type <= TIME &&
 	    put_time(r, f->type, s, len, out))
 		return;
-	if (f->type == JSON && put_json(s, len, out))
+	if (f->type == JSON && reader_put_json(out, s, len))
 		return;
 	if (f->type == DECIMAL) {
 		buf_reset(&r->text);

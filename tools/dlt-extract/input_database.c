@@ -26,6 +26,8 @@ static const struct {
 	const struct reader_ops *ops;
 } readers[] = {
 	{ "sqlite:", &reader_sqlite },
+	{ "postgresql:", &reader_postgres },
+	{ "postgres:", &reader_postgres },
 };
 
 static const struct reader_ops *
@@ -48,6 +50,15 @@ find_colons(const char *text)
 	const char *rest;
 
 	ops_of(text, &rest);
+	/* an address in brackets has colons, too */
+	if (strncmp(rest, "//", 2) == 0) {
+		const char *open = rest + strcspn(rest, "[");
+		const char *close = open + strcspn(open, "]");
+		const char *first = strstr(rest, "::");
+
+		if (*close != '\0' && first != NULL && first > open)
+			rest = close;
+	}
 	return strstr(rest, "::");
 }
 
@@ -104,13 +115,17 @@ expand_all(const char *text, struct buf *resources, struct error *err)
 static int
 database_expand(const char *text, struct buf *resources, struct error *err)
 {
-	const char *colons = find_colons(text);
+	const char *colons = find_colons(text), *name, *dot, *rest;
 
 	if (colons == NULL)
 		return expand_all(text, resources, err);
-	if (reader_is_query(colons + 2))
+	name = colons + 2;
+	if (reader_is_query(name))
 		return which_table(text, "NAME=", err);
-	buf_add(resources, colons + 2, strlen(colons + 2) + 1);
+	dot = strchr(name, '.');
+	if (ops_of(text, &rest)->has_schemas && dot != NULL && dot[1] != '\0')
+		name = dot + 1;
+	buf_add(resources, name, strlen(name) + 1);
 	buf_add(resources, text, strlen(text) + 1);
 	return 0;
 }
@@ -266,3 +281,5 @@ database_cancel(void *self)
 	}
 
 const struct input_kind input_sqlite = DATABASE("sqlite:");
+const struct input_kind input_postgresql = DATABASE("postgresql:");
+const struct input_kind input_postgres = DATABASE("postgres:");

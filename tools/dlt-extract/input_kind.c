@@ -15,8 +15,6 @@ not_built(const char *text, struct error *err)
 }
 
 static const struct input_kind planned[] = {
-	{ .scheme = "postgresql:", .check = not_built },
-	{ .scheme = "postgres:", .check = not_built },
 	{ .scheme = "duckdb:", .check = not_built },
 	{ .scheme = "singer:", .check = not_built },
 	{ .scheme = "s3://", .check = not_built },
@@ -27,6 +25,8 @@ static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
 	&input_sqlite,
+	&input_postgresql,
+	&input_postgres,
 	&input_http,
 	&input_https,
 };

@@ -79,7 +79,7 @@ struct input_kind {
 };
 
 extern const struct input_kind input_file, input_exec, input_http, input_https,
-    input_sqlite, input_postgres, input_duckdb;
+    input_sqlite, input_postgresql, input_postgres, input_duckdb;
 
 /* Never NULL. */
 const struct input_kind *input_kind_of(const char *text);
