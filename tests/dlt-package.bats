@@ -290,3 +290,23 @@ loaded() {
   dlt-load -q -p p sqlite:x.db
   run -75 flock data/pipelines/p/.lock.load dlt-package gc -p p --keep 0
 }
+
+@test "schema --format svg: a drawing that XML readers take" {
+  echo '{"id":1,"a<b&c":{"x":[{"y":[1]}]},"l":[{"z":1.5}]}' |
+    dlt-extract --primary-key id t=- | dlt-normalize -o n
+  dlt-package schema --format svg n >n.svg
+  python3 - <<'END'
+import xml.etree.ElementTree as ET
+svg = ET.parse("n.svg").getroot()
+ns = "{http://www.w3.org/2000/svg}"
+names = [t.text for t in svg.iter(ns + "text") if t.get("class") == "name"]
+assert {"t", "t__l", "t__a_b_c__x", "t__a_b_c__x__y"} <= set(names), names
+boxes = [[float(r.get(k)) for k in ("x", "y", "width", "height")]
+         for r in svg.iter(ns + "rect")]
+width, height = float(svg.get("width")), float(svg.get("height"))
+for i, (x, y, w, h) in enumerate(boxes):
+    assert x + w <= width and y + h <= height
+    for x2, y2, w2, h2 in boxes[:i]:
+        assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+END
+}

@@ -51,6 +51,9 @@ rows_copy(struct package_in *in, FILE *out, uint64_t *rows, struct error *err);
 bool rows_are_json(const struct job_name *job);
 
 int do_state(const struct look *l, struct error *err);
+/* A drawing of the schema's tables, to stdout. */
+void schema_svg(const struct schema *s);
+
 int do_ls(const struct look *l, struct error *err);
 int do_info(const struct look *l, struct error *err);
 int do_cat(const struct look *l, struct error *err);

@@ -18,7 +18,7 @@ static struct {
 
 static const struct opt options[] = {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Output", NULL },
-	{ 0, "format", "json|yaml|mermaid|dot", OPT_STRING, &cfg.format,
+	{ 0, "format", "json|yaml|mermaid|dot|svg", OPT_STRING, &cfg.format,
 	    "how `schema` writes the schema", NULL },
 	{ 0, "remove-defaults", NULL, OPT_FLAG, &cfg.remove_defaults,
 	    "`schema` writes JSON without what is known", NULL },

@@ -135,8 +135,8 @@ print_export(const struct schema *s, unsigned flags, struct error *err)
 int
 do_schema(const struct look *l, struct error *err)
 {
-	static const char *const formats[] = { "json", "yaml", "mermaid",
-		"dot" };
+	static const char *const formats[] = { "json", "yaml", "mermaid", "dot",
+		"svg" };
 	const char *format = l->format ? l->format : formats[0];
 	struct schema *s = NULL;
 	bool known = false;
@@ -146,11 +146,14 @@ do_schema(const struct look *l, struct error *err)
 		known = known || strcmp(format, formats[i]) == 0;
 	if (!known)
 		return error_set(err, ERR_USAGE,
-		    "--format \"%s\": json, yaml, mermaid and dot are there",
+		    "--format \"%s\": json, yaml, mermaid, dot and svg are "
+		    "there",
 		    format);
 	rc = look_schema(l, &s, err);
 	if (!rc && *format == 'm')
 		mermaid(s);
+	else if (!rc && *format == 's')
+		schema_svg(s);
 	else if (!rc && *format == 'd')
 		dot(s);
 	else if (!rc && *format == 'y')
