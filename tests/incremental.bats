@@ -165,7 +165,11 @@ initial_value = "2024-01-02"
 row_order = "asc"
 END
   dlt-extract -p inc -s s.toml
-  cursor | jq -e '.last_value == "2024-01-02" and (.unique_hashes | length) == 1'
+  cursor | jq -e '.last_value == "2024-01-02" and .unique_hashes == ["y/yGik6NApHVti/+cWcf"]'
+  # a name is no array of one name; a flag wins
+  rm -r data
+  dlt-extract -p inc -s s.toml --primary-key id
+  cursor | jq -e '.unique_hashes == ["Tp44cKMYfAuJiBfxLAqu"]'
   sed 's/initial_value/inital_value/' s.toml >t.toml
   fails 2 dlt-extract -p inc -s t.toml
   assert_output --partial 't.toml:7:1: unknown key "inital_value"; did you mean "initial_value"?'

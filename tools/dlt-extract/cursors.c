@@ -152,8 +152,10 @@ take_key(struct cursor *c, const struct cursors_bind *b, size_t i)
 
 	if (names == NULL)
 		return;
-	if (declared != NULL)
+	if (declared != NULL && !b->has_key)
 		declared = source_file_hint(b->file, declared, "primary_key");
+	else
+		declared = NULL;
 	array = declared != NULL && declared->kind == JSON_ARRAY;
 	c->key.kind = array || strchr(names, ',') ? KEY_LIST : KEY_ONE;
 	for (const char *p = names;; p++) {

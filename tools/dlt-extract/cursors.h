@@ -27,8 +27,9 @@ struct cursors {
 
 struct cursors_bind {
 	const struct sources *sources;
-	struct pull_resource *plans;    /* steps, hints and inputs are set */
-	const struct opt_list *flags;   /* [RESOURCE:]CURSOR[,WORD=VALUE...] */
+	struct pull_resource *plans;  /* steps, hints and inputs are set */
+	const struct opt_list *flags; /* [RESOURCE:]CURSOR[,WORD=VALUE...] */
+	bool has_key; /* a flag gives the primary key, for all resources */
 	const struct source_file *file; /* or NULL */
 	struct workdir *workdir;  /* or NULL; its extract stage is locked */
 	const struct buf *stored; /* as for state_begin() */

@@ -547,6 +547,7 @@ plan_rows(struct run *r, struct error *err)
 		.sources = &r->sources,
 		.plans = r->plans,
 		.flags = &r->o->incremental,
+		.has_key = r->o->hints.primary_key != NULL,
 		.file = r->file,
 		.workdir = r->target.workdir,
 		.stored = &r->stored_state,
