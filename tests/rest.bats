@@ -32,6 +32,12 @@ ids() {
   rows p "$1" | jq -r '.[].id' | tr '\n' ' '
 }
 
+# sql DATABASE QUERY: a row, with | between its columns
+sql() {
+  python3 -c 'import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone(), sep="|")' "$@"
+}
+
 # asked: targets of the requests
 asked() {
   rest_log '.requests[].target'
@@ -402,4 +408,29 @@ $r" '4:12: the path of an endpoint is no default'
   need_dlt
   run -0 "$DLT_PYTHON" "$SOURCE_DIR/tests/rest_compare.py" "$REST"
   [[ $output == *' configurations, 0 differ' ]]
+}
+
+# ---- examples ----
+
+@test "the example of the page, its first requests" {
+  awk '/^\.\\" file: /{f=$3} /^\.Bd -literal/{on=f!=""; next} /^\.Ed/{on=0; f=""} on{print >f}' \
+    "$SOURCE_DIR/man/dlt-source.5"
+  SOURCES__GITHUB__TOKEN=s3cret run -0 dlt-extract -s github.toml --dry-run
+  [[ $output == *'GET https://api.github.com/repos/dlt-hub/dlt/issues?per_page=100&sort=updated&direction=desc&state=open&since=2024-01-25T11%3A21%3A28Z'* ]]
+  [[ $output != *s3cret* ]]
+}
+
+@test "the example of GitHub: the second run takes what is new" {
+  sed "s|https://api.github.com|$REST/github|; s|2025-01-01|2024-01-05|; s|per_page = 100|per_page = 3|" \
+    "$SOURCE_DIR/examples/github/github.toml" >github.toml
+  for i in 1 2; do
+    dlt-extract -q -p github -s github.toml
+    dlt-normalize -q -p github
+    dlt-load -q -p github sqlite:github.db
+    [ "$(sql github.db 'SELECT COUNT(*), COUNT(DISTINCT number) FROM issues')" = '8|8' ]
+    [ "$(sql github.db 'SELECT COUNT(*), MIN(_issues_number) FROM issue_comments')" = '12|5' ]
+    [ $i = 2 ] || rest_reset
+  done
+  [ "$(asked | head -n 1)" = '/github/repos/dlt-hub/dlt/issues?per_page=3&state=all&sort=updated&direction=asc&since=2024-01-12T00%3A00%3A00Z' ]
+  [ "$(asked | wc -l)" -eq 1 ]
 }
