@@ -148,6 +148,8 @@ assert state["sources"]["dlt"]["resources"]["r"]["incremental"]["ts"]["last_valu
   cursor | jq -e '.last_value == "b"'
   jq -e '.sources.inc.resources.s.incremental |
     keys == ["n"] and .n.last_value == 3 and .n.start_value == 1' $STATE
+  dlt-extract -o p -n 'a b' s.jsonl --incremental 'a b:n,initial=4'
+  [ -z "$(rows p a_b)" ]
   fails 2 dlt-extract -p inc r=r.jsonl s=s.jsonl --incremental t:n
   assert_output --partial '--incremental: no resource "t"'
 }

@@ -20,11 +20,19 @@ struct cursor {
 
 /* ---- the command line ---- */
 
-/* Length of the RESOURCE part; 0: there is none. */
+/* Length of the RESOURCE part, which may be a resource or look like one; 0:
+ * there is none. */
 static size_t
-resource_len(const char *flag)
+resource_len(const struct sources *s, const char *flag)
 {
-	size_t n = strspn(flag,
+	size_t n;
+
+	for (size_t i = 0; i < s->count; i++) {
+		n = strlen(s->items[i].name);
+		if (strncmp(flag, s->items[i].name, n) == 0 && flag[n] == ':')
+			return n;
+	}
+	n = strspn(flag,
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 	    "0123456789-");
 
@@ -35,7 +43,7 @@ static int
 check_resource(const struct cursors_bind *b, const char *flag,
     struct error *err)
 {
-	size_t n = resource_len(flag), count = b->sources->count;
+	size_t n = resource_len(b->sources, flag), count = b->sources->count;
 	const char **names, *near;
 	char *name;
 
@@ -61,14 +69,15 @@ check_resource(const struct cursors_bind *b, const char *flag,
 
 /* The last flag for the resource, or else for all; NULL: none. */
 static const char *
-flag_for(const struct opt_list *flags, const char *resource)
+flag_for(const struct cursors_bind *b, const char *resource)
 {
+	const struct opt_list *flags = b->flags;
 	const char *found = NULL;
 	bool own = false;
 
 	for (size_t i = 0; i < flags->count; i++) {
 		const char *flag = flags->items[i];
-		size_t n = resource_len(flag);
+		size_t n = resource_len(b->sources, flag);
 
 		if (n == 0 && !own)
 			found = flag;
@@ -109,7 +118,7 @@ declare(struct cursor *c, const struct cursors_bind *b, size_t i,
 {
 	const struct json *resource = b->plans[i].input.declared, *where;
 	const struct json *declared;
-	const char *flag = flag_for(b->flags, b->sources->items[i].name);
+	const char *flag = flag_for(b, b->sources->items[i].name);
 	const char *column = NULL;
 	bool key;
 
