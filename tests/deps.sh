@@ -7,7 +7,7 @@ BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
 RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
   xz-utils bzip2 lz4 make bsdutils procps
-  mandoc universal-ctags tmux)
+  mandoc universal-ctags tmux zsh fish)
 # Servers, for --all.
 SERVER_PACKAGES=(postgresql postgresql-client clickhouse-server openssl)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)

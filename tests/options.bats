@@ -2,6 +2,7 @@
 # Options, help, man pages and completion say the same, in all four tools.
 
 load helper
+load terminal
 
 TOOLS='dlt-extract dlt-normalize dlt-load dlt-package'
 
@@ -18,6 +19,10 @@ each_tool() {
 help_fits() {
   "$1" --help >help.txt 2>err.txt && [ ! -s err.txt ] &&
     ! grep -nE '.{81,}' help.txt && grep -q "$1" help.txt
+}
+
+teardown() {
+  end_terminal
 }
 
 @test "--help goes to standard output, in 80 columns" {
@@ -129,7 +134,7 @@ settings() {
 complete_words() {
   bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
     _dlt_tools "$1"; printf "%s\n" "${COMPREPLY[@]}"' - \
-    "$SOURCE_DIR/tools/completion.bash" "$@"
+    "$SOURCE_DIR/tools/completion/dlt.bash" "$@"
 }
 
 completes() {
@@ -141,8 +146,49 @@ completes() {
   each_tool completes
   run complete_words dlt-package v
   assert_output verify
+  export DLT_DATA_DIR=$PWD/data
+  mkdir -p data/pipelines/shop data/pipelines/crm
+  run complete_words dlt-load -p s
+  assert_output shop
   run complete_words dlt-extract ev
   assert_output ''
+}
+
+@test "completion in fish" {
+  command -v fish >/dev/null || skip 'fish is not installed'
+  export DLT_DATA_DIR=$PWD/data HOME=$PWD
+  mkdir -p data/pipelines/shop data/pipelines/crm
+  offers() {
+    fish --no-config -c "source $SOURCE_DIR/tools/completion/dlt.fish
+      complete -C '$1'" | cut -f 1
+  }
+  run offers 'dlt-extract --ve'
+  assert_output $'--verbose\n--version'
+  run offers 'dlt-package ve'
+  assert_output verify
+  run offers 'dlt-load -p s'
+  assert_output shop
+  run fish --no-config -c "source $SOURCE_DIR/tools/completion/dlt.fish
+    complete -C 'dlt-load --qui'"
+  assert_output $'--quiet\tprint errors only'
+}
+
+@test "completion in zsh" {
+  need_level all
+  command -v zsh >/dev/null || skip 'zsh is not installed'
+  export DLT_DATA_DIR=$PWD/data HOME=$PWD
+  mkdir -p data/pipelines/shop data/pipelines/crm
+  echo 'exec zsh -f -i' >run.sh
+  terminal 80 20 run.sh
+  type_keys "fpath=($SOURCE_DIR/tools/completion \$fpath); autoload -U compinit; compinit -u" Enter
+  type_keys "PS1='rea''dy '" Enter
+  await '^ready $|^ready$'
+  type_keys 'dlt-extract --verb' Tab
+  await '^ready dlt-extract --verbose'
+  type_keys Space -p Space sh Tab
+  await '^ready dlt-extract --verbose -p shop'
+  type_keys C-u 'dlt-package verif' Tab
+  await '^ready dlt-package verify'
 }
 
 @test "a closed standard output is an error, and no file takes its place" {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +16,7 @@ static struct {
 	bool remove_defaults;
 	struct opt_list set, reset;
 	bool yes, dry_run;
+	bool list_commands, list_pipelines; /* for completion */
 } cfg;
 
 static const struct opt options[] = {
@@ -37,6 +40,9 @@ static const struct opt options[] = {
 	    "`gc` removes what was loaded so long ago", NULL },
 	{ 'n', "dry-run", NULL, OPT_FLAG, &cfg.dry_run,
 	    "`gc` prints what it would remove", NULL },
+	{ 0, "list-commands", NULL, OPT_FLAG, &cfg.list_commands, NULL, NULL },
+	{ 0, "list-pipelines", NULL, OPT_FLAG, &cfg.list_pipelines, NULL,
+	    NULL },
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };
 
@@ -83,6 +89,25 @@ static const struct command commands[] = {
 	{ "gc", do_gc, NULL },
 };
 
+static int
+list(void)
+{
+	char *dir = workdir_pipelines();
+	struct dirent *e;
+	DIR *d;
+
+	for (size_t i = 0; cfg.list_commands && i < ARRAY_LEN(commands); i++)
+		puts(commands[i].name);
+	d = cfg.list_pipelines ? opendir(dir) : NULL;
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			puts(e->d_name);
+	if (d != NULL)
+		closedir(d);
+	free(dir);
+	return 0;
+}
+
 static const struct command *
 find_command(const char *name, struct error *err)
 {
@@ -127,6 +152,8 @@ run(const struct opt_list *operands, bool *differs, struct error *err)
 	const struct command *c;
 	size_t at = 1;
 
+	if (cfg.list_commands || cfg.list_pipelines)
+		return list();
 	if (!operands->count)
 		return error_set(err, ERR_USAGE,
 		    "a command is missing; see dlt-package --help");
