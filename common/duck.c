@@ -223,6 +223,12 @@ duck_run(struct duck *d, const char *sql, struct error *err)
 	return 0;
 }
 
+void
+duck_interrupt(struct duck *d)
+{
+	d->api.interrupt(d->connection);
+}
+
 static void
 quote(char by, const char *text, size_t len, struct buf *out)
 {

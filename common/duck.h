@@ -36,6 +36,9 @@ void duck_close(struct duck *d); /* NULL is legal */
 /* One or more statements without parameters; results are dropped. */
 int duck_run(struct duck *d, const char *sql, struct error *err);
 
+/* From any thread: what runs now fails soon. */
+void duck_interrupt(struct duck *d);
+
 /* "name" and 'text', as SQL needs them. */
 void duck_quote(const char *name, struct buf *out);
 void duck_literal(const char *text, size_t len, struct buf *out);

@@ -102,6 +102,7 @@ enum {
 	X(const char *, pending_error, (duck_handle))                         \
 	X(int, execute_pending, (duck_handle, struct duck_result *))          \
 	X(void, destroy_pending, (duck_handle *))                             \
+	X(void, interrupt, (duck_handle))                                     \
 	X(duck_handle, fetch_chunk, (struct duck_result))                     \
 	X(uint64_t, data_chunk_get_size, (duck_handle))                       \
 	X(duck_handle, data_chunk_get_vector, (duck_handle, uint64_t))        \

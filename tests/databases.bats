@@ -5,6 +5,7 @@
 # shellcheck disable=SC2030,SC2031,SC2059
 load helper
 load extract
+load duckdb
 
 # All that SQLite has a type for, or SQLAlchemy makes one of.
 kinds() {
@@ -210,4 +211,75 @@ refused() {
   [ "$(take 'at,initial=2024-01-01T10:00:00.2,end=2024-01-02,range-end=closed' \
     't=sqlite:s.db::SELECT * FROM t WHERE id > 0')" = '[2,3]' ]
   [ "$(take 'id,func=min,initial=3,end=1' t=sqlite:s.db::t)" = '[2,3]' ]
+}
+
+# ---- DuckDB ----
+
+duck_kinds() {
+  duckq "$1" "CREATE TABLE kinds (id INTEGER PRIMARY KEY, ok BOOLEAN, tiny UTINYINT,
+    big BIGINT, ubig UBIGINT, huge HUGEINT, r FLOAT, d DOUBLE, num DECIMAL(38, 10),
+    name VARCHAR NOT NULL, raw BLOB, day DATE, hour TIME, t TIMESTAMP,
+    ats TIMESTAMP_S, atn TIMESTAMP_NS, atz TIMESTAMPTZ, gap INTERVAL, u UUID,
+    feel ENUM ('sad', 'ok'), list INTEGER[], obj STRUCT(a INTEGER, b VARCHAR[]),
+    map MAP(VARCHAR, INTEGER), doc JSON)"
+  duckq "$1" "INSERT INTO kinds VALUES (1, true, 255, -9223372036854775808,
+    18446744073709551615, 170141183460469231731687303715884105727, 0.5, 1e300,
+    1234567890123456789012345678.0123456789, 'tab' || chr(9) || 'é\"', '\\x00\\xFF'::BLOB,
+    '2024-01-02', '03:04:05.5', '2024-01-02 03:04:05.1', '2024-01-02 03:04:05',
+    '2024-01-02 03:04:05.123456789', '2024-01-02 03:04:05+02', INTERVAL 1 DAY,
+    '550e8400-e29b-41d4-a716-446655440000', 'ok', [1, NULL], {'a': 1, 'b': ['x']},
+    MAP {'k': 1}, '{\"a\": [1, 2.50]}'), (2, false, 0, 0, 0, 0, 'nan', '-inf', -1,
+    chr(61478) || '1', '', '0044-03-15 (BC)', '24:00:00', 'infinity', NULL, NULL, NULL, NULL,
+    NULL, 'sad', [], NULL, NULL, 'null')"
+}
+
+@test "duckdb: rows of a table, with types" {
+  need_duckdb
+  duck_kinds k.duckdb
+  quiet dlt-extract -o p kinds=duckdb:k.duckdb::kinds
+  rows p kinds | jq -c '.[]' >got
+  cat >want <<'END'
+{"id":1,"ok":true,"tiny":255,"big":-9223372036854775808,"ubig":18446744073709551615,"huge":170141183460469231731687303715884105727,"r":0.5,"d":1e300,"num":"\uf0261234567890123456789012345678.0123456789","name":"tab\té\"","raw":"\uf02bAP8=","day":"\uf0282024-01-02","hour":"\uf02d03:04:05.500000","t":"\uf0272024-01-02T03:04:05.100000","ats":"\uf0272024-01-02T03:04:05","atn":"\uf0272024-01-02T03:04:05.123456","atz":"\uf0272024-01-02T01:04:05+00:00","gap":"1 day","u":"550e8400-e29b-41d4-a716-446655440000","feel":"ok","list":[1,null],"obj":{"a":1,"b":["x"]},"map":{"k":1},"doc":{"a":[1,2.50]}}
+{"id":2,"ok":false,"tiny":0,"big":0,"ubig":0,"huge":0,"r":null,"d":null,"num":"\uf026-1.0000000000","name":"\uf0261","raw":"\uf02b","day":"0044-03-15 (BC)","hour":"24:00:00","t":"infinity","ats":null,"atn":null,"atz":null,"gap":null,"u":null,"feel":"sad","list":[],"obj":null,"map":null,"doc":null}
+END
+  diff <(jq -Sc . want) <(jq -Sc . got)
+  rows p kinds | grep -qF '"huge":170141183460469231731687303715884105727'
+  jq -e '.tables.kinds.columns | .id == {"name": "id", "nullable": false,
+      "data_type": "bigint", "primary_key": true} and
+    .num == {"name": "num", "nullable": true, "data_type": "decimal",
+      "precision": 38, "scale": 10} and .name.nullable == false and
+    .atz.timezone and .t.timezone == false and .obj.data_type == "json" and
+    (.huge | has("data_type") | not)' p/schema.json
+}
+
+@test "duckdb: queries, names, all tables, cursors, errors" {
+  need_duckdb
+  duckq d.duckdb 'CREATE SCHEMA s; CREATE TABLE s."a"" ."("b""; --" INTEGER);
+    INSERT INTO s."a"" ." VALUES (1); CREATE TABLE t AS SELECT i AS id FROM range(5) r(i);
+    CREATE VIEW v AS SELECT 7 AS x'
+  dlt-extract -o p 'q=duckdb:d.duckdb::SELECT id FROM t ORDER BY id DESC LIMIT 2 -- c' \
+    'n=duckdb:d.duckdb::s.a" .' duckdb:///d.duckdb::v
+  [ "$(rows p q)$(rows p n)$(rows p v)" = '[{"id":4},{"id":3}][{"b\"; --":1}][{"x":7}]' ]
+  dlt-extract -o q duckdb:d.duckdb
+  [ "$(rows q t | jq length)" = 5 ]
+  dlt-extract --incremental id,initial=3 -o r "t=duckdb:d.duckdb::SELECT *,
+    CASE WHEN id < 3 THEN error('looked at') END AS x FROM t"
+  [ "$(rows r t | jq -c 'map(.id)')" = '[3,4]' ]
+  fails 1 dlt-extract -o x t=duckdb:d.duckdb::tt
+  assert_output --partial 'd.duckdb::tt: no table "tt"; did you mean "t"?'
+  fails 1 dlt-extract -o x 't=duckdb:d.duckdb::SELECT nix FROM t'
+  assert_output --partial 'column "nix" not found'
+  fails 1 dlt-extract -o x "t=duckdb:d.duckdb::SELECT id, error('so') FROM t"
+  assert_output --partial 'so'
+  fails 1 dlt-extract -o x 't=duckdb:d.duckdb::WITH y AS (SELECT 1) DELETE FROM t'
+  fails 1 dlt-extract -o x t=duckdb:none.duckdb::t
+  assert_output --partial 'none.duckdb: No such file or directory'
+  [ ! -e none.duckdb ] && [ ! -e x ]
+}
+
+@test "duckdb: an endless query ends with the limit" {
+  need_duckdb
+  duckq d.duckdb 'CREATE TABLE t(a INTEGER)'
+  dlt-extract --limit 3 -o p 't=duckdb:d.duckdb::SELECT i FROM range(100000000000) r(i)'
+  [ "$(rows p t | jq length)" = 3 ]
 }

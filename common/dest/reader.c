@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/dest/reader.h"
 
+#include "common/decimal.h"
 #include "common/dest/dest.h"
 #include "common/hash.h"
 #include "common/jsonw.h"
@@ -112,6 +113,47 @@ reader_put_typed(struct buf *out, enum data_type type, const char *s,
 	buf_adds(out, markers[type]);
 	buf_add(out, s, len);
 	buf_addc(out, '"');
+}
+
+bool
+reader_put_time(struct buf *out, enum data_type type, const char *s, size_t len)
+{
+	bool utc = len > 13 && memcmp(s + len - 3, "+00", 3) == 0;
+	struct iso iso = { 0 };
+	struct buf text = { 0 };
+	bool ok;
+
+	if (type == TYPE_TIMESTAMP) {
+		iso_parse(s, utc ? len - 3 : len, &iso);
+		ok = iso.kind == ISO_DATETIME || iso.kind == ISO_DATE;
+		iso.ts.has_zone = iso.ts.has_zone || utc;
+		if (ok)
+			timestamp_format(&iso.ts, &text);
+	} else if (type == TYPE_DATE) {
+		ok = date_from_iso(s, len, &iso.ts);
+		if (ok)
+			date_format(iso.ts.us, &text);
+	} else {
+		ok = time_from_iso(s, len, &iso.ts);
+		if (ok)
+			time_format(&iso.ts, &text);
+	}
+	if (ok)
+		reader_put_typed(out, type, text.data, text.len);
+	buf_release(&text);
+	return ok;
+}
+
+bool
+reader_put_decimal(struct buf *out, const char *s, size_t len)
+{
+	struct buf text = { 0 };
+	bool ok = text_to_decimal(s, len, &text);
+
+	if (ok)
+		reader_put_typed(out, TYPE_DECIMAL, text.data, text.len);
+	buf_release(&text);
+	return ok;
 }
 
 void

@@ -57,7 +57,7 @@ struct reader_ops {
 	    struct error *err);
 };
 
-extern const struct reader_ops reader_sqlite, reader_postgres;
+extern const struct reader_ops reader_sqlite, reader_postgres, reader_duckdb;
 
 /* Of an input, for messages: on one line, not too long, *** for passwords;
  * malloc'd. */
@@ -74,6 +74,12 @@ void reader_put_text(struct buf *out, const char *s, size_t len);
 void reader_put_binary(struct buf *out, const void *data, size_t len);
 /* On one line; false: it is no JSON, nothing was added. */
 bool reader_put_json(struct buf *out, const char *s, size_t len);
+/* A TIMESTAMP, DATE or TIME in ISO's spelling, a zone +00 allowed; false: Python
+ * has no such time, nothing was added. */
+bool reader_put_time(struct buf *out, enum data_type type, const char *s,
+    size_t len);
+/* As Python's Decimal spells it; false: it is no number. */
+bool reader_put_decimal(struct buf *out, const char *s, size_t len);
 /* Of a text that needs no escapes. */
 void reader_put_typed(struct buf *out, enum data_type type, const char *s,
     size_t len);

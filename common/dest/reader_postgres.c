@@ -519,49 +519,6 @@ put_double(const char *s, size_t len, struct buf *out)
 		buf_adds(out, "null");
 }
 
-/* False: not a time that Python has. */
-static bool
-put_time(struct reader *r, enum form form, const char *s, size_t len,
-    struct buf *out)
-{
-	struct iso iso = { 0 };
-
-	buf_reset(&r->text);
-	if (form == FORM_TIMESTAMP) {
-		/* zones are those of UTC */
-		bool zone = len > 3 && memcmp(s + len - 3, "+00", 3) == 0;
-
-		iso_parse(s, zone ? len - 3 : len, &iso);
-		if (iso.kind != ISO_DATETIME)
-			return false;
-		iso.ts.has_zone = zone;
-		timestamp_format(&iso.ts, &r->text);
-		reader_put_typed(out, TYPE_TIMESTAMP, r->text.data,
-		    r->text.len);
-	} else if (form == FORM_DATE) {
-		if (!date_from_iso(s, len, &iso.ts))
-			return false;
-		date_format(iso.ts.us, &r->text);
-		reader_put_typed(out, TYPE_DATE, r->text.data, r->text.len);
-	} else {
-		if (!time_from_iso(s, len, &iso.ts))
-			return false;
-		time_format(&iso.ts, &r->text);
-		reader_put_typed(out, TYPE_TIME, r->text.data, r->text.len);
-	}
-	return true;
-}
-
-static bool
-put_decimal(struct reader *r, const char *s, size_t len, struct buf *out)
-{
-	buf_reset(&r->text);
-	if (!text_to_decimal(s, len, &r->text))
-		return false;
-	reader_put_typed(out, TYPE_DECIMAL, r->text.data, r->text.len);
-	return true;
-}
-
 static int
 digit(char c)
 {
@@ -598,12 +555,16 @@ put_value(struct reader *r, const struct field *f, const char *s, size_t len,
 		buf_adds(out, *s == 't' ? "true" : "false");
 		return;
 	case FORM_DECIMAL:
-		done = put_decimal(r, s, len, out);
+		done = reader_put_decimal(out, s, len);
 		break;
 	case FORM_TIMESTAMP:
+		done = reader_put_time(out, TYPE_TIMESTAMP, s, len);
+		break;
 	case FORM_DATE:
+		done = reader_put_time(out, TYPE_DATE, s, len);
+		break;
 	case FORM_TIME:
-		done = put_time(r, f->form, s, len, out);
+		done = reader_put_time(out, TYPE_TIME, s, len);
 		break;
 	case FORM_JSON:
 		done = reader_put_json(out, s, len);

@@ -52,7 +52,6 @@ struct reader {
 	int count;
 	bool ended;
 	struct buf described;
-	struct buf text; /* scratch */
 	atomic_bool canceled;
 };
 
@@ -480,7 +479,6 @@ sqlite_reader_close(void *self)
 		buf_release(&r->fields[i].key);
 	free(r->fields);
 	buf_release(&r->described);
-	buf_release(&r->text);
 	free(r);
 }
 
@@ -529,56 +527,23 @@ sqlite_tables(const char *rest, const char *password, struct buf *names,
 
 /* ---- rows ---- */
 
-/* As Python reads the text; false: it cannot. */
-static bool
-put_time(struct reader *r, enum declared type, const char *s, size_t len,
-    struct buf *out)
-{
-	struct iso iso = { 0 };
-
-	buf_reset(&r->text);
-	if (type == TIMESTAMP) {
-		iso_parse(s, len, &iso);
-		if (iso.kind != ISO_DATETIME && iso.kind != ISO_DATE)
-			return false;
-		timestamp_format(&iso.ts, &r->text);
-		reader_put_typed(out, TYPE_TIMESTAMP, r->text.data,
-		    r->text.len);
-		return true;
-	}
-	if (type == DATE) {
-		if (!date_from_iso(s, len, &iso.ts))
-			return false;
-		date_format(iso.ts.us, &r->text);
-		reader_put_typed(out, TYPE_DATE, r->text.data, r->text.len);
-		return true;
-	}
-	if (!time_from_iso(s, len, &iso.ts))
-		return false;
-	time_format(&iso.ts, &r->text);
-	reader_put_typed(out, TYPE_TIME, r->text.data, r->text.len);
-	return true;
-}
-
 static void
 put_text(struct reader *r, const struct field *f, int i, struct buf *out)
 {
 	const char *s = (const char *)sqlite3_column_text(r->rows, i);
 	size_t len = (size_t)sqlite3_column_bytes(r->rows, i);
 
-	if (f->type >= TIMESTAMP && f->type <= TIME &&
-	    put_time(r, f->type, s, len, out))
+	if (f->type == TIMESTAMP &&
+	    reader_put_time(out, TYPE_TIMESTAMP, s, len))
+		return;
+	if (f->type == DATE && reader_put_time(out, TYPE_DATE, s, len))
+		return;
+	if (f->type == TIME && reader_put_time(out, TYPE_TIME, s, len))
 		return;
 	if (f->type == JSON && reader_put_json(out, s, len))
 		return;
-	if (f->type == DECIMAL) {
-		buf_reset(&r->text);
-		if (text_to_decimal(s, len, &r->text)) {
-			reader_put_typed(out, TYPE_DECIMAL, r->text.data,
-			    r->text.len);
-			return;
-		}
-	}
+	if (f->type == DECIMAL && reader_put_decimal(out, s, len))
+		return;
 	reader_put_text(out, s, len);
 }
 

@@ -28,6 +28,7 @@ static const struct {
 	{ "sqlite:", &reader_sqlite },
 	{ "postgresql:", &reader_postgres },
 	{ "postgres:", &reader_postgres },
+	{ "duckdb:", &reader_duckdb },
 };
 
 static const struct reader_ops *
@@ -283,3 +284,4 @@ database_cancel(void *self)
 const struct input_kind input_sqlite = DATABASE("sqlite:");
 const struct input_kind input_postgresql = DATABASE("postgresql:");
 const struct input_kind input_postgres = DATABASE("postgres:");
+const struct input_kind input_duckdb = DATABASE("duckdb:");

@@ -15,7 +15,6 @@ not_built(const char *text, struct error *err)
 }
 
 static const struct input_kind planned[] = {
-	{ .scheme = "duckdb:", .check = not_built },
 	{ .scheme = "singer:", .check = not_built },
 	{ .scheme = "s3://", .check = not_built },
 };
@@ -27,6 +26,7 @@ static const struct input_kind *const kinds[] = {
 	&input_sqlite,
 	&input_postgresql,
 	&input_postgres,
+	&input_duckdb,
 	&input_http,
 	&input_https,
 };

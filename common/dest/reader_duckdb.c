@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of DuckDB, a chunk at a time: it spells its values itself, by casts.
+ */
+#include "common/decimal.h"
+#include "common/dest/reader.h"
+#include "common/duck.h"
+#include "common/jsonw.h"
+#include "common/mem.h"
+#include "common/output.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum form {
+	FORM_TEXT,
+	FORM_NUMBER, /* digits, as they are; also true and false */
+	FORM_DOUBLE,
+	FORM_DECIMAL,
+	FORM_TIMESTAMP,
+	FORM_DATE,
+	FORM_TIME,
+	FORM_JSON,
+	FORM_BINARY,
+};
+
+struct field {
+	struct buf key; /* with quotes and colon */
+	enum form form;
+	const char *cast; /* printf's, of the column */
+};
+
+struct reader {
+	struct duck *duck;
+	struct duck_rows *rows;
+	struct field *fields;
+	size_t count, cap;
+	struct buf described;
+	atomic_bool canceled;
+};
+
+/* ---- types ---- */
+
+#define AS_TEXT "CAST(%s AS VARCHAR)"
+
+static const struct type {
+	const char *name;
+	enum form form;
+	const char *cast;
+	const char *data_type; /* as dlt has it, or NULL */
+} types[] = {
+	{ "BOOLEAN", FORM_NUMBER, AS_TEXT, "bool" },
+	{ "TINYINT", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "SMALLINT", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "INTEGER", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "BIGINT", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "UTINYINT", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "USMALLINT", FORM_NUMBER, AS_TEXT, "bigint" },
+	{ "UINTEGER", FORM_NUMBER, AS_TEXT, "bigint" },
+	/* beyond 64 bits with a sign: each value says what it is */
+	{ "UBIGINT", FORM_NUMBER, AS_TEXT, NULL },
+	{ "HUGEINT", FORM_NUMBER, AS_TEXT, NULL },
+	{ "UHUGEINT", FORM_NUMBER, AS_TEXT, NULL },
+	{ "FLOAT", FORM_DOUBLE, "CAST(CAST(%s AS DOUBLE) AS VARCHAR)",
+	    "double" },
+	{ "DOUBLE", FORM_DOUBLE, AS_TEXT, "double" },
+	{ "DECIMAL", FORM_DECIMAL, AS_TEXT, "decimal" },
+	{ "VARCHAR", FORM_TEXT, "%s", "text" },
+	{ "ENUM", FORM_TEXT, AS_TEXT, "text" },
+	{ "UUID", FORM_TEXT, AS_TEXT, "text" },
+	{ "JSON", FORM_JSON, AS_TEXT, "json" },
+	{ "BLOB", FORM_BINARY, "%s", "binary" },
+	{ "DATE", FORM_DATE, AS_TEXT, "date" },
+	{ "TIME", FORM_TIME, AS_TEXT, "time" },
+	{ "TIME WITH TIME ZONE", FORM_TIME, AS_TEXT, "time" },
+	{ "TIMESTAMP", FORM_TIMESTAMP, AS_TEXT, "timestamp" },
+	{ "TIMESTAMP_S", FORM_TIMESTAMP, AS_TEXT, "timestamp" },
+	{ "TIMESTAMP_MS", FORM_TIMESTAMP, AS_TEXT, "timestamp" },
+	{ "TIMESTAMP_NS", FORM_TIMESTAMP,
+	    "CAST(CAST(%s AS TIMESTAMP) AS VARCHAR)", "timestamp" },
+	{ "TIMESTAMP WITH TIME ZONE", FORM_TIMESTAMP, AS_TEXT, "timestamp" },
+};
+static const struct type nested = { "", FORM_JSON,
+	"CAST(to_json(%s) AS VARCHAR)", "json" };
+static const struct type other = { "", FORM_TEXT, AS_TEXT, NULL };
+
+/* "DECIMAL(10,2)", "INTEGER[]", "STRUCT(a INTEGER)" */
+static const struct type *
+type_of(const char *name)
+{
+	size_t len = strlen(name), n = strcspn(name, "(");
+
+	if ((len > 0 && name[len - 1] == ']') ||
+	    strncmp(name, "STRUCT(", 7) == 0 || strncmp(name, "MAP(", 4) == 0 ||
+	    strncmp(name, "UNION(", 6) == 0)
+		return &nested;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strlen(types[i].name) == n &&
+		    memcmp(types[i].name, name, n) == 0)
+			return &types[i];
+	return &other;
+}
+
+/* ---- what the catalogue says ---- */
+
+static int
+fail(struct reader *r, struct error *err)
+{
+	if (r->canceled || signal_pending())
+		return error_set(err, ERR_QUIET, "interrupted");
+	return -1;
+}
+
+/* A text of the row; malloc'd. */
+static char *
+text_at(const struct duck_rows *rows, size_t column)
+{
+	size_t len;
+	const char *s = duck_text(rows, column, &len);
+
+	return s == NULL ? xstrdup("") : xstrndup(s, len);
+}
+
+static void
+describe_column(struct duck_rows *rows, struct jsonw *w)
+{
+	char *name = text_at(rows, 0), *type = text_at(rows, 1);
+	char *null = text_at(rows, 2), *end;
+	const struct type *t = type_of(type);
+
+	jsonw_key(w, name);
+	jsonw_object(w);
+	jsonw_key(w, "name");
+	jsonw_str(w, name);
+	jsonw_key(w, "nullable");
+	jsonw_bool(w, strcmp(null, "NO") != 0);
+	if (t->data_type != NULL) {
+		jsonw_key(w, "data_type");
+		jsonw_str(w, t->data_type);
+	}
+	if (t->form == FORM_DECIMAL && strchr(type, '(') != NULL) {
+		jsonw_key(w, "precision");
+		jsonw_int(w, strtol(strchr(type, '(') + 1, &end, 10));
+		jsonw_key(w, "scale");
+		jsonw_int(w, *end == ',' ? strtol(end + 1, NULL, 10) : 0);
+	}
+	if (t->form == FORM_TIMESTAMP) {
+		jsonw_key(w, "timezone");
+		jsonw_bool(w, strstr(type, "ZONE") != NULL);
+	}
+	jsonw_end_object(w);
+	free(name);
+	free(type);
+	free(null);
+}
+
+/* name, type, "YES" or "NO" to nulls, "PRI" for a primary key */
+static struct duck_rows *
+table_info(struct reader *r, const char *name, struct error *err)
+{
+	char *sql = xasprintf("DESCRIBE %s", name);
+	struct duck_rows *rows = duck_query(r->duck, sql, NULL, 0, err);
+
+	free(sql);
+	return rows;
+}
+
+static int
+list_tables(struct duck *d, const char *sql, struct buf *names,
+    struct error *err)
+{
+	struct duck_rows *rows = duck_query(d, sql, NULL, 0, err);
+	int rc;
+
+	if (rows == NULL)
+		return -1;
+	while ((rc = duck_next(rows, err)) > 0) {
+		char *name = text_at(rows, 0);
+
+		buf_add(names, name, strlen(name) + 1);
+		free(name);
+	}
+	duck_rows_free(rows);
+	return rc;
+}
+
+/* The table as SQL: what the text as a whole names, else SCHEMA and TABLE around
+ * its first dot. NULL: err. */
+static struct duck_rows *
+find_table(struct reader *r, const char *table, struct buf *name,
+    struct error *err)
+{
+	const char *dot = strchr(table, '.');
+	struct buf names = { 0 };
+	struct error ignored;
+	struct duck_rows *rows;
+
+	reader_quote(table, name);
+	rows = table_info(r, buf_str(name), &ignored);
+	if (rows == NULL && dot != NULL) {
+		char *schema = xstrndup(table, (size_t)(dot - table));
+
+		buf_reset(name);
+		reader_quote(schema, name);
+		buf_addc(name, '.');
+		reader_quote(dot + 1, name);
+		free(schema);
+		rows = table_info(r, buf_str(name), &ignored);
+	}
+	if (rows != NULL)
+		return rows;
+	if (list_tables(r->duck,
+	        "SELECT CASE schema_name WHEN current_schema() THEN '' ELSE "
+	        "schema_name || '.' END || table_name FROM duckdb_tables() "
+	        "UNION SELECT view_name FROM duckdb_views() WHERE NOT internal",
+	        &names, err) == 0)
+		reader_no_table(table, &names, err);
+	buf_release(&names);
+	return NULL;
+}
+
+static int
+describe_table(struct reader *r, const char *table, struct buf *name,
+    struct error *err)
+{
+	struct duck_rows *rows = find_table(r, table, name, err);
+	struct buf keys = { 0 };
+	struct jsonw w;
+	int rc;
+
+	if (rows == NULL)
+		return -1;
+	jsonw_init(&w, &r->described, false);
+	jsonw_object(&w);
+	jsonw_key(&w, "columns");
+	jsonw_object(&w);
+	while ((rc = duck_next(rows, err)) > 0) {
+		char *column = text_at(rows, 0), *key = text_at(rows, 3);
+
+		describe_column(rows, &w);
+		if (strcmp(key, "PRI") == 0)
+			buf_add(&keys, column, strlen(column) + 1);
+		free(column);
+		free(key);
+	}
+	jsonw_end_object(&w);
+	jsonw_key(&w, "primary_key");
+	jsonw_array(&w);
+	for (size_t at = 0; at < keys.len; at += strlen(keys.data + at) + 1)
+		jsonw_str(&w, keys.data + at);
+	jsonw_end_array(&w);
+	jsonw_end_object(&w);
+	duck_rows_free(rows);
+	buf_release(&keys);
+	return rc;
+}
+
+/* ---- the statement ---- */
+
+static bool
+literal(const struct value *v, bool upper, struct buf *out)
+{
+	struct buf text = { 0 };
+
+	switch (v->type) {
+	case TYPE_BIGINT:
+	case TYPE_WEI:
+		buf_add(out, v->text, v->len);
+		return true;
+	case TYPE_DECIMAL:
+		/* no NaN */
+		if (v->len == 0 ||
+		    strchr("NIs", v->text[v->len > 1 && v->text[0] == '-']) !=
+		        NULL)
+			return false;
+		buf_add(out, v->text, v->len);
+		return true;
+	case TYPE_BOOL:
+		buf_adds(out, v->boolean ? "true" : "false");
+		return true;
+	case TYPE_DOUBLE:
+		if (v->text != NULL)
+			buf_add(out, v->text, v->len);
+		else if (isfinite(v->number))
+			double_repr(v->number, out);
+		else
+			return false;
+		return true;
+	case TYPE_TEXT:
+		reader_quote_text(v->text, v->len, out);
+		return true;
+	case TYPE_TIMESTAMP:
+		timestamp_format(&v->ts, &text);
+		break;
+	case TYPE_DATE:
+		date_format(v->ts.us, &text);
+		break;
+	case TYPE_TIME:
+		time_format(&v->ts, &text);
+		break;
+	default:
+		return false;
+	}
+	reader_quote_text(text.data, text.len, out);
+	buf_release(&text);
+	return true;
+}
+
+/* The columns of the statement, which does not run. */
+static int
+find_fields(struct reader *r, const char *select, struct error *err)
+{
+	char *sql = xasprintf("DESCRIBE SELECT * FROM (%s\n)", select);
+	struct duck_rows *rows = duck_query(r->duck, sql, NULL, 0, err);
+	int rc;
+
+	free(sql);
+	if (rows == NULL)
+		return fail(r, err);
+	while ((rc = duck_next(rows, err)) > 0) {
+		char *name = text_at(rows, 0), *type = text_at(rows, 1);
+		const struct type *t = type_of(type);
+		struct field *f;
+
+		r->fields = xgrow(r->fields, &r->cap, r->count + 1,
+		    sizeof(*r->fields));
+		f = &r->fields[r->count++];
+		*f = (struct field){ .form = t->form, .cast = t->cast };
+		jsonw_quote(&f->key, name, strlen(name));
+		buf_addc(&f->key, ':');
+		free(name);
+		free(type);
+	}
+	duck_rows_free(rows);
+	return rc;
+}
+
+static void
+add_column(const struct field *f, size_t i, struct buf *sql)
+{
+	const char *mark = strstr(f->cast, "%s");
+
+	buf_adds(sql, i == 0 ? "" : ", ");
+	buf_add(sql, f->cast, (size_t)(mark - f->cast));
+	buf_addf(sql, "q.c%zu", i);
+	buf_adds(sql, mark + 2);
+}
+
+static int
+start_rows(struct reader *r, const char *select, struct error *err)
+{
+	struct buf sql = { 0 };
+
+	buf_adds(&sql, "SELECT ");
+	for (size_t i = 0; i < r->count; i++)
+		add_column(&r->fields[i], i, &sql);
+	buf_addf(&sql, " FROM (%s\n) AS q(", select);
+	for (size_t i = 0; i < r->count; i++)
+		buf_addf(&sql, "%sc%zu", i == 0 ? "" : ", ", i);
+	buf_addc(&sql, ')');
+	r->rows = duck_stream(r->duck, buf_str(&sql), err);
+	buf_release(&sql);
+	return r->rows == NULL ? fail(r, err) : 0;
+}
+
+static int
+start(struct reader *r, const struct reader_query *query, struct error *err)
+{
+	struct buf sql = { 0 }, from = { 0 };
+	int rc = 0;
+
+	if (query->table != NULL)
+		rc = describe_table(r, query->table, &from, err);
+	if (rc == 0) {
+		reader_select(query,
+		    query->table != NULL ? buf_str(&from) : NULL, literal,
+		    &sql);
+		rc = find_fields(r, buf_str(&sql), err);
+	}
+	if (rc == 0)
+		rc = start_rows(r, buf_str(&sql), err);
+	buf_release(&sql);
+	buf_release(&from);
+	return rc;
+}
+
+/* duckdb:///relative and duckdb:////absolute are understood. */
+static struct duck *
+open_file(const char *rest, struct error *err)
+{
+	static const struct duck_settings settings = { .read_only = true };
+	const char *path = strncmp(rest, "///", 3) == 0 ? rest + 3 : rest;
+	struct stat st;
+
+	if (*path == '\0')
+		error_set(err, ERR_USAGE, "expected duckdb:FILE");
+	else if (stat(path, &st) < 0)
+		error_errno(err, "%s", path);
+	else if (S_ISDIR(st.st_mode))
+		error_set(err, ERR_IO, "%s: is a directory", path);
+	else
+		return duck_open(path, &settings, err);
+	return NULL;
+}
+
+static void
+duckdb_reader_close(void *self)
+{
+	struct reader *r = self;
+
+	duck_rows_free(r->rows);
+	duck_close(r->duck);
+	for (size_t i = 0; i < r->count; i++)
+		buf_release(&r->fields[i].key);
+	free(r->fields);
+	buf_release(&r->described);
+	free(r);
+}
+
+static void *
+duckdb_reader_open(const char *rest, const char *password,
+    const struct reader_query *query, struct error *err)
+{
+	struct reader *r = xcalloc(1, sizeof(*r));
+
+	(void)password;
+	r->duck = open_file(rest, err);
+	if (r->duck != NULL && start(r, query, err) == 0)
+		return r;
+	duckdb_reader_close(r);
+	return NULL;
+}
+
+static int
+duckdb_tables(const char *rest, const char *password, struct buf *names,
+    struct error *err)
+{
+	struct duck *d = open_file(rest, err);
+	int rc;
+
+	(void)password;
+	if (d == NULL)
+		return -1;
+	rc = list_tables(d,
+	    "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND "
+	    "database_name = current_database() AND schema_name = "
+	    "current_schema() ORDER BY 1",
+	    names, err);
+	duck_close(d);
+	return rc;
+}
+
+/* ---- rows ---- */
+
+static void
+put_value(enum form form, const char *s, size_t len, struct buf *out)
+{
+	bool done = false;
+	double v;
+
+	switch (form) {
+	case FORM_NUMBER:
+		buf_add(out, s, len);
+		return;
+	case FORM_DOUBLE:
+		if (text_to_float(s, len, &v))
+			double_json(v, out);
+		else
+			buf_adds(out, "null");
+		return;
+	case FORM_DECIMAL:
+		done = reader_put_decimal(out, s, len);
+		break;
+	case FORM_TIMESTAMP:
+		done = reader_put_time(out, TYPE_TIMESTAMP, s, len);
+		break;
+	case FORM_DATE:
+		done = reader_put_time(out, TYPE_DATE, s, len);
+		break;
+	case FORM_TIME:
+		done = reader_put_time(out, TYPE_TIME, s, len);
+		break;
+	case FORM_JSON:
+		done = reader_put_json(out, s, len);
+		break;
+	case FORM_BINARY:
+		reader_put_binary(out, s, len);
+		return;
+	case FORM_TEXT:
+		break;
+	}
+	if (!done)
+		reader_put_text(out, s, len);
+}
+
+static int
+duckdb_row(void *self, struct buf *out, struct error *err)
+{
+	struct reader *r = self;
+	int rc;
+
+	if (r->canceled)
+		return error_set(err, ERR_QUIET, "interrupted");
+	rc = duck_next(r->rows, err);
+	if (rc <= 0)
+		return rc < 0 ? fail(r, err) : 0;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct field *f = &r->fields[i];
+		size_t len;
+		const char *s = duck_text(r->rows, i, &len);
+
+		buf_addc(out, i == 0 ? '{' : ',');
+		buf_add(out, f->key.data, f->key.len);
+		if (s == NULL)
+			buf_adds(out, "null");
+		else
+			put_value(f->form, s, len, out);
+	}
+	buf_adds(out, "}\n");
+	return 1;
+}
+
+static void
+duckdb_describe(void *self, struct buf *json)
+{
+	struct reader *r = self;
+
+	buf_add(json, r->described.data, r->described.len);
+}
+
+static void
+duckdb_cancel(void *self)
+{
+	struct reader *r = self;
+
+	r->canceled = true;
+	duck_interrupt(r->duck);
+}
+
+const struct reader_ops reader_duckdb = {
+	.has_schemas = true,
+	.open = duckdb_reader_open,
+	.describe = duckdb_describe,
+	.row = duckdb_row,
+	.cancel = duckdb_cancel,
+	.close = duckdb_reader_close,
+	.tables = duckdb_tables,
+};
