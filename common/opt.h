@@ -83,7 +83,8 @@ struct opt_spec {
 /* The options that all tools have: OPT_COMMON() in each table. workers_key is
  * the setting that -j stands for ("normalize.workers"), never NULL. */
 struct opt_common {
-	const char *pipeline, *directory, *section, *wait, *log_format, *metrics;
+	const char *pipeline, *directory, *section, *wait, *log_format,
+	    *metrics;
 	struct opt_list config;
 	bool json, quiet, help, version, show_config, list_options;
 	bool no_progress;
