@@ -18,6 +18,10 @@ teardown_file() {
 
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
+  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
+  export RUNTIME__REQUEST_BACKOFF_FACTOR=0.001 RUNTIME__REQUEST_MAX_RETRY_DELAY=0.01
+  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+  unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
   rest_reset
 }
 
@@ -421,6 +425,7 @@ $r" '4:12: the path of an endpoint is no default'
 }
 
 @test "the example of GitHub: the second run takes what is new" {
+  need_level all
   sed "s|https://api.github.com|$REST/github|; s|2025-01-01|2024-01-05|; s|per_page = 100|per_page = 3|" \
     "$SOURCE_DIR/examples/github/github.toml" >github.toml
   for i in 1 2; do
