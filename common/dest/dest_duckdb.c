@@ -113,6 +113,7 @@ duckdb_close(struct dest *base)
 	struct duckdb_dest *d = (struct duckdb_dest *)base;
 
 	append_drop(d);
+	duckdb_forget(d);
 	duck_close(d->duck);
 	if (d->created)
 		remove_file(d->path);
@@ -257,8 +258,10 @@ duckdb_rollback(struct dest *base)
 	struct error unused;
 
 	append_drop(d);
-	if (d->open)
+	if (d->open) {
 		(void)duck_run(d->duck, "ROLLBACK", &unused);
+		duckdb_forget(d);
+	}
 	(void)run_alone(d, false, &unused);
 	d->schemas[DEST_DATASET] = d->schemas[DEST_STAGING] = false;
 	d->open = d->jobs_table = false;

@@ -92,6 +92,8 @@ need_jobs(struct dest *base, struct error *err)
 		rc = duckdb_need_schema(d, DEST_DATASET, err);
 		if (rc == 0)
 			rc = duckdb_run(d, sql.data, NULL, 0, err);
+		if (rc == 0)
+			duckdb_made_table(d, DEST_DATASET, "_dlt_jobs");
 	}
 	buf_release(&sql);
 	d->jobs_table = rc == 0;

@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,18 @@ duckdb_is_new(const char *path)
 
 	return stat(path, &st) < 0 ||
 	    (S_ISREG(st.st_mode) && st.st_size < BLANK_SIZE);
+}
+
+bool
+duckdb_is_blank(const char *path)
+{
+	char *wal = xasprintf("%s.wal", path);
+	struct stat st;
+	bool yes = stat(path, &st) == 0 && st.st_size == BLANK_SIZE &&
+	    lstat(wal, &st) < 0 && errno == ENOENT;
+
+	free(wal);
+	return yes;
 }
 
 /* What DuckDB writes into a new file. */

@@ -26,6 +26,8 @@ struct duckdb_dest {
 	bool open;       /* a transaction is */
 	bool schemas[2]; /* of each place: is known to be there */
 	bool jobs_table; /* the same */
+	void *known;     /* names of tables and views, a tree of search.h */
+	bool knows;      /* it has all of them */
 
 	/* the insert in progress */
 	struct duck_appender *appender;
@@ -54,6 +56,11 @@ struct duck_rows *duckdb_query(struct duckdb_dest *d, const char *sql,
 /* dest_duckdb_tables.c */
 int duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
     struct error *err);
+/* It was created. */
+void duckdb_made_table(struct duckdb_dest *d, enum dest_place place,
+    const char *table);
+/* Tables may have gone, or come from elsewhere. */
+void duckdb_forget(struct duckdb_dest *d);
 int duckdb_need_schema(struct duckdb_dest *d, enum dest_place place,
     struct error *err);
 /* Rows of name and type, in the table's order. */
@@ -69,6 +76,8 @@ int duckdb_empty(struct dest *base, enum dest_place place,
 bool duckdb_is_unfinished(const char *path);
 /* That, or is it not there, or too small to be one? */
 bool duckdb_is_new(const char *path);
+/* Is there no table in it, by its size? It may be false for one without. */
+bool duckdb_is_blank(const char *path);
 /* Make an unfinished one an empty database; nothing where another process is at
  * it. */
 int duckdb_finish(const char *path, struct error *err);

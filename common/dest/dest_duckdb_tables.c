@@ -4,6 +4,7 @@
 #include "common/dest/ddl.h"
 #include "common/mem.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,30 +85,146 @@ static const struct ddl_dialect dialect = {
 
 /* ---- what is there ---- */
 
+/* DuckDB's functions that list tables make its own hundred views first, and
+ * each call goes through all of them. What is there is asked once, and then
+ * known: nobody else has the file. */
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcasecmp(a, b);
+}
+
+/* No name holds the byte between the two. */
+static char *
+full_name(const char *schema, size_t schema_len, const char *table,
+    size_t table_len)
+{
+	return xasprintf("%.*s\1%.*s", (int)schema_len, schema, (int)table_len,
+	    table);
+}
+
+/* Takes the name. */
+static void
+know(struct duckdb_dest *d, char *name)
+{
+	char **kept = tsearch(name, &d->known, compare_names);
+
+	if (!kept)
+		abort();
+	if (*kept != name)
+		free(name);
+}
+
+void
+duckdb_forget(struct duckdb_dest *d)
+{
+	tdestroy(d->known, free);
+	d->known = NULL;
+	d->knows = false;
+}
+
+static int
+learn(struct duckdb_dest *d, struct error *err)
+{
+	const char *texts[] = { d->catalog };
+	struct duck_rows *r;
+	int rc = -1;
+
+	if (d->knows)
+		return 0;
+	if (duckdb_is_blank(d->path) && !d->open) {
+		d->knows = true;
+		return 0;
+	}
+	r = duckdb_query(d,
+	    "SELECT DISTINCT schema_name, table_name FROM duckdb_columns() "
+	    "WHERE database_name = $1",
+	    texts, 1, err);
+	while (r && (rc = duck_next(r, err)) > 0) {
+		size_t schema_len, table_len;
+		const char *schema = duck_text(r, 0, &schema_len);
+		const char *table = duck_text(r, 1, &table_len);
+
+		know(d,
+		    full_name(schema ? schema : "", schema_len,
+		        table ? table : "", table_len));
+	}
+	duck_rows_free(r);
+	d->knows = rc == 0;
+	return rc;
+}
+
+static int
+is_known(struct duckdb_dest *d, const char *schema, const char *table,
+    bool *found, struct error *err)
+{
+	char *name;
+
+	*found = false;
+	if (learn(d, err) < 0)
+		return -1;
+	name = full_name(schema, strlen(schema), table, strlen(table));
+	*found = tfind(name, &d->known, compare_names) != NULL;
+	free(name);
+	return 0;
+}
+
 int
 duckdb_has_table(struct duckdb_dest *d, const char *name, bool *found,
     struct error *err)
 {
-	const char *texts[] = { d->catalog, d->dataset, name };
-
 	*found = d->jobs_table && !strcmp(name, "_dlt_jobs");
 	if (*found || !d->duck)
 		return 0;
-	if (duckdb_append_end(d, err) < 0)
-		return -1;
-	return duck_exec(d->duck,
-	    "SELECT 1 FROM duckdb_columns() WHERE database_name = $1 "
-	    "AND lower(schema_name) = lower($2) "
-	    "AND lower(table_name) = lower($3) LIMIT 1",
-	    texts, 3, found, err);
+	return is_known(d, d->dataset, name, found, err);
+}
+
+void
+duckdb_made_table(struct duckdb_dest *d, enum dest_place place,
+    const char *table)
+{
+	const char *schema = duckdb_schema(d, place);
+
+	if (d->knows)
+		know(d,
+		    full_name(schema, strlen(schema), table, strlen(table)));
+}
+
+/* It takes a name, but none that has quotes in it. */
+static struct duck_rows *
+table_info(struct duckdb_dest *d, enum dest_place place, const char *table,
+    struct error *err)
+{
+	struct buf name = { 0 }, sql = { 0 };
+	struct duck_rows *r;
+
+	duckdb_name(d, place, table, &name);
+	buf_adds(&sql, "SELECT name, type FROM pragma_table_info(");
+	duck_literal(name.data, name.len, &sql);
+	buf_adds(&sql, ") ORDER BY cid");
+	r = duckdb_query(d, sql.data, NULL, 0, err);
+	buf_release(&name);
+	buf_release(&sql);
+	return r;
 }
 
 struct duck_rows *
 duckdb_columns(struct duckdb_dest *d, enum dest_place place, const char *table,
     struct error *err)
 {
-	const char *texts[] = { d->catalog, duckdb_schema(d, place), table };
+	const char *schema = duckdb_schema(d, place);
+	const char *texts[] = { d->catalog, schema, table };
+	bool found;
 
+	if (is_known(d, schema, table, &found, err) < 0)
+		return NULL;
+	if (!found)
+		return duckdb_query(d, "SELECT '', '' WHERE FALSE", NULL, 0,
+		    err);
+	if (!strchr(d->catalog, '"') && !strchr(schema, '"') &&
+	    !strchr(table, '"'))
+		return table_info(d, place, table, err);
 	return duckdb_query(d,
 	    "SELECT column_name, data_type FROM duckdb_columns() "
 	    "WHERE database_name = $1 AND lower(schema_name) = lower($2) "
@@ -214,6 +331,8 @@ create_table(struct duckdb_dest *d, enum dest_place place,
 	rc = ddl_create(&dialect, name.data, t, &sql, err);
 	if (rc == 0 && !dest_planned(&d->base, sql.data))
 		rc = duckdb_run(d, sql.data, NULL, 0, err);
+	if (rc == 0 && !d->base.plan)
+		duckdb_made_table(d, place, t->name);
 	buf_release(&sql);
 	buf_release(&name);
 	return rc;
