@@ -100,3 +100,20 @@ most() {
   dlt-extract -s page.toml -o out
   [ "$(rest_log '"\(.max_of["users/"]) \(.max_of["products/"])"')" = '1 1' ]
 }
+
+@test "requests_per_second of the client, or of the settings" {
+  local begin
+  sed -i 's|^base_url.*|&\nrequests_per_second = 200|' page.toml
+  begin=${EPOCHREALTIME/./}
+  dlt-extract -s page.toml -o out
+  [ $((${EPOCHREALTIME/./} - begin)) -ge 285000 ] # 58 requests
+  begin=${EPOCHREALTIME/./}
+  RUNTIME__REQUESTS_PER_SECOND=50 dlt-extract "a=$REST/pages/offset" \
+    "b=$REST/pages/header_link" -o few
+  [ "$(rest_log '.requests | length')" -ge 62 ]
+  [ $((${EPOCHREALTIME/./} - begin)) -ge 40000 ] # at least three of b
+  sed -i 's|= 200|= -1|' page.toml
+  fails 2 dlt-extract -s page.toml -o none
+  assert_output --regexp 'page.toml:[0-9:]+ requests_per_second has to be 0 or more'
+  RUNTIME__REQUESTS_PER_SECOND=-1 fails 2 dlt-extract "a=$REST/posts" -o none
+}

@@ -29,8 +29,13 @@ read_settings(struct rest_settings *s, struct config *c,
 	        err) < 0 ||
 	    config_count(c, ctx, "http_max_error_body_length", 0,
 	        &s->error_body_max, err) < 0 ||
+	    config_double(c, ctx, "requests_per_second", &s->per_second, err) <
+	        0 ||
 	    config_string(c, ctx, "request_ca_file", &s->ca_file, err) < 0)
 		return -1;
+	if (!(s->per_second >= 0))
+		return error_set(err, ERR_USAGE,
+		    "requests_per_second has to be 0 or more");
 	if (!(s->timeout > 0))
 		return error_set(err, ERR_USAGE,
 		    "request_timeout has to be more than 0 seconds");
@@ -142,7 +147,9 @@ rest_client_new(const struct rest_settings *settings, const char *base_url,
 	for (size_t i = 0; i < header_count; i++)
 		rest_fields_set(&c->headers, headers[i].name, headers[i].value);
 	c->auth = auth;
-	c->pace = rest_limit_new(0, settings->per_second);
+	c->pace = settings->pace;
+	if (c->pace == NULL)
+		c->pace = c->own_pace = rest_limit_new(0, settings->per_second);
 	c->jar = http_jar_new();
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
@@ -164,7 +171,7 @@ rest_client_free(struct rest_client *c)
 		free(c->hidden[i]);
 	free(c->hidden);
 	http_jar_free(c->jar);
-	rest_limit_free(c->pace);
+	rest_limit_free(c->own_pace);
 	rest_auth_free(c->auth);
 	rest_fields_release(&c->headers);
 	pthread_mutex_destroy(&c->lock);

@@ -47,7 +47,9 @@ struct rest_settings {
 	bool show_error_body;   /* http_show_error_body; no */
 	long error_body_max; /* http_max_error_body_length, characters; 8192 */
 	size_t body_max;     /* bytes of an answer, decoded; 256 MiB */
-	double per_second;   /* requests; 0: any number */
+	double per_second;   /* requests_per_second; 0: any number */
+	/* That holds instead, for clients that share it; borrowed, or NULL. */
+	struct rest_limit *pace;
 	const char *ca_file; /* request_ca_file; NULL: the environment says */
 };
 

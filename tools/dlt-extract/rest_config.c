@@ -19,6 +19,7 @@ static const struct source_key client_keys[] = {
 	{ "headers", K(OBJECT) | K(NULL), NULL },
 	{ "auth", K(STRING) | K(OBJECT) | K(NULL), NULL },
 	{ "paginator", K(STRING) | K(OBJECT) | K(NULL), NULL },
+	{ "requests_per_second", K(NUMBER) | K(NULL), NULL },
 	{ "session", 0, REST_PYTHON },
 };
 

@@ -46,7 +46,8 @@ struct rest_client {
 	char *base_url, *ca_file;
 	struct rest_fields headers;
 	struct rest_auth *auth;
-	struct rest_limit *pace; /* of all its requests */
+	struct rest_limit *pace;     /* of all its requests */
+	struct rest_limit *own_pace; /* the same, or NULL */
 	struct http_jar *jar;
 	char **hidden;
 	size_t hidden_count;

@@ -24,6 +24,7 @@ struct api {
 	struct source_file *made; /* from an operand; owned */
 	const struct source_file *file;
 	struct rest_client *client, *bare;
+	struct rest_limit *pace; /* of both */
 	char *base_url;
 	struct http_header *headers;
 	size_t header_count;
@@ -79,17 +80,42 @@ hide(struct api *a, const char *secret)
 		rest_client_hide(a->bare, secret);
 }
 
+/* The key of the client, else the setting. */
+static int
+find_pace(const struct rest_source *s, struct api *a, struct error *err)
+{
+	const struct json *v = json_get(rest_config_client(a->file->rest),
+	    "requests_per_second");
+	double most = s->settings.per_second;
+
+	if (a->pace != NULL)
+		return 0;
+	if (v != NULL && v->kind == JSON_NUMBER)
+		most = strtod(v->raw, NULL);
+	if (most < 0) {
+		error_set(err, ERR_USAGE,
+		    "requests_per_second has to be 0 or more");
+		return source_blame(a->file, v, false, err);
+	}
+	a->pace = rest_limit_new(0, most);
+	return 0;
+}
+
 static int
 make_client(struct rest_source *s, struct api *a, const struct json *auth,
     struct rest_client **client, struct error *err)
 {
 	struct config_context where = context_of(s, NULL, NULL);
+	struct rest_settings set = s->settings;
 	struct rest_auth *made = NULL;
 
+	if (find_pace(s, a, err) < 0)
+		return -1;
+	set.pace = a->pace;
 	if (auth != NULL &&
 	    rest_auth_new(auth, s->config, &where, &made, err) < 0)
 		return source_blame(a->file, auth, false, err);
-	*client = rest_client_new(&s->settings, a->base_url, a->headers,
+	*client = rest_client_new(&set, a->base_url, a->headers,
 	    a->header_count, made, err);
 	return *client == NULL ? -1 : 0;
 }
@@ -493,6 +519,7 @@ free_api(struct api *a)
 {
 	rest_client_free(a->client);
 	rest_client_free(a->bare);
+	rest_limit_free(a->pace);
 	free(a->base_url);
 	free(a->headers);
 	source_file_free(a->made);
