@@ -4,6 +4,7 @@
 #include "common/http.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "common/scan.h"
 #include "common/timestamp.h"
 #include "tools/dlt-extract/file_list.h"
 #include "tools/dlt-extract/input_kind.h"
@@ -64,6 +65,7 @@ write_row(const char *input, struct buf *out, struct error *err)
 	jsonw_key(&w, FILE_TIMES_CURSOR);
 	jsonw_str(&w, buf_str(&time));
 	jsonw_end_object(&w);
+	buf_reserve(out, SCAN_SLACK);
 	rc = 0;
 out:
 	buf_release(&url);

@@ -15,7 +15,8 @@
 
 struct step_kind {
 	/* 1: the row goes on, perhaps with another text (data and len), which
-	 * lives until the next call; 0: it is dropped; -1. */
+	 * lives until the next call, with SCAN_SLACK bytes (scan.h) to be read
+	 * behind it; 0: it is dropped; -1. */
 	int (*apply)(void *self, struct row *row, struct error *err);
 	/* A page has ended. 1: no more of the resource is wanted; 0; -1. May be
 	 * NULL. */
