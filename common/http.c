@@ -361,6 +361,8 @@ set_connection(struct http *h)
 {
 	CURL *e = h->easy;
 
+	if (h->jar) /* its list is forgotten, not freed, by what follows */
+		curl_easy_setopt(e, CURLOPT_COOKIEFILE, NULL);
 	curl_easy_reset(e);
 	*h->text = '\0';
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->text);
