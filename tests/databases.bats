@@ -283,3 +283,28 @@ END
   dlt-extract --limit 3 -o p 't=duckdb:d.duckdb::SELECT i FROM range(100000000000) r(i)'
   [ "$(rows p t | jq length)" = 3 ]
 }
+
+@test "a database that is configured" {
+  sqlite3 s.db 'CREATE TABLE t(a); INSERT INTO t VALUES (1)'
+  mkdir .dlt
+  cat >.dlt/secrets.toml <<'END'
+[sources.shop]
+credentials = "sqlite+pysqlite:///s.db"
+[destination.other.credentials]
+drivername = "sqlite"
+database = "s.db"
+[destination.files]
+bucket_url = "out"
+END
+  printf '[[resources]]\nname = "t"\ndatabase = "shop"\n' >s.toml
+  dlt-extract -s s.toml -o p
+  dlt-extract 'x=database:other::SELECT a FROM t' -o q
+  [ "$(rows p t)$(rows q x)" = '[{"a":1}][{"a":1}]' ]
+  jq -e '.tables.t.columns.a.nullable' p/schema.json
+  fails 2 dlt-extract x=database:nix::t -o r
+  assert_output --partial 'x: database "nix" is not configured: sources.nix.credentials is missing'
+  fails 2 dlt-extract x=database:files::t -o r
+  assert_output --partial 'is none that can be read'
+  fails 2 dlt-extract x=database:shop -o r
+  assert_output --partial 'which table?'
+}

@@ -157,3 +157,22 @@ END
   [ "$(take 'at,initial=2024-01-02T10:00:00Z,end=2024-01-03T10:00:00Z' t=$URL::log)" = '[2]' ]
   [ "$(take 's,initial=b,missing=include,key=id' t=$URL::log)" = '[2,3]' ]
 }
+
+@test "postgresql: a password that is configured" {
+  mkdir .dlt
+  cat >.dlt/secrets.toml <<END
+[sources.shop.credentials]
+drivername = "postgresql"
+database = "postgres"
+username = "secret"
+password = "geheim'@/: %"
+END
+  dlt-extract 't=database:shop::SELECT current_user AS x' -o p
+  [ "$(rows p t)" = '[{"x":"secret"}]' ]
+  export SOURCES__SHOP__CREDENTIALS__PASSWORD=falsch
+  fails 1 dlt-extract 't=database:shop::SELECT 1 AS x' -o q
+  assert_output --partial 'password authentication failed'
+  refute_output --partial falsch
+  dlt-extract 't=database:shop::x' --show-config -o q >out
+  ! grep -F -e falsch -e geheim out
+}

@@ -186,16 +186,16 @@ url_of_text(const char *text, const char *scheme)
 	return path ? xasprintf("duckdb:%s", text) : xstrdup(text);
 }
 
-int
-dataset_credentials(struct config *c, const char *pipeline, const char *name,
-    char **url, char **password, struct error *err)
+/* Below SECTION.NAME. */
+static int
+credentials_in(struct config *c, const char *pipeline, const char *section,
+    const char *key, char **url, char **password, struct error *err)
 {
-	const char *key = dataset_short_name(name);
 	struct config_context destination = {
-		.pipeline = pipeline, .path = { "destination", key }, .count = 2
+		.pipeline = pipeline, .path = { section, key }, .count = 2
 	};
 	struct config_context parts = { .pipeline = pipeline,
-		.path = { "destination", key },
+		.path = { section, key },
 		.count = 2,
 		.section = "credentials" };
 	const char *scheme = scheme_of(c, &parts, &destination, key);
@@ -223,6 +223,26 @@ dataset_credentials(struct config *c, const char *pipeline, const char *name,
 	*url = buf_take(&text);
 	*password = secret ? xstrdup(secret) : NULL;
 	return 0;
+}
+
+int
+dataset_credentials(struct config *c, const char *pipeline, const char *name,
+    char **url, char **password, struct error *err)
+{
+	return credentials_in(c, pipeline, "destination",
+	    dataset_short_name(name), url, password, err);
+}
+
+int
+dataset_source_credentials(struct config *c, const char *pipeline,
+    const char *name, char **url, char **password, struct error *err)
+{
+	if (credentials_in(c, pipeline, "sources", name, url, password, err) <
+	    0)
+		return -1;
+	return *url != NULL
+	    ? 0
+	    : dataset_credentials(c, pipeline, name, url, password, err);
 }
 
 int

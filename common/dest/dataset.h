@@ -35,6 +35,11 @@ dataset_staging(const char *layout, const char *dataset, struct error *err);
 int dataset_credentials(struct config *c, const char *pipeline,
     const char *name, char **url, char **password, struct error *err);
 
+/* The same of a database that is read: sources.NAME.credentials, else the
+ * destination of that name. */
+int dataset_source_credentials(struct config *c, const char *pipeline,
+    const char *name, char **url, char **password, struct error *err);
+
 /* The first line of a file. */
 int dataset_password(const char *path, char **password, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "common/runtime.h"
 #include "common/testhook.h"
 #include "tools/dlt-extract/cursors.h"
+#include "tools/dlt-extract/databases.h"
 #include "tools/dlt-extract/pull.h"
 #include "tools/dlt-extract/rest_source.h"
 #include "tools/dlt-extract/settings.h"
@@ -36,6 +37,7 @@ struct run {
 	size_t plan_count;
 	struct cursors cursors;
 	struct cursors_bind cursors_bind;
+	struct databases databases;
 	struct rest_source *rest; /* NULL: no input is one of an API */
 	struct writer *writer;
 	struct progress *progress;
@@ -543,6 +545,9 @@ static int
 plan_rows(struct run *r, struct error *err)
 {
 	make_plans(r);
+	if (databases_find(&r->databases, &r->sources, r->plans,
+	        r->settings.config, r->target.pipeline, err) < 0)
+		return -1;
 	r->cursors_bind = (struct cursors_bind){
 		.sources = &r->sources,
 		.plans = r->plans,
@@ -665,6 +670,7 @@ out:
 		steps_free(r.plans[i].steps);
 	rest_source_free(r.rest);
 	cursors_release(&r.cursors);
+	databases_release(&r.databases);
 	free(r.plans);
 	source_file_free(r.file);
 	free(r.pipeline);

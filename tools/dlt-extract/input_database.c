@@ -86,6 +86,19 @@ database_check(const char *text, struct error *err)
 	return 0;
 }
 
+/* database:NAME::TABLE */
+static int
+configured_check(const char *text, struct error *err)
+{
+	const char *rest = text + strcspn(text, ":") + 1;
+	const char *colons = strstr(rest, "::");
+
+	if (colons == NULL || colons == rest || colons[2] == '\0')
+		return error_set(err, ERR_USAGE,
+		    "which table? Say NAME=database:NAME::TABLE");
+	return 0;
+}
+
 /* Every table is a resource. */
 static int
 expand_all(const char *text, struct buf *resources, struct error *err)
@@ -210,7 +223,7 @@ database_open(const struct input_context *in, struct error *err)
 		query.table = colons + 2;
 	if (find_range(in->incremental, &column, &range))
 		query.range = &range;
-	d->reader = d->ops->open(place, NULL, &query, err);
+	d->reader = d->ops->open(place, in->password, &query, err);
 	free(place);
 	free(column);
 	if (d->reader != NULL)
@@ -285,3 +298,17 @@ const struct input_kind input_sqlite = DATABASE("sqlite:");
 const struct input_kind input_postgresql = DATABASE("postgresql:");
 const struct input_kind input_postgres = DATABASE("postgres:");
 const struct input_kind input_duckdb = DATABASE("duckdb:");
+
+/* Another one stands in its place before it is opened. */
+static void *
+configured_open(const struct input_context *in, struct error *err)
+{
+	error_set(err, ERR_USAGE, "%s: is not configured", in->text);
+	return NULL;
+}
+
+const struct input_kind input_database = {
+	.scheme = "database:",
+	.check = configured_check,
+	.open = configured_open,
+};

@@ -27,6 +27,7 @@ static const struct input_kind *const kinds[] = {
 	&input_postgresql,
 	&input_postgres,
 	&input_duckdb,
+	&input_database,
 	&input_http,
 	&input_https,
 };

@@ -44,6 +44,7 @@ struct input_context {
 	                                   the resource, without a section of its
 	                                   own (contract.md 11.2) */
 	const struct config_context *where;
+	const char *password;            /* of a database, not in its URL */
 	struct incremental *incremental; /* where the last run ended */
 	struct channel *parent;  /* rows of the resource it transforms */
 	struct rest_input *rest; /* how its API is asked (rest_source.h) */
@@ -79,7 +80,8 @@ struct input_kind {
 };
 
 extern const struct input_kind input_file, input_exec, input_http, input_https,
-    input_sqlite, input_postgresql, input_postgres, input_duckdb;
+    input_sqlite, input_postgresql, input_postgres, input_duckdb,
+    input_database;
 
 /* Never NULL. */
 const struct input_kind *input_kind_of(const char *text);

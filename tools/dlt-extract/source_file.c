@@ -295,7 +295,12 @@ take_inputs(const struct source_file *f, const struct json *r,
 	if (source_is_database(f, r)) {
 		one = hint(f, r, "database");
 		text = xasprintf("%s::%s", one->str, database_part(r));
-		rc = input_kind_of(one->str)->scheme != NULL
+		if (strchr(one->str, ':') == NULL) { /* it is configured */
+			free(text);
+			text = xasprintf("database:%s::%s", one->str,
+			    database_part(r));
+		}
+		rc = input_kind_of(text)->scheme != NULL
 		    ? sources_add(s, name, text, err)
 		    : error_set(err, ERR_USAGE,
 		          "\"%s\" is no URL of a database", one->str);
