@@ -60,7 +60,12 @@ cursor() {
   # the same key with another value of what is no key
   echo '{"id":1,"name":"b","ts":5}' >r.jsonl
   [ -z "$(ids --incremental ts,initial=0 --primary-key id)" ]
-  # an empty key: no hashes, and what has the last value comes again
+}
+
+@test "an empty key, and one that rows do not have" {
+  echo '{"id":1,"ts":5}' >r.jsonl
+  ids --incremental ts
+  # no hashes, and what has the last value comes again
   [ "$(ids --incremental ts,key=)" = 1 ]
   [ "$(cursor | jq -c .unique_hashes)" = '[]' ]
   fails 1 dlt-extract -p inc r=r.jsonl --incremental ts,key=nr
@@ -75,7 +80,10 @@ cursor() {
   [ "$(ids --incremental ts,initial=b,end=d)" = '2 3' ]
   [ "$(ids --incremental ts,initial=b,end=d,range-end=closed,start=open)" = '3 4' ]
   cmp $STATE before
-  rm -r data
+}
+
+@test "the least value as the last one" {
+  rows_of 1:a 2:b 3:c 4:d
   [ "$(ids --incremental ts,initial=c,func=min)" = '1 2 3' ]
   cursor | jq -e '.last_value == "a"'
 }
