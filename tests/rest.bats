@@ -129,6 +129,18 @@ END
   done
 }
 
+@test "paginators: a single page that is a guess is told once" {
+  run -0 dlt-extract "rows=$REST/pages/offset" -o p
+  [ "$output" = "dlt-extract: warning: rows: no paginator is named, and the answer of $REST/pages/offset shows none: one page is taken; \"single_page\" says that there is one" ]
+  [ "$(ids rows)" = "$(seq -s ' ' 0 9) " ]
+  rm -r p
+  run -0 dlt-extract "rows=$REST/pages/offset" -o p -c sources.rows.paginator=single_page
+  [ -z "$output" ]
+  rm -r p
+  run -0 dlt-extract "rows=$REST/object" -o p
+  [ -z "$output" ]
+}
+
 @test "a URL alone takes the keys of a resource from the configuration" {
   dlt-extract "rows=$REST/pages/offset" -o p \
     -c 'sources.rows.paginator={"type":"offset","limit":20}' -c sources.rows.data_selector=data
@@ -277,7 +289,7 @@ name = "comments"
 endpoint.path = "posts/{resources.posts.number}/comments"
 END
   run -1 dlt-extract -s api.toml -o p
-  [ "$output" = 'dlt-extract: error: comments: a row of its parent "posts" has no field "number"; it has id, title, author' ]
+  [ "${lines[-1]}" = 'dlt-extract: error: comments: a row of its parent "posts" has no field "number"; it has id, title, author' ]
   [ ! -e p ]
 }
 

@@ -783,6 +783,12 @@ rest_pages_next(struct rest_pages *p, const struct rest_answer *answer,
 	return 0;
 }
 
+bool
+rest_pages_is_guess(const struct rest_pages *p)
+{
+	return p->found != NULL && p->found->kind == REST_SINGLE_PAGE;
+}
+
 void
 rest_pages_release(struct rest_pages *p)
 {

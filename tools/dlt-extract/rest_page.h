@@ -72,6 +72,8 @@ int rest_pages_begin(struct rest_pages *p, const struct rest_pager *pager,
 int rest_pages_next(struct rest_pages *p, const struct rest_answer *answer,
     struct rest_changing *request, struct error *err);
 void rest_pages_release(struct rest_pages *p);
+/* "auto" has recognized nothing in the first answer. */
+bool rest_pages_is_guess(const struct rest_pages *p);
 
 /* ---- for rest_detect.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/rest_series.h"
 
+#include "common/msg.h"
 #include "tools/dlt-extract/rest_detect.h"
 #include "tools/dlt-extract/rest_rows.h"
 #include "tools/dlt-extract/rest_tree.h"
@@ -324,6 +325,22 @@ parse(struct rest_series *s, struct error *err)
 	return error_prefix(err, "the answer is no JSON: ");
 }
 
+/* An API whose pages are not recognized looks like one without. */
+static void
+say_guess(const struct rest_series *s, size_t count)
+{
+	struct buf url = { 0 };
+
+	if (count < 2 || !rest_pages_is_guess(&s->pages) ||
+	    atomic_exchange(s->job->told, true))
+		return;
+	rest_url_show(buf_str(&s->url), &url);
+	msg_warn("%s: no paginator is named, and the answer of %s shows none: "
+	         "one page is taken; \"single_page\" says that there is one",
+	    s->job->resource->name, buf_str(&url));
+	buf_release(&url);
+}
+
 static int
 take_answer(struct rest_series *s, struct buf *out, struct error *err)
 {
@@ -353,6 +370,7 @@ take_answer(struct rest_series *s, struct buf *out, struct error *err)
 	s->params = request.params;
 	s->json = request.body;
 	s->ended = rc == 0;
+	say_guess(s, count);
 	if (rc < 0)
 		out->len = before;
 	return rc < 0 ? -1 : 1;

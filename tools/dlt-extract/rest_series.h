@@ -11,6 +11,8 @@
 #ifndef DLT_EXTRACT_REST_SERIES_H
 #define DLT_EXTRACT_REST_SERIES_H
 
+#include <stdatomic.h>
+
 #include "tools/dlt-extract/rest_client.h"
 #include "tools/dlt-extract/rest_config.h"
 #include "tools/dlt-extract/rest_text.h"
@@ -24,6 +26,7 @@ struct rest_job {
 	const struct json *headers; /* without secrets to look up; or NULL */
 	struct rest_values cursor;  /* {incremental.*} */
 	const struct json *start, *end; /* for start_param and end_param */
+	atomic_bool *told;              /* that its one page is a guess */
 };
 
 struct rest_series;

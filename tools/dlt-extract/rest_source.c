@@ -325,6 +325,7 @@ add_input(struct rest_source *s, struct api *a, const struct json *declared,
 	plan->input.rest = in;
 	in->job.resource = rest_config_find(a->file->rest, declared);
 	in->job.base_url = a->base_url;
+	in->job.told = &in->told;
 	return take_auth(s, a, in, err) < 0 ||
 	        take_headers(s, a, &in->job, err) < 0 ||
 	        take_limits(s, in, err) < 0 ||

@@ -29,6 +29,7 @@ struct rest_input {
 	long workers;   /* requests at once, if parallelized */
 	long max_items; /* rows of the parent that are worked on at once */
 	/* private */
+	atomic_bool told;
 	struct rest_auth *auth;
 	struct json_doc docs[3]; /* values of the cursor */
 };
