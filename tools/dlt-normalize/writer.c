@@ -204,13 +204,12 @@ write_now(struct writer *w, struct track *t, const char *data, size_t len,
 
 /* The rows that wait; what comes next for the table is most likely large. */
 static int
-write_frame_now(struct writer *w, struct track *t, bool ends_file,
+write_waiting(struct writer *w, struct track *t, bool ends_file,
     struct error *err)
 {
 	int rc = write_now(w, t, t->frame.data, t->frame.len, t->frame_rows,
 	    ends_file, err);
 
-	w->pending -= t->frame.len;
 	t->frame_rows = 0;
 	spare_put(&w->raw, &t->frame);
 	return rc;
@@ -223,8 +222,10 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 
 	if (count_bytes(w, t, err))
 		return -1;
+	w->pending -= t->frame_len;
+	t->frame_len = 0;
 	if (is_plain(w, t))
-		return write_frame_now(w, t, ends_file, err);
+		return write_waiting(w, t, ends_file, err);
 	f = xcalloc(1, sizeof(*f));
 	f->task.run = make_frame;
 	f->writer = w;
@@ -234,7 +235,6 @@ cut_frame(struct writer *w, struct track *t, bool ends_file, struct error *err)
 	f->stored = &f->packed;
 	f->rows = t->frame_rows;
 	f->ends_file = ends_file;
-	w->pending -= t->frame.len;
 	t->frame = (struct buf){ 0 };
 	t->frame_sized = 0;
 	if (f->raw.len >= FRAME_SIZE / 2) {
@@ -265,11 +265,31 @@ bound_pending(struct writer *w, struct error *err)
 		size_t i;
 
 		for (i = 1; i < w->track_count; i++)
-			if (w->tracks[i]->frame.len > most->frame.len)
+			if (w->tracks[i]->frame_len > most->frame_len)
 				most = w->tracks[i];
 		if (cut_frame(w, most, false, err))
 			return -1;
 	}
+	return 0;
+}
+
+/* Many rows of a file that has begun need not wait for their frame; that is
+ * counted as if they did, so that it makes no difference to what is cut where. */
+static int
+add_to_frame(struct writer *w, struct track *t, const char *data, size_t len,
+    uint64_t rows, struct error *err)
+{
+	w->pending += len;
+	t->frame_len += len;
+	if (len >= WRITE_SIZE && t->job && is_plain(w, t))
+		return (t->frame_rows && write_waiting(w, t, false, err)) ||
+		        write_now(w, t, data, len, rows, false, err)
+		    ? -1
+		    : 0;
+	if (!t->frame.cap)
+		t->frame = spare_take(&w->raw);
+	buf_add(&t->frame, data, len);
+	t->frame_rows += rows;
 	return 0;
 }
 
@@ -285,27 +305,17 @@ append(struct writer *w, struct track *t, const char *data, size_t begin,
 
 	if (size < FRAME_SIZE)
 		size = FRAME_SIZE;
-	len = ends[rows - 1] - begin;
-	/* the first frame of a file says when it is begun, that is, its name */
-	if (len >= WRITE_SIZE && t->job && is_plain(w, t))
-		return (t->frame.len && write_frame_now(w, t, false, err)) ||
-		        write_now(w, t, data + begin, len, rows, false, err)
-		    ? -1
-		    : 0;
 	while (i < rows) {
-		size_t room = t->frame.len < size ? size - t->frame.len : 0;
+		size_t room = t->frame_len < size ? size - t->frame_len : 0;
 
 		for (n = 0; i + n < rows && ends[i + n] - begin <= room; n++)
 			;
-		if (!n && !t->frame.len)
+		if (!n && !t->frame_len)
 			n = 1; /* a row larger than a frame */
 		if (n) {
 			len = ends[i + n - 1] - begin;
-			if (!t->frame.cap)
-				t->frame = spare_take(&w->raw);
-			buf_add(&t->frame, data + begin, len);
-			w->pending += len;
-			t->frame_rows += n;
+			if (add_to_frame(w, t, data + begin, len, n, err))
+				return -1;
 			begin += len;
 			i += n;
 		}
@@ -445,7 +455,7 @@ writer_finish(struct writer *w, struct error *err)
 	for (i = 0; i < w->track_count; i++) {
 		struct track *t = w->tracks[i];
 
-		if ((t->frame.len || rotation_end(&t->rotation) ||
+		if ((t->frame_len || rotation_end(&t->rotation) ||
 		        (!t->rows && !t->whole)) &&
 		    cut_frame(w, t, true, err))
 			return -1;
