@@ -400,3 +400,21 @@ print(base64.b64encode(hashlib.shake_128(("{\"id\":%s}" % sys.argv[1]).encode())
   fails 1 dlt-normalize -o out "$(only "$GOLDEN/flat/step1/normalized")"
   assert_output --partial 'normalized already'
 }
+
+@test "where memory is short, the number of workers makes no difference" {
+  local j
+  python3 - >rows <<'END'
+text = "0123456789abcdef" * 8
+for i in range(1500):
+    row = {"id": i, "text": f"{i}{text}"}
+    for table in "uvwxyz"[: i % 5 + 2]:
+        row[table] = [{"n": i, "text": f"{i}{table}{text}"}] * 2
+    print(str(row).replace("'", '"'))
+END
+  dlt-extract -o in --schema-name p t=rows
+  for j in 1 2 7; do
+    dlt-normalize --deterministic --max-memory 4MiB -j $j -o "out$j" in
+  done
+  diff -r out1 out2
+  diff -r out1 out7
+}

@@ -5,12 +5,18 @@
 
 #include "tools/dlt-normalize/wiring.h"
 
-/* Blocks and what is made of them are under way by the worker: with many
- * workers they are smaller, so that all keep to the memory. */
+/* Up to so many workers, blocks are of the same size. */
+#define WORKERS 8
+
+/* Blocks and what is made of them are under way by the worker: with very many
+ * workers they are smaller, so that all keep to the memory. When that is full,
+ * where frames are cut depends on the blocks: those of few workers are as small
+ * as if there were some more, so that their number makes no difference. */
 static size_t
 block_size(const struct normalize_settings *set)
 {
-	size_t n = set->max_memory / (20 * ((size_t)set->workers + 2));
+	size_t workers = set->workers > WORKERS ? set->workers : WORKERS;
+	size_t n = set->max_memory / (20 * (workers + 2));
 
 	if (n > IO_BLOCK)
 		return IO_BLOCK;
