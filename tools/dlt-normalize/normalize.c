@@ -227,7 +227,7 @@ begin_output(struct run *r, struct error *err)
 		.target = r->set->target,
 		.csv = &r->set->csv,
 		.rotation = r->set->rotation,
-		.max_memory = r->set->max_memory / 2,
+		.max_memory = r->set->max_memory / 4,
 		.before_job = send_schema,
 		.arg = r,
 		.progress = r->set->progress };

@@ -437,6 +437,7 @@ walker_begin(struct walker *w, const struct job *job, const struct block *b,
 	w->live = live;
 	w->place_row = first_row;
 	w->res = res;
+	w->continued = res->count;
 	if (live)
 		note_columns(res);
 	res->version = w->evolve->version;

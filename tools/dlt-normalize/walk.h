@@ -64,6 +64,7 @@ struct reject {
 struct result {
 	struct segment **segments; /* in the order of first use */
 	size_t count, cap;         /* the rest up to cap is spare memory */
+	const struct table **was;  /* of each: its table, now or last time */
 	uint64_t version;          /* of the schema that it was made with */
 	bool depends;              /* on something that the schema lacks */
 	bool stopped;              /* at a row that would change the schema */

@@ -7,7 +7,10 @@
 #include "tools/dlt-normalize/format.h"
 #include "tools/dlt-normalize/walker.h"
 
-#define SEGMENT_MIN ((size_t)4096)
+#define SEGMENT_MIN ((size_t)1024)
+/* One so large does not go from table to table: all would get so large. */
+#define SEGMENT_LARGE ((size_t)16384)
+#define SEGMENT_LOOK  16 /* so many are compared for a small one */
 
 struct out *
 out_get(struct walker *w, struct table *t)
@@ -28,6 +31,34 @@ out_get(struct walker *w, struct table *t)
 	return o;
 }
 
+/* The one at res->count: if there is one that was of this table, as it has the
+ * right size for it, else a small one. NULL: there is none. */
+static struct segment *
+spare_segment(struct result *res, const struct table *t)
+{
+	struct segment **list = res->segments, *s;
+	size_t n = res->count, best = n, end = n;
+
+	while (end < res->cap && res->was[end] && res->was[end] != t)
+		end++;
+	if (end < res->cap && res->was[end])
+		best = end;
+	else if (end > n + SEGMENT_LOOK)
+		end = n + SEGMENT_LOOK;
+	for (size_t i = n; i < end && best < end; i++)
+		if (list[i]->cap < list[best]->cap)
+			best = i;
+	s = list[best];
+	if (s && s->table != t && s->cap > SEGMENT_LARGE) {
+		free(s->data);
+		s->data = NULL;
+	}
+	list[best] = list[n];
+	res->was[best] = res->was[n];
+	res->was[n] = t;
+	return list[n] = s;
+}
+
 static struct segment *
 segment_take(struct result *res, struct table *t)
 {
@@ -40,8 +71,10 @@ segment_take(struct result *res, struct table *t)
 		    sizeof(*res->segments));
 		memset(res->segments + old, 0,
 		    (res->cap - old) * sizeof(*res->segments));
+		res->was = xrealloc(res->was, res->cap * sizeof(*res->was));
+		memset(res->was + old, 0, (res->cap - old) * sizeof(*res->was));
 	}
-	s = res->segments[res->count];
+	s = spare_segment(res, t);
 	if (!s)
 		s = res->segments[res->count] = xcalloc(1, sizeof(*s));
 	res->count++;
@@ -60,7 +93,7 @@ out_attach(struct walker *w, struct out *o)
 	size_t i;
 
 	o->seg = NULL;
-	for (i = 0; i < w->res->count; i++)
+	for (i = 0; i < w->continued; i++)
 		if (w->res->segments[i]->table == o->table)
 			o->seg = w->res->segments[i];
 	if (!o->seg)
@@ -405,6 +438,7 @@ result_release(struct result *res)
 		free(res->segments[i]);
 	}
 	free(res->segments);
+	free(res->was);
 	result_drop_rejects(res);
 	free(res->rejects);
 	*res = (struct result){ 0 };

@@ -128,6 +128,7 @@ struct walker {
 	struct out **touched; /* by the current root row */
 	size_t touched_count, touched_cap;
 	struct result *res;
+	size_t continued; /* segments of it that were begun before */
 	const struct job *job;
 	const char *block, *end; /* of the current block */
 	uint64_t block_offset;

@@ -273,6 +273,19 @@ bound_pending(struct writer *w, struct error *err)
 	return 0;
 }
 
+/* In smaller steps than those of buf_add(): hundreds of tables may wait. */
+static void
+frame_reserve(struct buf *b, size_t more)
+{
+	size_t need = b->len + more + 1;
+	size_t cap = b->cap + b->cap / 4 + 1024;
+
+	if (need <= b->cap)
+		return;
+	b->cap = need > cap ? need : cap;
+	b->data = xrealloc(b->data, b->cap);
+}
+
 /* Many rows of a file that has begun need not wait for their frame; that is
  * counted as if they did, so that it makes no difference to what is cut where. */
 static int
@@ -286,8 +299,9 @@ add_to_frame(struct writer *w, struct track *t, const char *data, size_t len,
 		        write_now(w, t, data, len, rows, false, err)
 		    ? -1
 		    : 0;
-	if (!t->frame.cap)
+	if (!t->frame.cap && len >= WRITE_SIZE)
 		t->frame = spare_take(&w->raw);
+	frame_reserve(&t->frame, len);
 	buf_add(&t->frame, data, len);
 	t->frame_rows += rows;
 	return 0;
