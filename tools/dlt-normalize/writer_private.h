@@ -18,7 +18,7 @@ struct track {
 	struct rotation rotation;
 	struct buf frame; /* rows not yet handed to the pool */
 	uint64_t frame_rows;
-	size_t frame_len; /* with those that went straight into the file */
+	size_t frame_len;   /* with those that went straight into the file */
 	size_t frame_sized; /* of it, bytes that count in rotation */
 	uint64_t sized;     /* bytes of rows since the last flush, as written */
 	size_t columns;     /* complete ones, at the last row */
