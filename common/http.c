@@ -261,6 +261,9 @@ close_exchange(struct http *h)
 {
 	if (h->open)
 		curl_multi_remove_handle(h->multi, h->easy);
+	/* curl_easy_reset() would lose the list of files */
+	if (h->jar)
+		curl_easy_setopt(h->easy, CURLOPT_COOKIEFILE, NULL);
 	curl_slist_free_all(h->headers);
 	h->headers = NULL;
 	h->open = false;
