@@ -20,8 +20,8 @@ setup_file() {
   [ "$(rows q z)" = '[{"a":1},{"a":2}]' ]
   fails 1 dlt-extract -o r -n z exec:none
   assert_output --partial 'exec:none: No such file'
-  fails 2 dlt-extract -o r z=singer:tap
-  assert_output --partial '"singer:" are not supported'
+  fails 2 dlt-extract -o r z=s3://b/k
+  assert_output --partial '"s3:" are not supported'
 }
 
 # ---- programs ----

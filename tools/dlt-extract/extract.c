@@ -10,6 +10,7 @@
 #include "common/testhook.h"
 #include "tools/dlt-extract/cursors.h"
 #include "tools/dlt-extract/databases.h"
+#include "tools/dlt-extract/kept.h"
 #include "tools/dlt-extract/pull.h"
 #include "tools/dlt-extract/rest_source.h"
 #include "tools/dlt-extract/settings.h"
@@ -37,6 +38,7 @@ struct run {
 	size_t plan_count;
 	struct cursors cursors;
 	struct cursors_bind cursors_bind;
+	struct kept kept;
 	struct databases databases;
 	struct rest_source *rest; /* NULL: no input is one of an API */
 	struct writer *writer;
@@ -272,6 +274,7 @@ find_state(struct run *r, struct error *err)
 	const char **names = xcalloc(r->sources.count, sizeof(*names));
 	struct state_change change = { .source = r->settings.schema_name,
 		.resources = names };
+	struct state_value *values = NULL;
 	int rc;
 
 	if (r->target.workdir != NULL) {
@@ -286,13 +289,18 @@ find_state(struct run *r, struct error *err)
 	rc = cursors_values(&r->cursors, &r->cursors_bind, &change.value_count,
 	    err);
 	change.values = r->cursors.values;
-	if (rc < 0)
+	if (rc < 0 ||
+	    kept_values(&r->kept, &r->cursors_bind, r->pull.kept, &change,
+	        &values, err) < 0) {
+		rc = -1;
 		goto out;
+	}
 	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
 	    change.count + change.value_count > 0 ? &change : NULL,
 	    &r->stored_state, r->settings.load_id, &r->state_doc, &r->new_state,
 	    err);
 out:
+	free(values);
 	free(names);
 	return rc;
 }
@@ -560,6 +568,8 @@ plan_rows(struct run *r, struct error *err)
 		.source = r->settings.schema_name,
 	};
 	return cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
+	        kept_bind(&r->kept, &r->cursors_bind,
+	            r->target.workdir == NULL && r->o->sync == NULL, err) < 0 ||
 	        find_apis(r, err) < 0
 	    ? -1
 	    : 0;
@@ -670,6 +680,7 @@ out:
 		steps_free(r.plans[i].steps);
 	rest_source_free(r.rest);
 	cursors_release(&r.cursors);
+	kept_release(&r.kept);
 	databases_release(&r.databases);
 	free(r.plans);
 	source_file_free(r.file);

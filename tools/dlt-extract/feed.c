@@ -15,6 +15,7 @@
 /* One slot of the ring between the reading thread and its consumer. */
 struct slot {
 	char *data;
+	struct buf kept;
 	struct feed_block block;
 };
 
@@ -30,6 +31,9 @@ struct feed {
 	bool started;
 	struct arena names;
 	struct buf described; /* before the first block */
+	const struct feed_part **parts;
+	size_t part_count, part_cap;
+	size_t first_part; /* of the input */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -117,10 +121,38 @@ count_bytes(struct feed *f, const char *name, size_t n, struct error *err)
 	    name, (unsigned long long)f->max_expansion);
 }
 
+/* What the open member belongs to; *name: of the member. */
+static const struct feed_part *
+find_part(struct feed *f, const char **name)
+{
+	struct input_part in;
+	struct feed_part *part;
+	size_t i;
+
+	if (f->kind->part == NULL || !f->kind->part(f->input, &in)) {
+		*name = arena_strdup(&f->names, *name);
+		return NULL;
+	}
+	i = f->first_part + in.number;
+	if (i == f->part_count) {
+		f->parts = xgrow(f->parts, &f->part_cap, i + 1,
+		    sizeof(struct feed_part *));
+		part = arena_alloc(&f->names, sizeof(*part));
+		*part = (struct feed_part){ .index = i,
+			.table = arena_strdup(&f->names, in.table),
+			.described = arena_strdup(&f->names, in.described),
+			.name = arena_strdup(&f->names, *name) };
+		f->parts[f->part_count++] = part;
+	}
+	*name = f->parts[i]->name;
+	return f->parts[i];
+}
+
 /* One member of an input: 1 done, 0 stopped, -1. */
 static int
 feed_member(struct feed *f, const char *name, struct error *err)
 {
+	const struct feed_part *part = find_part(f, &name);
 	bool begin = true;
 
 	for (;;) {
@@ -140,7 +172,13 @@ feed_member(struct feed *f, const char *name, struct error *err)
 			.end = n == 0,
 			.typed = f->kind->typed ||
 			    json_get_bool(f->in.declared, "typed", false),
+			.part = part,
 		};
+		buf_reset(&s->kept);
+		if (n == 0 && f->kind->kept != NULL)
+			f->kind->kept(f->input, &s->kept);
+		if (s->kept.len != 0)
+			s->block.kept = buf_str(&s->kept);
 		begin = false;
 		push_slot(f);
 		if (n == 0)
@@ -191,13 +229,13 @@ feed_input(struct feed *f, const char *text, struct error *err)
 	int rc = 0;
 
 	f->in.text = text;
+	f->first_part = f->part_count;
 	input = kind->open(&f->in, err);
 	if (input == NULL)
 		return -1;
 	set_allowed(f, kind, input);
 	if (begin_input(f, kind, input)) {
 		while ((rc = kind->next(input, &name, err)) > 0) {
-			name = arena_strdup(&f->names, name);
 			if (kind->describe != NULL && f->count == 1)
 				kind->describe(input, &f->described);
 			rc = feed_member(f, name, err);
@@ -214,8 +252,10 @@ feed_input(struct feed *f, const char *text, struct error *err)
 static void
 free_slots(struct feed *f)
 {
-	for (unsigned i = 0; i < f->slot_count; i++)
+	for (unsigned i = 0; i < f->slot_count; i++) {
 		free(f->slots[i].data);
+		buf_release(&f->slots[i].kept);
+	}
 	free(f->slots);
 	f->slots = NULL;
 	f->slot_count = 0;
@@ -225,6 +265,7 @@ static void
 destroy(struct feed *f)
 {
 	free_slots(f);
+	free(f->parts);
 	arena_release(&f->names);
 	buf_release(&f->described);
 	pthread_cond_destroy(&f->changed);

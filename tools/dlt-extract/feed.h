@@ -20,12 +20,23 @@
 struct feed;
 struct input_context;
 
+/* input_part, as long as the feed lives; index: among all of its inputs. */
+struct feed_part {
+	size_t index;
+	const char *table, *described;
+	const char *name; /* of the members */
+};
+
 struct feed_block {
 	const char *data;
 	size_t len;
 	const char *name; /* of the input, for messages and origins */
 	bool begin, end;
-	bool typed; /* its strings may be typed values */
+	bool typed;                   /* its strings may be typed values */
+	const struct feed_part *part; /* or NULL */
+	/* With `end`: what the input keeps once all up to here is in a package;
+	 * or NULL. */
+	const char *kept;
 };
 
 /* So many bytes may become more of them than max_expansion says. */

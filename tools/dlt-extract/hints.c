@@ -197,16 +197,38 @@ add_declared(struct table *t, const struct naming *naming,
 	return rc;
 }
 
+/* A column that has a type keeps it, whatever the input says now. */
+static void
+keep_types(struct table *t, const struct table *existing)
+{
+	static const char *const props[] = { "data_type", "precision", "scale",
+		"timezone" };
+
+	for (size_t i = 0; existing != NULL && i < t->column_count; i++) {
+		struct column *c = t->columns[i];
+		const struct column *old = table_column(existing, c->name);
+
+		for (size_t k = 0; old != NULL && old->type != TYPE_NONE &&
+		     k < ARRAY_LEN(props);
+		     k++)
+			column_set(c, props[k],
+			    hints_get(&old->hints, props[k]));
+	}
+}
+
 /* What the input says; a primary key that is declared takes the place of its
  * own. */
 static int
 add_described(struct table *t, const struct naming *naming,
-    const struct table_hints *h, struct error *err)
+    const struct table_hints *h, const struct table *existing,
+    struct error *err)
 {
 	const struct json *key = json_get(h->described, "primary_key");
 	int rc = add_declared(t, naming, json_get(h->described, "columns"),
 	    err);
 
+	if (json_get_bool(h->described, "keep_types", false))
+		keep_types(t, existing);
 	if (key == NULL || h->primary_key != NULL)
 		return rc;
 	for (const struct json *k = key->child; k && rc == 0; k = k->next)
@@ -241,7 +263,7 @@ make_root(const struct table_hints *h, const struct schema *s,
     const char *table, const char *resource, struct error *err)
 {
 	struct table *t = table_new(table);
-	int rc = add_described(t, &s->naming, h, err);
+	int rc = add_described(t, &s->naming, h, schema_table(s, table), err);
 
 	if (rc == 0)
 		rc = add_declared(t, &s->naming, h->declared, err);

@@ -29,7 +29,8 @@ struct table_hints {
 	/* of a source file, checked; or NULL */
 	const struct json *declared; /* columns: an object by name, or an array
 	                                of objects with "name" */
-	/* of the input: {"columns":{..},"primary_key":[..]}; or NULL */
+	/* of the input: {"columns":{..},"primary_key":[..]}; "keep_types":true
+	 * for one whose types give way to those that columns have; or NULL */
 	const struct json *described;
 	const char *table_format, *file_format, *description;
 	const char *cursor; /* the field of an incremental cursor, or NULL */

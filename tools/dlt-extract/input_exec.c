@@ -1,47 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* exec:COMMAND: the rows that a program prints. */
-#include "common/buf.h"
 #include "common/mem.h"
-#include "common/secret.h"
 #include "tools/dlt-extract/input_kind.h"
 #include "tools/dlt-extract/program.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEME         "exec:"
-#define NAME_MAX_BYTES 120
+#define SCHEME "exec:"
 
 struct exec {
 	struct program *program;
 	char *name, *resource;
 	bool begun;
 };
-
-/* On one line, not too long, and without its secrets. */
-static char *
-name_of(const char *text)
-{
-	struct buf b = { 0 };
-	size_t from = 0, at, n;
-
-	while ((at = secret_find(text, from, &n)) != 0) {
-		buf_add(&b, text + from, at - from);
-		buf_adds(&b, "***");
-		from = at + n;
-	}
-	buf_adds(&b, text + from);
-	for (size_t i = 0; i < b.len; i++)
-		if ((unsigned char)b.data[i] < ' ')
-			b.data[i] = ' ';
-	if (b.len > NAME_MAX_BYTES) {
-		b.len = NAME_MAX_BYTES;
-		while ((b.data[b.len] & 0xc0) == 0x80)
-			b.len--;
-		buf_adds(&b, "...");
-	}
-	return buf_take(&b);
-}
 
 static int
 exec_check(const char *text, struct error *err)
@@ -58,7 +30,7 @@ exec_open(const struct input_context *in, struct error *err)
 	struct exec *e = xcalloc(1, sizeof(*e));
 
 	(void)err;
-	e->name = name_of(in->text);
+	e->name = program_name(in->text);
 	e->program = program_new(in->text + strlen(SCHEME), e->name);
 	e->resource = xstrdup(in->resource);
 	return e;

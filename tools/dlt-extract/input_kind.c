@@ -15,7 +15,6 @@ not_built(const char *text, struct error *err)
 }
 
 static const struct input_kind planned[] = {
-	{ .scheme = "singer:", .check = not_built },
 	{ .scheme = "s3://", .check = not_built },
 };
 
@@ -23,6 +22,7 @@ static const struct input_kind planned[] = {
 static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
+	&input_singer,
 	&input_sqlite,
 	&input_postgresql,
 	&input_postgres,

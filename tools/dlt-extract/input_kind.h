@@ -47,7 +47,15 @@ struct input_context {
 	const char *password;            /* of a database, not in its URL */
 	struct incremental *incremental; /* where the last run ended */
 	struct channel *parent;  /* rows of the resource it transforms */
+	const char *kept;        /* what the last run has kept, as JSON text */
 	struct rest_input *rest; /* how its API is asked (rest_source.h) */
+};
+
+/* What a member's rows have of their own, when an input has several tables. */
+struct input_part {
+	size_t number;     /* from 0; a new one is one more than all before */
+	const char *table; /* and resource; not normalized */
+	const char *described; /* as of describe() */
 };
 
 struct input_kind {
@@ -55,6 +63,9 @@ struct input_kind {
 	/* Strings of its rows may be dlt's typed values (contract.md 3);
 	 * elsewhere what looks like one is text. */
 	bool typed;
+	/* The key of what it keeps between runs, in the state of the resource;
+	 * NULL: nothing is kept. */
+	const char *keeps;
 	/* Can it be read at all? Before anything is written. May be NULL. */
 	int (*check)(const char *text, struct error *err);
 	/* Of an operand without a name, after check: the name of each resource
@@ -75,12 +86,18 @@ struct input_kind {
 	 * first one: {"columns":{..},"primary_key":[..]}, as a source file
 	 * declares them, which wins. Or nothing. May be NULL. */
 	void (*describe)(void *self, struct buf *json);
+	/* Of the open member; false: its rows are the resource's. May be
+	 * NULL. */
+	bool (*part)(void *self, struct input_part *part);
+	/* The member has ended. Appends, as JSON text, what is to be kept when
+	 * its rows and all before are in a package; or nothing. May be NULL. */
+	void (*kept)(void *self, struct buf *json);
 	void (*cancel)(void *self); /* may be NULL */
 	void (*close)(void *self);
 };
 
 extern const struct input_kind input_file, input_exec, input_http, input_https,
-    input_sqlite, input_postgresql, input_postgres, input_duckdb,
+    input_singer, input_sqlite, input_postgresql, input_postgres, input_duckdb,
     input_database;
 
 /* Never NULL. */

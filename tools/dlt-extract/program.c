@@ -4,6 +4,7 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "common/msg.h"
+#include "common/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 
 #define LINE_MAX_BYTES 1500 /* of standard error, in one message */
 #define GRACE_MS       1000 /* from TERM to KILL */
+#define NAME_MAX_BYTES 120
 
 extern char **environ;
 
@@ -33,6 +35,30 @@ struct program {
 	int wake[2];
 	struct buf line; /* of standard error, so far */
 };
+
+char *
+program_name(const char *text)
+{
+	struct buf b = { 0 };
+	size_t from = 0, at, n;
+
+	while ((at = secret_find(text, from, &n)) != 0) {
+		buf_add(&b, text + from, at - from);
+		buf_adds(&b, "***");
+		from = at + n;
+	}
+	buf_adds(&b, text + from);
+	for (size_t i = 0; i < b.len; i++)
+		if ((unsigned char)b.data[i] < ' ')
+			b.data[i] = ' ';
+	if (b.len > NAME_MAX_BYTES) {
+		b.len = NAME_MAX_BYTES;
+		while ((b.data[b.len] & 0xc0) == 0x80)
+			b.len--;
+		buf_adds(&b, "...");
+	}
+	return buf_take(&b);
+}
 
 struct program *
 program_new(const char *command, const char *name)

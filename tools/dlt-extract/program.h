@@ -18,6 +18,10 @@
 
 struct program;
 
+/* The text of an input as a name for messages: on one line, not too long, and
+ * without its secrets; malloc'd. */
+char *program_name(const char *text);
+
 /* Starts nothing yet. name: for messages. */
 struct program *program_new(const char *command, const char *name);
 int program_start(struct program *p, const char *who, struct error *err);

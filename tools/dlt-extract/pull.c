@@ -23,8 +23,18 @@ struct pipe {
 	struct feed *feed;
 	struct rows *rows; /* NULL: it has ended */
 	uint64_t *taken;
+	char **kept;
+	struct part **parts; /* by index; NULL: not declared */
+	size_t part_count;
 	bool declared;
 	bool full;         /* no more is wanted, though there may be some */
+	struct lane *lane; /* NULL: a contract drops the rows */
+};
+
+/* Where the rows of a part of an input go. */
+struct part {
+	struct table_hints hints;
+	struct json_doc described;
 	struct lane *lane; /* NULL: a contract drops the rows */
 };
 
@@ -37,10 +47,11 @@ struct route {
 
 /* ---- tables ---- */
 
-/* Declare a table unless it has been; *lane NULL: its rows are dropped. */
+/* Declare a table unless it has been (anew: in any case); *lane NULL: its rows
+ * are dropped. */
 static int
 declare(struct pull *p, const struct table_hints *hints, const char *table,
-    const char *resource, struct lane **lane, struct error *err)
+    const char *resource, bool anew, struct lane **lane, struct error *err)
 {
 	struct buf name = { 0 };
 	bool filtered = false;
@@ -50,7 +61,7 @@ declare(struct pull *p, const struct table_hints *hints, const char *table,
 	if (name_tables_path(&p->schema->naming, table, strlen(table), &name,
 	        err) < 0)
 		goto out;
-	for (size_t i = 0; i < p->declared_count; i++) {
+	for (size_t i = 0; i < p->declared_count && !anew; i++) {
 		if (strcmp(p->declared[i].table, buf_str(&name)) == 0) {
 			*lane = writer_lane(p->writer, buf_str(&name));
 			rc = 0;
@@ -141,7 +152,7 @@ route(struct pull *p, const struct pipe *pipe, const struct row *row,
 		if (declare(p, plan->hints, buf_str(&value),
 		        plan->keeps_name ? pipe->resource->name
 		                         : buf_str(&value),
-		        &r->lane, err) < 0)
+		        false, &r->lane, err) < 0)
 			goto out;
 		r->plan = plan;
 		r->value = buf_take(&value);
@@ -183,6 +194,39 @@ hints_of(struct pipe *pipe)
 	return &pipe->hints;
 }
 
+/* The table of a part of the input, declared with its first row. */
+static int
+part_lane(struct pull *p, struct pipe *pipe, const struct feed_part *from,
+    struct lane **lane, struct error *err)
+{
+	size_t i = from->index;
+	struct part *part;
+
+	if (i >= pipe->part_count) {
+		pipe->parts = xrealloc(pipe->parts,
+		    (i + 1) * sizeof(*pipe->parts));
+		while (pipe->part_count <= i)
+			pipe->parts[pipe->part_count++] = NULL;
+	}
+	part = pipe->parts[i];
+	if (part == NULL) {
+		const char *table = pipe->plan->table;
+
+		part = pipe->parts[i] = xcalloc(1, sizeof(*part));
+		part->hints = *pipe->plan->hints;
+		if (json_parse(&part->described, from->described,
+		        strlen(from->described), err) < 0)
+			return -1;
+		part->hints.described = part->described.root;
+		if (declare(p, &part->hints,
+		        table != NULL ? table : from->table, from->table, true,
+		        &part->lane, err) < 0)
+			return error_prefix(err, "%s: ", from->name);
+	}
+	*lane = part->lane;
+	return 0;
+}
+
 static int
 write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
     struct error *err)
@@ -194,12 +238,15 @@ write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
 		if (route(p, pipe, row, &lane, err) < 0)
 			return -1;
 		last = true; /* dlt writes such rows one by one */
+	} else if (row->part != NULL) {
+		if (part_lane(p, pipe, row->part, &lane, err) < 0)
+			return -1;
 	} else {
 		if (!pipe->declared &&
 		    declare(p, hints_of(pipe),
 		        plan->table != NULL ? plan->table
 		                            : pipe->resource->name,
-		        pipe->resource->name, &pipe->lane, err) < 0)
+		        pipe->resource->name, false, &pipe->lane, err) < 0)
 			return -1;
 		pipe->declared = true;
 		lane = pipe->lane;
@@ -292,6 +339,7 @@ open_pipe(struct pull *p, size_t i)
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2, p->max_expansion);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
+	pipe->kept = &p->kept[i];
 	p->pipes[i] = pipe;
 	return pipe;
 }
@@ -338,6 +386,10 @@ is_useless(const struct pipe *pipe)
 static void
 end_pipe(struct pipe *pipe)
 {
+	const char *kept = rows_kept(pipe->rows);
+
+	if (kept != NULL)
+		*pipe->kept = xstrdup(kept);
 	rows_free(pipe->rows);
 	pipe->rows = NULL;
 	if (pipe->channel != NULL)
@@ -373,6 +425,7 @@ pull_run(struct pull *p, struct error *err)
 	p->pipes = xcalloc(n + 1, sizeof(*p->pipes));
 	p->active = xcalloc(n + 1, sizeof(*p->active));
 	p->rows = xcalloc(n + 1, sizeof(*p->rows));
+	p->kept = xcalloc(n + 1, sizeof(*p->kept));
 	for (;;) {
 		for (; roots < max && next < n; next++) {
 			if (p->plans[next].parent == PULL_ROOT) {
@@ -410,6 +463,18 @@ stop_pipe(struct pipe *pipe)
 	feed_stop(pipe->feed);
 }
 
+static void
+free_parts(struct pipe *pipe)
+{
+	for (size_t i = 0; i < pipe->part_count; i++) {
+		if (pipe->parts[i] == NULL)
+			continue;
+		json_release(&pipe->parts[i]->described);
+		free(pipe->parts[i]);
+	}
+	free(pipe->parts);
+}
+
 void
 pull_release(struct pull *p, bool failed)
 {
@@ -427,6 +492,8 @@ pull_release(struct pull *p, bool failed)
 			feed_free(pipe->feed);
 		channel_free(pipe->channel);
 		json_release(&pipe->described);
+		free_parts(pipe);
+		free(p->kept[i]);
 		free(pipe);
 	}
 	for (size_t i = 0; i < p->declared_count; i++) {
@@ -439,5 +506,6 @@ pull_release(struct pull *p, bool failed)
 	free(p->declared);
 	free(p->pipes);
 	free(p->active);
+	free(p->kept);
 	free(p->rows);
 }

@@ -59,6 +59,7 @@ struct pull {
 	struct declared *declared;
 	size_t declared_count, declared_cap;
 	uint64_t *rows;
+	char **kept; /* what its inputs keep, or NULL */
 	/* private */
 	struct pipe **pipes, **active;
 	size_t active_count;

@@ -27,6 +27,8 @@ struct rows {
 	uint64_t line, line_start;
 	uint64_t array_line; /* MODE_STREAM: where it began */
 	const char *name;
+	const struct feed_part *part;
+	struct buf kept, next_kept; /* of the rows so far, and with all there */
 	enum mode mode;
 	struct buf text; /* a row that had to be changed */
 	bool typed;      /* strings of the input may be typed values */
@@ -57,6 +59,8 @@ rows_free(struct rows *r)
 		return;
 	csv_free(r->csv);
 	buf_release(&r->text);
+	buf_release(&r->kept);
+	buf_release(&r->next_kept);
 	free(r->win);
 	free(r);
 }
@@ -137,6 +141,9 @@ fill_block(struct rows *r, struct error *err)
 	r->eof = b.end;
 	if (b.begin)
 		r->name = b.name;
+	if (b.kept != NULL)
+		buf_adds(&r->next_kept, b.kept);
+	r->part = b.part;
 	r->typed = b.typed;
 	return 0;
 }
@@ -168,6 +175,25 @@ begin_csv(struct rows *r, const struct csv_format *format, struct error *err)
 	return 0;
 }
 
+/* All rows of an input have been taken. */
+static void
+end_input(struct rows *r)
+{
+	struct buf kept = r->kept;
+
+	if (r->next_kept.len == 0)
+		return;
+	r->kept = r->next_kept;
+	r->next_kept = kept;
+	buf_reset(&r->next_kept);
+}
+
+const char *
+rows_kept(const struct rows *r)
+{
+	return r->kept.len == 0 ? NULL : buf_str(&r->kept);
+}
+
 /* Begin the next input: 1, or 0 when there is none. */
 static int
 next_input(struct rows *r, struct error *err)
@@ -175,6 +201,7 @@ next_input(struct rows *r, struct error *err)
 	static const char mark[] = "\xef\xbb\xbf";
 	struct csv_format csv;
 
+	end_input(r);
 	r->start = r->end = 0;
 	r->base = r->line_start = 0;
 	r->line = 1;
@@ -260,6 +287,7 @@ set_row(const struct rows *r, struct row *row, size_t len)
 	row->data = r->win + r->start;
 	row->len = len;
 	row->input = r->name;
+	row->part = r->part;
 	row->line = r->line;
 	row->byte = r->base + r->start;
 	row->column = row->byte - r->line_start + 1;

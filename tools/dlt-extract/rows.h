@@ -28,7 +28,8 @@ struct row {
 	uint64_t line;     /* of its first byte, from 1 */
 	uint64_t column;   /* of its first byte, from 1 */
 	uint64_t byte;     /* its offset in the input (decoded) */
-	bool page;         /* an element of a page */
+	const struct feed_part *part; /* or NULL */
+	bool page;                    /* an element of a page */
 	bool last; /* the last of its page; also every row that is none */
 };
 
@@ -38,6 +39,9 @@ struct rows;
 struct rows *rows_new(struct feed *feed, const struct row_format *format);
 /* 1: a row; 0: no more; 2: as feed_next(), ask again later; -1. */
 int rows_next(struct rows *r, struct row *row, struct error *err);
+/* What the input keeps of the rows so far (feed.h), or NULL; until the next
+ * call. */
+const char *rows_kept(const struct rows *r);
 /* The last row is not needed any more: give back memory that it took. */
 void rows_trim(struct rows *r);
 void rows_free(struct rows *r);

@@ -79,6 +79,7 @@ static const struct source_key resource_keys[] = {
 	{ "file", K(STRING), NULL },
 	{ "files", K(ARRAY), NULL },
 	{ "command", K(STRING), NULL },
+	{ "singer", K(STRING), NULL },
 	{ "typed", K(BOOL), NULL },
 	{ "selected", K(BOOL), NULL },
 	{ "limit", K(NUMBER), NULL },
@@ -348,7 +349,7 @@ bool
 source_is_database(const struct source_file *f, const struct json *r)
 {
 	static const char *const others[] = { "file", "files", "command",
-		"endpoint" };
+		"singer", "endpoint" };
 
 	if (json_get(r, "database") != NULL || json_get(r, "table") != NULL ||
 	    json_get(r, "sql") != NULL)
@@ -394,6 +395,7 @@ check_resource(const struct source_file *f, const struct json *r,
 	inputs += json_get(r, "file") != NULL;
 	inputs += json_get(r, "files") != NULL;
 	inputs += json_get(r, "command") != NULL;
+	inputs += json_get(r, "singer") != NULL;
 	inputs += inputs == 0 ? source_is_database(f, r)
 	                      : json_get(r, "database") != NULL;
 	inputs += rest_is_resource(f, r);
@@ -402,7 +404,7 @@ check_resource(const struct source_file *f, const struct json *r,
 		error_set(err, ERR_USAGE,
 		    "resource \"%s\" needs one of \"file\", \"files\", "
 		    "\"database\", "
-		    "\"command\", \"endpoint\"",
+		    "\"command\", \"singer\", \"endpoint\"",
 		    name);
 		return source_blame(f, r, false, err);
 	}
@@ -426,7 +428,7 @@ static int
 check_defaults(const struct source_file *f, struct error *err)
 {
 	static const char *const own[] = { "name", "file", "files", "command",
-		"table", "sql" };
+		"singer", "table", "sql" };
 
 	if (f->defaults == NULL)
 		return 0;

@@ -307,8 +307,12 @@ take_inputs(const struct source_file *f, const struct json *r,
 		free(text);
 		return rc < 0 ? source_blame(f, one, false, err) : 0;
 	}
+	if (command == NULL)
+		command = json_get(r, "singer");
 	if (command != NULL) {
-		text = xasprintf("exec:%s", command->str);
+		text = xasprintf("%s:%s",
+		    strcmp(command->key, "singer") == 0 ? "singer" : "exec",
+		    command->str);
 		rc = sources_add(s, name, text, err);
 		free(text);
 		return rc < 0 ? source_blame(f, command, false, err) : 0;
