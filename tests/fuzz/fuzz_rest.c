@@ -69,7 +69,8 @@ check_lines(const struct buf *out, size_t count)
 static void
 check_rows(const struct json *answer)
 {
-	struct rest_member member = { "_p", answer };
+	char key[] = "_p";
+	struct rest_member member = { key, answer };
 	struct buf out = { 0 };
 	struct error err;
 	struct jsonpath *p = rest_detect_selector(answer, &err);
