@@ -171,6 +171,23 @@ page() {
   assert_output $'100|12.5\n101|8\n102|100\n01067|text'
 }
 
+@test "the Singer tap" {
+  ln -s "$SOURCE_DIR/examples" examples
+  export DLT_DATA_DIR=$PWD/data
+  for _ in 1 2; do
+    quiet dlt-extract -s examples/singer/shop.toml -p shop
+    quiet dlt-normalize -p shop
+    quiet dlt-load -q -p shop sqlite:shop.db
+  done
+  run sqlite3 shop.db "SELECT name FROM customers" \
+    "SELECT id, at, total FROM orders ORDER BY id"
+  assert_output "Ann
+1|2026-11-01 12:00:00.000000|1.5
+2|2026-11-02 12:00:00.000000|2.5
+3|2026-11-03 12:00:00.000000|3.5
+4|2026-11-04 12:00:00.000000|4.5"
+}
+
 @test "the quick start refuses what it does not know" {
   fails 2 "$SOURCE_DIR/examples/quickstart" --help
 }
