@@ -107,6 +107,11 @@ int duck_lend_text(struct duck_appender *a, size_t column, const char *text,
 void duck_put_null(struct duck_appender *a, size_t column);
 /* All texts that were lent have been copied when it succeeds. */
 int duck_appender_take(struct duck_appender *a, struct error *err);
+/* From now on a thread of its own brings the rows into the table, in their
+ * order, while more are appended: no statement may run on the connection until
+ * duck_appender_flush(). What fails there fails a later call. Again is a no-op.
+ */
+int duck_appender_thread(struct duck_appender *a, struct error *err);
 /* All rows so far are in the table when it succeeds. */
 int duck_appender_flush(struct duck_appender *a, struct error *err);
 void duck_appender_free(struct duck_appender *a); /* NULL is legal; what was

@@ -6,6 +6,7 @@
 #include "common/duck_private.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,12 @@
 __extension__ typedef __int128 wide;
 
 #define WIDE_DIGITS 38
+
+/* A pile of rows goes in at once. DuckDB brings in one that has some 200,000
+ * rows, or takes much memory, by itself, and too early. */
+#define PILE_ROWS  ((uint64_t)30720)
+#define PILE_BYTES ((uint64_t)8 << 20)
+#define PILES      4
 
 struct vector {
 	duck_handle handle, type;
@@ -28,12 +35,28 @@ struct vector {
 	size_t size;               /* of an element */
 };
 
+/* A thread that brings piles into the table, in their order. */
+struct bringer {
+	struct duck *duck;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	duck_handle all[PILES];
+	duck_handle full[PILES], empty[PILES]; /* full: the first is next */
+	size_t full_count, empty_count;
+	bool busy, stop, failed;
+	struct error err;
+};
+
 struct duck_appender {
 	struct duck *duck;
 	duck_handle handle, chunk;
 	struct vector *vectors;
 	size_t width;
 	uint64_t rows, capacity; /* of the chunk */
+	char *catalog, *schema, *table;
+	struct bringer *bringer; /* NULL: none; else it owns the handle */
+	uint64_t pile_rows, pile_bytes; /* in the handle; bytes of texts */
 };
 
 static int
@@ -178,6 +201,9 @@ duck_appender_open(struct duck *d, const char *catalog, const char *schema,
 	struct duck_appender *a = xcalloc(1, sizeof(*a));
 
 	a->duck = d;
+	a->catalog = catalog ? xstrdup(catalog) : NULL;
+	a->schema = xstrdup(schema);
+	a->table = xstrdup(table);
 	if (d->api.appender_create_ext(d->connection, catalog, schema, table,
 	        &a->handle)) {
 		fail(a, err);
@@ -190,6 +216,125 @@ duck_appender_open(struct duck *d, const char *catalog, const char *schema,
 failed:
 	duck_appender_free(a);
 	return NULL;
+}
+
+/* ---- the thread ---- */
+
+static void *
+bring(void *arg)
+{
+	struct bringer *b = arg;
+	const struct duck_api *api = &b->duck->api;
+
+	pthread_mutex_lock(&b->lock);
+	for (;;) {
+		duck_handle pile;
+		int rc;
+
+		while (!b->full_count && !b->stop)
+			pthread_cond_wait(&b->changed, &b->lock);
+		if (b->stop)
+			break;
+		pile = b->full[0];
+		memmove(b->full, b->full + 1,
+		    --b->full_count * sizeof(*b->full));
+		b->busy = true;
+		pthread_mutex_unlock(&b->lock);
+		rc = api->appender_flush(pile);
+		pthread_mutex_lock(&b->lock);
+		b->busy = false;
+		b->empty[b->empty_count++] = pile;
+		if (rc) {
+			duck_fail(DUCKDB_ERROR_CONSTRAINT,
+			    api->appender_error(pile), &b->err);
+			b->failed = b->stop = true;
+		}
+		pthread_cond_broadcast(&b->changed);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+/* Take the pile. Then wait for an empty one, or for the end
+ * of all work; returns an empty pile, or NULL when the thread has failed. */
+static duck_handle
+pass_on(struct bringer *b, duck_handle pile, bool all, struct error *err)
+{
+	duck_handle empty = NULL;
+
+	pthread_mutex_lock(&b->lock);
+	b->full[b->full_count++] = pile;
+	pthread_cond_broadcast(&b->changed);
+	while (!b->failed &&
+	    (!b->empty_count || (all && (b->full_count || b->busy))))
+		pthread_cond_wait(&b->changed, &b->lock);
+	if (b->failed)
+		*err = b->err;
+	else
+		empty = b->empty[--b->empty_count];
+	pthread_mutex_unlock(&b->lock);
+	return empty;
+}
+
+static void
+bringer_free(struct bringer *b)
+{
+	pthread_mutex_lock(&b->lock);
+	b->stop = true;
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(b->thread, NULL);
+	for (size_t i = 0; i < PILES; i++)
+		b->duck->api.appender_destroy(&b->all[i]);
+	pthread_mutex_destroy(&b->lock);
+	pthread_cond_destroy(&b->changed);
+	free(b);
+}
+
+/* As many handles as there are piles, the one in use among them. */
+static int
+make_piles(struct duck_appender *a, struct bringer *b, struct error *err)
+{
+	for (size_t i = 1; i < PILES; i++) {
+		duck_handle *h = &b->all[i];
+
+		if (a->duck->api.appender_create_ext(a->duck->connection,
+		        a->catalog, a->schema, a->table, h)) {
+			duck_fail(DUCKDB_ERROR_CONSTRAINT,
+			    *h ? a->duck->api.appender_error(*h) : NULL, err);
+			return -1;
+		}
+		b->empty[b->empty_count++] = *h;
+	}
+	b->all[0] = a->handle;
+	return 0;
+}
+
+int
+duck_appender_thread(struct duck_appender *a, struct error *err)
+{
+	struct bringer *b;
+	int rc;
+
+	if (a->bringer)
+		return 0;
+	b = xcalloc(1, sizeof(*b));
+	b->duck = a->duck;
+	rc = make_piles(a, b, err);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->changed, NULL);
+	if (rc == 0 && pthread_create(&b->thread, NULL, bring, b) == 0) {
+		a->bringer = b;
+		return 0;
+	}
+	/* without a thread it takes longer, that is all */
+	for (size_t i = 1; i < PILES; i++)
+		if (b->all[i])
+			a->duck->api.appender_destroy(&b->all[i]);
+	pthread_mutex_destroy(&b->lock);
+	pthread_cond_destroy(&b->changed);
+	free(b);
+	return rc;
 }
 
 void
@@ -205,8 +350,13 @@ duck_appender_free(struct duck_appender *a)
 			api->destroy_logical_type(&a->vectors[i].type);
 	if (a->chunk)
 		api->destroy_data_chunk(&a->chunk);
-	if (a->handle)
+	if (a->bringer)
+		bringer_free(a->bringer);
+	else if (a->handle)
 		api->appender_destroy(&a->handle);
+	free(a->catalog);
+	free(a->schema);
+	free(a->table);
 	free(a->vectors);
 	free(a);
 }
@@ -225,6 +375,25 @@ duck_appender_kind(const struct duck_appender *a, size_t column)
 
 /* ---- rows ---- */
 
+/* all: wait until everything is in the table. */
+static int
+next_pile(struct duck_appender *a, bool all, struct error *err)
+{
+	a->handle = pass_on(a->bringer, a->handle, all, err);
+	a->pile_rows = a->pile_bytes = 0;
+	return a->handle ? 0 : -1;
+}
+
+/* There is no pile once the thread has failed. */
+static int
+check_thread(const struct duck_appender *a, struct error *err)
+{
+	if (a->handle)
+		return 0;
+	*err = a->bringer->err;
+	return -1;
+}
+
 static int
 hand_over(struct duck_appender *a, struct error *err)
 {
@@ -232,12 +401,18 @@ hand_over(struct duck_appender *a, struct error *err)
 
 	if (!a->rows)
 		return 0;
+	if (check_thread(a, err) < 0)
+		return -1;
 	api->data_chunk_set_size(a->chunk, a->rows);
 	if (api->append_data_chunk(a->handle, a->chunk))
 		return fail(a, err);
 	api->data_chunk_reset(a->chunk);
 	find_data(a);
+	a->pile_rows += a->rows;
 	a->rows = 0;
+	if (a->bringer &&
+	    (a->pile_rows >= PILE_ROWS || a->pile_bytes >= PILE_BYTES))
+		return next_pile(a, false, err);
 	return 0;
 }
 
@@ -259,8 +434,11 @@ duck_appender_take(struct duck_appender *a, struct error *err)
 int
 duck_appender_flush(struct duck_appender *a, struct error *err)
 {
-	if (hand_over(a, err))
+	if (hand_over(a, err) || check_thread(a, err))
 		return -1;
+	if (a->bringer)
+		return next_pile(a, true, err);
+	a->pile_rows = a->pile_bytes = 0;
 	return a->duck->api.appender_flush(a->handle) ? fail(a, err) : 0;
 }
 
@@ -504,6 +682,7 @@ duck_put_text(struct duck_appender *a, size_t column, const char *text,
 	if ((v->kind != DUCK_TEXT && v->kind != DUCK_BLOB) || len > UINT32_MAX)
 		return -1;
 	place_of(a, v);
+	a->pile_bytes += len;
 	a->duck->api.vector_assign_string_element_len(v->handle, a->rows - 1,
 	    len ? text : "", len);
 	return 0;
@@ -519,6 +698,7 @@ duck_lend_text(struct duck_appender *a, size_t column, const char *text,
 	if ((v->kind != DUCK_TEXT && v->kind != DUCK_BLOB) || len > UINT32_MAX)
 		return -1;
 	s = place_of(a, v);
+	a->pile_bytes += len;
 	*s = (struct duck_string){ .len = (uint32_t)len };
 	if (len > DUCK_INLINED) {
 		memcpy(s->prefix, text, sizeof(s->prefix));

@@ -16,7 +16,7 @@
 #define BUSY_TIMEOUT_S  5.0
 #define BUSY_PAUSE_MS   50
 #define NEW_TRIES       3
-#define MANY_ROWS       50000 /* worth changing the number of threads */
+#define MANY_ROWS       30000 /* worth changing what threads there are */
 
 /* ---- the connection ---- */
 
@@ -82,6 +82,18 @@ read_catalog(struct duckdb_dest *d, struct error *err)
 	}
 	duck_rows_free(r);
 	return rc > 0 ? 0 : -1;
+}
+
+/* Rows are compressed in groups of 122,880. By default that begins when there
+ * are five groups, or at the commit: all of it, while nothing else is left to
+ * do. DuckDB 1.2 has no such setting. */
+static void
+write_early(struct duckdb_dest *d)
+{
+	struct error unused;
+
+	(void)duck_run(d->duck, "SET write_buffer_row_group_count = 1",
+	    &unused);
 }
 
 /* With its write-ahead log. */
@@ -154,6 +166,7 @@ duckdb_open(const char *rest, const struct dest_settings *set,
 	}
 	if (d->staging && open_patiently(d, set, err) == 0) {
 		d->created = !exists;
+		write_early(d);
 		if (read_catalog(d, err) == 0)
 			return &d->base;
 	}
@@ -214,8 +227,8 @@ duckdb_name(void *arg, enum dest_place place, const char *table,
 /* ---- transactions ---- */
 
 /* DuckDB brings appended rows into the table by a query of one task, for which
- * this thread waits busily when there is another to run it. Merges and commits
- * do gain from all threads. */
+ * its caller waits busily when there is another thread to run it. Merges and
+ * commits do gain from all threads. */
 static int
 run_alone(struct duckdb_dest *d, bool alone, struct error *err)
 {
@@ -397,6 +410,15 @@ append_rows(struct duckdb_dest *d, const struct rows *rows, size_t *bad,
 	return duck_appender_take(d->appender, err);
 }
 
+/* The table takes rows while the next ones are decoded and appended. */
+static int
+hurry(struct duckdb_dest *d, struct error *err)
+{
+	if (run_alone(d, true, err) < 0)
+		return -1;
+	return duck_appender_thread(d->appender, err);
+}
+
 static int
 duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
     size_t *bad, struct error *err)
@@ -407,7 +429,7 @@ duckdb_insert(struct dest *base, enum dest_place place, const struct rows *rows,
 	if (begin_append(d, place, rows->table, err) < 0)
 		return -1;
 	d->append_count += rows->row_count;
-	if ((d->append_count < MANY_ROWS || run_alone(d, true, err) == 0) &&
+	if ((d->append_count < MANY_ROWS || hurry(d, err) == 0) &&
 	    append_rows(d, rows, bad, err) == 0)
 		return 0;
 	append_drop(d);

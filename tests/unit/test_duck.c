@@ -5,6 +5,7 @@
  */
 #include "common/duck.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -200,6 +201,78 @@ test_constraint(struct duck *d)
 	duck_appender_free(a);
 }
 
+/* Numbers from first on, taken in pieces; 0, or -1 as soon as one fails. */
+static int
+append_numbers(struct duck_appender *a, int64_t first, int64_t count)
+{
+	char text[32];
+
+	for (int64_t i = first; i < first + count; i++) {
+		snprintf(text, sizeof(text), "a text that is lent %lld",
+		    (long long)i);
+		if (duck_append_row(a, &err) || duck_put_integer(a, 0, i) ||
+		    duck_put_text(a, 1, text, strlen(text)) ||
+		    (i % 1000 == 999 && duck_appender_take(a, &err)))
+			return -1;
+	}
+	return 0;
+}
+
+/* Several piles, more than there are at a time, then a rest. */
+static void
+test_thread(struct duck *d)
+{
+	struct duck_appender *a;
+	struct duck_rows *r;
+
+	duck_run(d, "CREATE TABLE piles (i BIGINT, t VARCHAR); BEGIN", &err);
+	a = duck_appender_open(d, NULL, "main", "piles", &err);
+	tap_ok(a && !append_numbers(a, 0, 40000) &&
+	        !duck_appender_thread(a, &err) &&
+	        !duck_appender_thread(a, &err),
+	    "a thread, after some rows");
+	if (!a)
+		return;
+	tap_ok(!append_numbers(a, 40000, 260500) &&
+	        !duck_appender_flush(a, &err),
+	    "rows that it brings in");
+	tap_ok(!append_numbers(a, 300500, 1) && !duck_appender_flush(a, &err) &&
+	        !duck_appender_flush(a, &err),
+	    "and more can be appended");
+	duck_appender_free(a);
+	tap_ok(!duck_run(d, "COMMIT", &err), "commit");
+	r = duck_query(d,
+	    "SELECT count(*) FROM piles WHERE rowid = i AND "
+	    "t = 'a text that is lent ' || i",
+	    NULL, 0, &err);
+	tap_ok(r && duck_next(r, &err) == 1 && duck_integer(r, 0) == 300501,
+	    "all are there, in their order");
+	duck_rows_free(r);
+}
+
+static void
+test_thread_fails(struct duck *d)
+{
+	struct duck_appender *a;
+	int rc;
+
+	duck_run(d, "CREATE TABLE strict (i BIGINT NOT NULL, t VARCHAR); BEGIN",
+	    &err);
+	a = duck_appender_open(d, NULL, "main", "strict", &err);
+	tap_ok(a && !duck_appender_thread(a, &err) && !duck_append_row(a, &err),
+	    "a row that the table does not take");
+	if (!a)
+		return;
+	err = (struct error){ 0 };
+	rc = append_numbers(a, 0, 1000000);
+	tap_ok(rc == -1 && err.code == ERR_DATA, "fails a later row");
+	err = (struct error){ 0 };
+	tap_ok(duck_appender_flush(a, &err) == -1 && err.code == ERR_DATA,
+	    "and the flush");
+	duck_appender_free(a);
+	tap_ok(!duck_run(d, "ROLLBACK", &err), "roll back");
+}
+
 int
 main(void)
 {
@@ -221,6 +294,8 @@ main(void)
 	test_query(d);
 	test_append(d);
 	test_constraint(d);
+	test_thread(d);
+	test_thread_fails(d);
 	duck_close(d);
 	return tap_done();
 }
