@@ -7,8 +7,13 @@
 terminal() {
   command -v tmux >/dev/null || skip 'tmux is not installed'
   mkfifo gate screen
-  tmux -S "$PWD/tmux" -f /dev/null new-session -d -x "$1" -y "$2" \
-    "read -r _ <gate; bash $3; read -r _ <gate"
+  local try
+  # its server may lose a race with the one that the last test has ended
+  for try in 1 2 3; do
+    tmux -S "$PWD/tmux" -f /dev/null new-session -d -x "$1" -y "$2" \
+      "read -r _ <gate; bash $3; read -r _ <gate" && break
+    [ "$try" -lt 3 ]
+  done
   tmux -S tmux pipe-pane "cat >screen"
   exec 8<screen
   echo >gate

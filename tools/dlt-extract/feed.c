@@ -357,15 +357,23 @@ take_block(struct feed *f, struct feed_block *b, struct error *err)
 }
 
 int
+feed_start(struct feed *f, struct error *err)
+{
+	if (f->started)
+		return 0;
+	if (pthread_create(&f->thread, NULL, reader, f) != 0)
+		return error_errno(err, "cannot start a thread");
+	f->started = true;
+	return 0;
+}
+
+int
 feed_next(struct feed *f, struct feed_block *b, struct error *err)
 {
 	int rc;
 
-	if (!f->started) {
-		if (pthread_create(&f->thread, NULL, reader, f) != 0)
-			return error_errno(err, "cannot start a thread");
-		f->started = true;
-	}
+	if (feed_start(f, err) < 0)
+		return -1;
 	pthread_mutex_lock(&f->lock);
 	rc = take_block(f, b, err);
 	pthread_mutex_unlock(&f->lock);

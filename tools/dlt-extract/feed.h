@@ -48,6 +48,8 @@ struct feed_block {
 struct feed *feed_new(const struct input_context *in, const char *const *inputs,
     size_t count, size_t block_size, unsigned blocks, uint64_t max_expansion);
 
+/* Begin to read; feed_next() does it, too. */
+int feed_start(struct feed *f, struct error *err);
 /* 1: *b is the next block, valid until the next call; 0: no more; 2: rows of the
  * parent come first: it has to be pulled; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);

@@ -22,6 +22,7 @@ static const struct input_kind planned[] = {
 static const struct input_kind *const kinds[] = {
 	&input_file,
 	&input_exec,
+	&input_transform,
 	&input_singer,
 	&input_sqlite,
 	&input_postgresql,

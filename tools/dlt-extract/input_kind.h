@@ -96,9 +96,9 @@ struct input_kind {
 	void (*close)(void *self);
 };
 
-extern const struct input_kind input_file, input_exec, input_http, input_https,
-    input_singer, input_sqlite, input_postgresql, input_postgres, input_duckdb,
-    input_database;
+extern const struct input_kind input_file, input_exec, input_transform,
+    input_http, input_https, input_singer, input_sqlite, input_postgresql,
+    input_postgres, input_duckdb, input_database;
 
 /* Never NULL. */
 const struct input_kind *input_kind_of(const char *text);

@@ -34,6 +34,8 @@ struct program {
 	int out, errors;
 	int wake[2];
 	struct buf line; /* of standard error, so far */
+	int input; /* its standard input, if has_input */
+	bool has_input;
 };
 
 char *
@@ -134,7 +136,7 @@ spawn_command(struct program *p, int out, int errors, int gate)
 	memcpy(text, script, sizeof(script));
 	return spawn(&p->pid,
 	    (char *const[]){ sh, c, text, sh, p->command, NULL },
-	    (const int[4]){ -1, out, errors, gate });
+	    (const int[4]){ p->has_input ? p->input : -1, out, errors, gate });
 }
 
 /* A shell that waits until our end of a pipe is closed, by us or by our end. */
@@ -181,6 +183,13 @@ start(struct program *p, int out[2], int errors[2], int gate[2])
 	return rc;
 }
 
+void
+program_input(struct program *p, int fd)
+{
+	p->input = fd;
+	p->has_input = true;
+}
+
 int
 program_start(struct program *p, const char *who, struct error *err)
 {
@@ -193,6 +202,8 @@ program_start(struct program *p, const char *who, struct error *err)
 #endif
 	p->who = xstrdup(who);
 	rc = start(p, out, errors, gate);
+	if (p->has_input)
+		close_fd(&p->input);
 	p->out = out[0];
 	p->errors = errors[0];
 	close_fd(&out[1]);

@@ -24,6 +24,9 @@ char *program_name(const char *text);
 
 /* Starts nothing yet. name: for messages. */
 struct program *program_new(const char *command, const char *name);
+/* Before the start: its standard input, in place of /dev/null; the start takes
+ * the descriptor over. */
+void program_input(struct program *p, int fd);
 int program_start(struct program *p, const char *who, struct error *err);
 /* Up to len bytes; 0: it has closed its output and ended well; -1. */
 long program_read(struct program *p, void *data, size_t len, struct error *err);

@@ -353,12 +353,18 @@ root_of(const struct pull *p, size_t i)
 }
 
 /* A root and all that depends on it take turns from now on. */
-static void
-activate(struct pull *p, size_t root)
+static int
+activate(struct pull *p, size_t root, struct error *err)
 {
 	for (size_t i = root; i < p->sources->count; i++)
 		if (root_of(p, i) == root)
 			p->active[p->active_count++] = open_pipe(p, i);
+	/* children work while their parent is still at its first page */
+	for (size_t i = root + 1; i < p->sources->count; i++)
+		if (p->pipes[i] != NULL && p->pipes[i]->channel != NULL &&
+		    feed_start(p->pipes[i]->feed, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* Is a turn of no use? */
@@ -429,7 +435,8 @@ pull_run(struct pull *p, struct error *err)
 	for (;;) {
 		for (; roots < max && next < n; next++) {
 			if (p->plans[next].parent == PULL_ROOT) {
-				activate(p, next);
+				if (activate(p, next, err) < 0)
+					return -1;
 				roots++;
 			}
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/source_check.h"
 
+#include "common/mem.h"
 #include "common/opt.h"
 #include "common/type.h"
 #include "tools/dlt-extract/rest_config.h"
@@ -81,6 +82,8 @@ static const struct source_key resource_keys[] = {
 	{ "command", K(STRING), NULL },
 	{ "singer", K(STRING), NULL },
 	{ "typed", K(BOOL), NULL },
+	{ "from", K(STRING), NULL },
+	{ "copies", K(NUMBER), NULL },
 	{ "selected", K(BOOL), NULL },
 	{ "limit", K(NUMBER), NULL },
 	{ "table_name", K(STRING) | K(OBJECT), NULL },
@@ -95,7 +98,6 @@ static const struct source_key resource_keys[] = {
 	{ "database", K(STRING), NULL },
 	{ "table", K(STRING), NULL },
 	{ "sql", K(STRING), NULL },
-	{ "from", 0, later },
 	{ "endpoint", K(STRING) | K(OBJECT) | K(NULL), NULL },
 	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
 	{ "processing_steps", 0, later },
@@ -382,6 +384,96 @@ check_database(const struct source_file *f, const struct json *r,
 	return source_blame(f, sql != NULL ? sql : table, true, err);
 }
 
+/* Keys of a command. */
+static int
+check_command(const struct source_file *f, const struct json *r,
+    struct error *err)
+{
+	static const char *const keys[] = { "typed", "from", "copies" };
+	const struct json *copies = json_get(r, "copies");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (json_get(r, keys[i]) == NULL ||
+		    json_get(r, "command") != NULL)
+			continue;
+		error_set(err, ERR_USAGE, "\"%s\" is for a \"command\"",
+		    keys[i]);
+		return source_blame(f, json_get(r, keys[i]), true, err);
+	}
+	if (copies == NULL)
+		return 0;
+	if (json_get(r, "from") == NULL) {
+		error_set(err, ERR_USAGE,
+		    "\"copies\" share the rows that come \"from\" another "
+		    "resource");
+		return source_blame(f, copies, true, err);
+	}
+	if (json_get_int(r, "copies", 0) >= 1 &&
+	    json_get_int(r, "copies", 0) <= 64)
+		return 0;
+	error_set(err, ERR_USAGE, "\"copies\" is no number from 1 to 64");
+	return source_blame(f, copies, false, err);
+}
+
+const char *
+source_parent(const struct source_file *f, const struct json *r)
+{
+	const char *from = json_get_str(r, "from", NULL);
+
+	return from != NULL ? from : rest_parent(f, r);
+}
+
+const struct json *
+source_resource(const struct source_file *f, const char *name)
+{
+	const struct json *r = f->resources->child;
+
+	while (r != NULL && strcmp(json_get_str(r, "name", ""), name) != 0)
+		r = r->next;
+	return r;
+}
+
+static int
+no_parent(const struct source_file *f, const struct json *r, struct error *err)
+{
+	const char **names = xcalloc(f->resources->count + 1, sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	for (const struct json *o = f->resources->child; o; o = o->next)
+		names[n++] = json_get_str(o, "name", "");
+	near = opt_nearest(json_get_str(r, "from", ""), names, n);
+	error_set(err, ERR_USAGE, "no resource \"%s\"%s%s%s",
+	    json_get_str(r, "from", ""), near ? "; did you mean \"" : "",
+	    near ? near : "", near ? "\"?" : "");
+	free(names);
+	return source_blame(f, json_get(r, "from"), false, err);
+}
+
+/* Each resource has a root. */
+static int
+check_parents(const struct source_file *f, struct error *err)
+{
+	for (const struct json *r = f->resources->child; r; r = r->next) {
+		const struct json *up = r;
+		const char *name = json_get_str(r, "from", NULL);
+
+		if (name != NULL && source_resource(f, name) == NULL)
+			return no_parent(f, r, err);
+		for (size_t n = 0; up != NULL; n++) {
+			name = source_parent(f, up);
+			up = name == NULL ? NULL : source_resource(f, name);
+			if (n <= f->resources->count)
+				continue;
+			error_set(err, ERR_USAGE,
+			    "resource \"%s\" comes from itself",
+			    json_get_str(r, "name", ""));
+			return source_blame(f, r, false, err);
+		}
+	}
+	return 0;
+}
+
 static int
 check_resource(const struct source_file *f, const struct json *r,
     struct error *err)
@@ -410,11 +502,8 @@ check_resource(const struct source_file *f, const struct json *r,
 	}
 	if (check_database(f, r, err) < 0)
 		return -1;
-	if (json_get(r, "typed") != NULL && json_get(r, "command") == NULL) {
-		error_set(err, ERR_USAGE,
-		    "\"typed\" is for the rows of a \"command\"");
-		return source_blame(f, json_get(r, "typed"), true, err);
-	}
+	if (check_command(f, r, err) < 0)
+		return -1;
 	for (const struct json *o = f->resources->child; o != r; o = o->next) {
 		if (strcmp(json_get_str(o, "name", ""), name) != 0)
 			continue;
@@ -428,7 +517,7 @@ static int
 check_defaults(const struct source_file *f, struct error *err)
 {
 	static const char *const own[] = { "name", "file", "files", "command",
-		"singer", "table", "sql" };
+		"singer", "from", "table", "sql" };
 
 	if (f->defaults == NULL)
 		return 0;
@@ -461,5 +550,7 @@ source_check(struct source_file *f, struct error *err)
 	for (const struct json *r = f->resources->child; r; r = r->next)
 		if (check_resource(f, r, err) < 0)
 			return -1;
-	return rest_config_new(f, &f->rest, err);
+	if (rest_config_new(f, &f->rest, err) < 0)
+		return -1;
+	return check_parents(f, err);
 }

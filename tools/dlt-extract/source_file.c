@@ -272,6 +272,15 @@ database_part(const struct json *r)
 	return json_get_str(r, "table", json_get_str(r, "name", ""));
 }
 
+/* Of a command. */
+static const char *
+scheme_of(const struct json *r)
+{
+	if (json_get(r, "singer") != NULL)
+		return "singer";
+	return json_get(r, "from") != NULL ? "transform" : "exec";
+}
+
 static int
 take_inputs(const struct source_file *f, const struct json *r,
     struct sources *s, struct error *err)
@@ -310,9 +319,7 @@ take_inputs(const struct source_file *f, const struct json *r,
 	if (command == NULL)
 		command = json_get(r, "singer");
 	if (command != NULL) {
-		text = xasprintf("%s:%s",
-		    strcmp(command->key, "singer") == 0 ? "singer" : "exec",
-		    command->str);
+		text = xasprintf("%s:%s", scheme_of(r), command->str);
 		rc = sources_add(s, name, text, err);
 		free(text);
 		return rc < 0 ? source_blame(f, command, false, err) : 0;
@@ -393,16 +400,6 @@ is_wanted(const struct source_file *f, const struct json *r,
 	return count == 0 && (selected == NULL || selected->truth);
 }
 
-static const struct json *
-find_named(const struct source_file *f, const char *name)
-{
-	const struct json *r = f->resources->child;
-
-	while (strcmp(json_get_str(r, "name", ""), name) != 0)
-		r = r->next;
-	return r;
-}
-
 static size_t
 find_entry(const struct source_file *f, const struct json *r)
 {
@@ -422,10 +419,10 @@ take_line(struct source_file *f, const struct json *r, struct sources *s,
 		const struct json *next = r, *up = r;
 
 		do {
-			const char *parent = rest_parent(f, up);
+			const char *parent = source_parent(f, up);
 
 			next = up;
-			up = parent == NULL ? NULL : find_named(f, parent);
+			up = parent == NULL ? NULL : source_resource(f, parent);
 		} while (up != NULL && find_entry(f, up) == f->count);
 		if (take_resource(f, next, s, flags, err) < 0)
 			return -1;

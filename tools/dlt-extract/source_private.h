@@ -21,6 +21,12 @@ struct source_file {
 	size_t count;
 };
 
+/* The resource whose rows it takes, or NULL. */
+const char *source_parent(const struct source_file *f, const struct json *r);
+/* By its name, or NULL. */
+const struct json *
+source_resource(const struct source_file *f, const char *name);
+
 /* The whole document; finds defaults and resources. */
 int source_check(struct source_file *f, struct error *err);
 
