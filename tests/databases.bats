@@ -185,6 +185,7 @@ refused() {
 }
 
 @test "sqlite: an incremental cursor asks for the new rows only" {
+  need_level all
   sqlite3 s.db "CREATE TABLE t(id INTEGER, at TIMESTAMP);
     INSERT INTO t VALUES (1, '2024-01-01 10:00:00'), (2, '2024-01-01T10:00:00.5'),
       (3, '2024-01-02 00:00:00.000000')"
@@ -253,6 +254,7 @@ END
 }
 
 @test "duckdb: queries, names, all tables, cursors, errors" {
+  need_level all
   need_duckdb
   duckq d.duckdb 'CREATE SCHEMA s; CREATE TABLE s."a"" ."("b""; --" INTEGER);
     INSERT INTO s."a"" ." VALUES (1); CREATE TABLE t AS SELECT i AS id FROM range(5) r(i);
@@ -307,4 +309,24 @@ END
   assert_output --partial 'is none that can be read'
   fails 2 dlt-extract x=database:shop -o r
   assert_output --partial 'which table?'
+}
+
+# The greatest resident size of a command, in MiB: peak COMMAND...
+peak() {
+  python3 - "$@" <<'END'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+END
+}
+
+@test "sqlite: 100,000 rows, several tables, in constant memory" {
+  need_level all
+  sqlite3 big.db "CREATE TABLE a AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
+    SELECT i + 1 FROM n WHERE i < 50000) SELECT i, hex(randomblob(250)) AS pad FROM n;
+    CREATE TABLE b AS SELECT * FROM a"
+  local size
+  size=$(peak dlt-extract -o p sqlite:big.db)
+  [ "$size" -lt 40 ] || { echo "$size MiB"; false; }
+  [ "$(rows p a | jq -s 'map(length) | add')$(rows p b | jq -s 'map(length) | add')" = 5000050000 ]
 }

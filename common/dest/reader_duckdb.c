@@ -35,6 +35,8 @@ struct field {
 
 struct reader {
 	struct duck *duck;
+	char *select; /* until it runs: with the first row, as only then can it
+	                 be canceled */
 	struct duck_rows *rows;
 	struct field *fields;
 	size_t count, cap;
@@ -381,7 +383,7 @@ start(struct reader *r, const struct reader_query *query, struct error *err)
 		rc = find_fields(r, buf_str(&sql), err);
 	}
 	if (rc == 0)
-		rc = start_rows(r, buf_str(&sql), err);
+		r->select = buf_take(&sql);
 	buf_release(&sql);
 	buf_release(&from);
 	return rc;
@@ -416,6 +418,7 @@ duckdb_reader_close(void *self)
 	for (size_t i = 0; i < r->count; i++)
 		buf_release(&r->fields[i].key);
 	free(r->fields);
+	free(r->select);
 	buf_release(&r->described);
 	free(r);
 }
@@ -504,6 +507,13 @@ duckdb_row(void *self, struct buf *out, struct error *err)
 
 	if (r->canceled)
 		return error_set(err, ERR_QUIET, "interrupted");
+	if (r->select != NULL) {
+		rc = start_rows(r, r->select, err);
+		free(r->select);
+		r->select = NULL;
+		if (rc < 0)
+			return -1;
+	}
 	rc = duck_next(r->rows, err);
 	if (rc <= 0)
 		return rc < 0 ? fail(r, err) : 0;

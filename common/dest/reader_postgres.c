@@ -48,6 +48,8 @@ struct reader {
 	PGcancel *cancel;
 	struct field *fields;
 	size_t count;
+	char *select; /* until it runs: with the first row, as only then can it
+	                 be canceled */
 	bool ended;
 	struct buf described;
 	struct buf value, text; /* scratch */
@@ -426,6 +428,7 @@ pg_reader_close(void *self)
 	for (size_t i = 0; i < r->count; i++)
 		buf_release(&r->fields[i].key);
 	free(r->fields);
+	free(r->select);
 	buf_release(&r->described);
 	buf_release(&r->value);
 	buf_release(&r->text);
@@ -461,7 +464,7 @@ start(struct reader *r, const struct reader_query *query, struct error *err)
 		rc = find_fields(r, buf_str(&sql), err);
 	}
 	if (rc == 0)
-		rc = start_copy(r, buf_str(&sql), err);
+		r->select = buf_take(&sql);
 	buf_release(&sql);
 	buf_release(&from);
 	return rc;
@@ -646,6 +649,13 @@ pg_row(void *self, struct buf *out, struct error *err)
 
 	if (r->ended)
 		return 0;
+	if (r->select != NULL) {
+		n = start_copy(r, r->select, err);
+		free(r->select);
+		r->select = NULL;
+		if (n < 0)
+			return -1;
+	}
 	while ((n = PQgetCopyData(r->conn->conn, &line, 1)) == 0)
 		if (pg_wait(r->conn, false, err) < 0)
 			return -1;
