@@ -112,7 +112,7 @@ refused() {
   refused 'name = "x"\n' '1:1: "resources" is missing'
   refused "${r}primary_keys = 'id'\n" \
     '4:1: unknown key "primary_keys"; did you mean "primary_key"?'
-  refused "${r}from = 'y'\n" '4:1: "from" is not supported by this version'
+  refused "${r}from = 'y'\n" '4:8: no resource "y"; did you mean "x"?'
   refused "${r}columns.a.data_type = 'bigin'\n" \
     '4:23: "bigin" is no data type; did you mean "bigint"?'
   refused "${r}columns.a.nullable = 1\n" '4:22: "nullable" must be a boolean'
@@ -142,7 +142,7 @@ refused() {
   refused '[[resources]]\nname = "x"\ncommand = ":"\ntyped = 1\n' \
     '4:9: "typed" must be a boolean'
   refused '[[resources]]\nname = "x"\nfile = "x"\ntyped = true\n' \
-    '4:1: "typed" is for the rows of a "command"'
+    '4:1: "typed" is for a "command"'
 }
 
 @test "-s: the tables that Python dlt makes of the same hints" {
