@@ -56,6 +56,29 @@ python_moto() {
   [ -e "$dir/ready" ] && echo "$dir/bin/python"
 }
 
+# singer_taps DIR: a directory that has PACKAGE/bin for each Singer tap: that of
+# SINGER_TAPS, or one that pip fills below DIR, once. Fails where there is none.
+singer_taps() {
+  local dir=$1/singer-taps tap
+  if [ -n "${SINGER_TAPS:-}" ]; then
+    [ -d "$SINGER_TAPS" ] && echo "$SINGER_TAPS"
+    return
+  fi
+  (
+    flock 9
+    [ ! -e "$dir/ready" ] && [ ! -e "$dir/none" ] || exit 0
+    mkdir -p "$dir"
+    # each wants its own versions of what they have in common
+    for tap in tap-rest-api-msdk==1.4.2 pipelinewise-tap-s3-csv==3.0.1; do
+      python3 -m venv "$dir/${tap%==*}" &&
+        "$dir/${tap%==*}/bin/pip" install -q "$tap" || exit
+    done
+    : >"$dir/ready"
+  ) 9>"$1/.singer-taps.lock" >/dev/null 2>&1
+  [ -e "$dir/ready" ] || : >"$dir/none"
+  [ -e "$dir/ready" ] && echo "$dir"
+}
+
 # install_missing PACKAGE...: says what is missing and installs it; does nothing
 # as root when all is there.
 install_missing() {
