@@ -7,6 +7,10 @@ load helper
 load extract
 load duckdb
 
+setup_file() {
+  python_dlt
+}
+
 # All that SQLite has a type for, or SQLAlchemy makes one of.
 kinds() {
   sqlite3 "$1" <<'END'
@@ -329,4 +333,34 @@ END
   size=$(peak dlt-extract -o p sqlite:big.db)
   [ "$size" -lt 40 ] || { echo "$size MiB"; false; }
   [ "$(rows p a | jq -s 'map(length) | add')$(rows p b | jq -s 'map(length) | add')" = 5000050000 ]
+}
+
+@test "sqlite: rows and hints are those of Python dlt's sql_database" {
+  need_dlt sqlalchemy
+  sqlite3 s.db "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL,
+    price DECIMAL(10, 2), num NUMERIC, dec DECIMAL(5), ok BOOLEAN, at TIMESTAMP,
+    dt DATETIME, day DATE, hour TIME, doc JSON, raw BLOB, big BIGINT, ch CHAR(3),
+    odd HUGEINT, \"A b\" TEXT);
+    INSERT INTO t VALUES (1, 'a\"é', 12.34, 5, 7, 1, '2024-01-02 03:04:05.000000',
+      '2024-01-02 03:04:05.123456', '2024-01-02', '03:04:05.000000', '{\"a\": [1]}',
+      x'00ff', 9007199254740993, 'abc', 5, ''), (2, '', -0.5, 0.1, -1, 0, NULL, NULL,
+      NULL, '23:59:59.5', '[]', x'', NULL, NULL, NULL, 'x');
+    CREATE TABLE two (b INTEGER, a TEXT, c REAL, PRIMARY KEY (b, a));
+    INSERT INTO two VALUES (1, 'x', 0.1), (2, 'y', 3)"
+  "$DLT_PYTHON" - <<'END'
+import dlt
+from dlt.sources.sql_database import sql_database
+p = dlt.pipeline("py", pipelines_dir="py", destination="duckdb")
+p.extract(sql_database("sqlite:///s.db"))
+END
+  dlt-extract -o p sqlite:s.db --schema-name sql_database
+  local t extracted
+  extracted=$(only py/py/normalize/extracted)
+  [ "$(rows p two | jq length)" = 2 ]
+  for t in t two; do
+    diff <(gzip -dc "$extracted/new_jobs/$t".* | jq -c '.[]') \
+      <(rows p $t | jq -c '.[]')
+    diff <(jq -S ".tables.$t | del(.columns.c.data_type)" "$extracted/schema.json") \
+      <(jq -S ".tables.$t | del(.columns.c.data_type)" p/schema.json)
+  done
 }
