@@ -8,6 +8,7 @@
 #include "common/package.h"
 #include "common/runtime.h"
 #include "common/testhook.h"
+#include "tools/dlt-extract/components.h"
 #include "tools/dlt-extract/cursors.h"
 #include "tools/dlt-extract/databases.h"
 #include "tools/dlt-extract/kept.h"
@@ -633,12 +634,37 @@ start_progress(struct run *r, struct error *err)
 	return runtime_begin(r->settings.config, o, &spec, &r->progress, err);
 }
 
+static int
+show_components(const struct extract_options *o, struct error *err)
+{
+	const char *base = o->common.pipeline;
+	struct source_file *f;
+	struct buf out = { 0 };
+	int rc;
+
+	if (o->source == NULL)
+		return error_set(err, ERR_USAGE,
+		    "--components is for the resources of a file: -s FILE");
+	f = source_file_read(o->source, err);
+	if (f == NULL)
+		return -1;
+	rc = components_write(f, base != NULL ? base : source_file_name(f),
+	    o->operands.items, o->operands.count, &out, err);
+	if (rc == 0)
+		fputs(buf_str(&out), stdout);
+	buf_release(&out);
+	source_file_free(f);
+	return rc;
+}
+
 int
 extract_run(struct extract_options *o, struct error *err)
 {
 	struct run r = { .o = o };
 	int rc = -1;
 
+	if (o->components)
+		return show_components(o, err);
 	if (prepare(&r, err) < 0 || start_progress(&r, err) < 0)
 		goto out;
 	if (o->common.show_config) {

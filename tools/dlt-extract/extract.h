@@ -24,7 +24,8 @@ struct extract_options {
 	struct opt_list incremental;         /* cursors.h */
 	struct row_format_options input;
 	bool deterministic, allow_empty, print, print0;
-	bool dry_run; /* show requests, send none */
+	bool dry_run;    /* show requests, send none */
+	bool components; /* show what must run together */
 };
 
 int extract_run(struct extract_options *o, struct error *err);

@@ -50,6 +50,8 @@ static const struct opt options[] = {
 	{ 0, "next-item-mode", "MODE", OPT_CONFIG, &cfg.common.config,
 	    "order of several resources: round_robin or fifo",
 	    "extract.next_item_mode" },
+	{ 0, "components", NULL, OPT_FLAG, &cfg.components,
+	    "print which resources of a file must run together", NULL },
 	{ 0, "dry-run", NULL, OPT_FLAG, &cfg.dry_run,
 	    "print the first request of each resource, and send none", NULL },
 	{ 0, "allow-empty", NULL, OPT_FLAG, &cfg.allow_empty,

@@ -360,9 +360,9 @@ take_resource(struct source_file *f, const struct json *r, struct sources *s,
 }
 
 /* Every name must be that of a resource. */
-static int
-check_names(const struct source_file *f, const char *const *names, size_t count,
-    struct error *err)
+int
+source_file_check_names(const struct source_file *f, const char *const *names,
+    size_t count, struct error *err)
 {
 	const char **all = xcalloc(f->resources->count + 1, sizeof(*all));
 	const char *near;
@@ -388,8 +388,8 @@ check_names(const struct source_file *f, const char *const *names, size_t count,
 	return i < count ? -1 : 0;
 }
 
-static bool
-is_wanted(const struct source_file *f, const struct json *r,
+bool
+source_file_wants(const struct source_file *f, const struct json *r,
     const char *const *names, size_t count)
 {
 	const struct json *selected = hint(f, r, "selected");
@@ -437,16 +437,16 @@ source_file_select(struct source_file *f, struct sources *s,
     const char *const *names, size_t count, const struct table_hints *flags,
     struct error *err)
 {
-	if (check_names(f, names, count, err) < 0)
+	if (source_file_check_names(f, names, count, err) < 0)
 		return -1;
 	f->entries = xcalloc(f->resources->count + 1, sizeof(*f->entries));
 	for (const struct json *r = f->resources->child; r; r = r->next)
-		if (is_wanted(f, r, names, count) &&
+		if (source_file_wants(f, r, names, count) &&
 		    take_line(f, r, s, flags, err) < 0)
 			return -1;
 	for (size_t i = 0; i < f->count; i++)
-		f->entries[i].unwritten = !is_wanted(f, f->entries[i].declared,
-		    names, count);
+		f->entries[i].unwritten = !source_file_wants(f,
+		    f->entries[i].declared, names, count);
 	return f->count != 0
 	    ? 0
 	    : error_set(err, ERR_DATA, "%s: no resource is selected", f->path);

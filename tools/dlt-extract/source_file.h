@@ -26,6 +26,12 @@ void source_file_free(struct source_file *f);
 /* The source's name: what the file says, else the stem of its own name. */
 const char *source_file_name(const struct source_file *f);
 
+/* Each name must be that of a resource. */
+int source_file_check_names(const struct source_file *f,
+    const char *const *names, size_t count, struct error *err);
+/* Is the resource one of the names, or without any, selected? */
+bool source_file_wants(const struct source_file *f, const struct json *r,
+    const char *const *names, size_t count);
 /* Add the inputs of the resources to run, in the file's order: the named ones,
  * or all that are selected. flags: of the command line; they win over the
  * file's, and declare columns beside its own. */
