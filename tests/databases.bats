@@ -331,7 +331,12 @@ END
     CREATE TABLE b AS SELECT * FROM a"
   local size
   size=$(peak dlt-extract -o p sqlite:big.db)
-  [ "$size" -lt 40 ] || { echo "$size MiB"; false; }
+  # a sanitizer keeps what is freed
+  [ "$size" -lt 40 ] ||
+    grep -qE '__(asan|tsan|msan)_init' "$(command -v dlt-extract)" || {
+    echo "$size MiB"
+    false
+  }
   [ "$(rows p a | jq -s 'map(length) | add')$(rows p b | jq -s 'map(length) | add')" = 5000050000 ]
 }
 
