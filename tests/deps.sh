@@ -3,7 +3,7 @@
 
 BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
   libarchive-dev libsqlite3-dev zlib1g-dev libdeflate-dev libssl-dev libxxhash-dev
-  libtomlplusplus-dev libyaml-dev libpq-dev libcurl4-openssl-dev)
+  libtomlplusplus-dev libjq-dev libyaml-dev libpq-dev libcurl4-openssl-dev)
 RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
   xz-utils bzip2 lz4 make bsdutils procps

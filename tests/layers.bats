@@ -15,7 +15,7 @@ sources() {
 @test "each foreign header is included in one file" {
   cd "$SOURCE_DIR"
   for header in jsmn.h zstd.h zlib.h libdeflate.h archive.h archive_entry.h \
-    sqlite3.h libpq-fe.h yaml.h curl/curl.h toml++/toml.h openssl/evp.h xxhash.h; do
+    sqlite3.h libpq-fe.h yaml.h curl/curl.h jq.h toml++/toml.h openssl/evp.h xxhash.h; do
     run grep -rlF "#include <$header>" common tools
     [ "${#lines[@]}" -eq 1 ] || {
       echo "$header: ${lines[*]}"

@@ -100,7 +100,7 @@ static const struct source_key resource_keys[] = {
 	{ "sql", K(STRING), NULL },
 	{ "endpoint", K(STRING) | K(OBJECT) | K(NULL), NULL },
 	{ "include_from_parent", K(ARRAY) | K(NULL), NULL },
-	{ "processing_steps", 0, later },
+	{ "processing_steps", K(ARRAY), NULL },
 	{ "incremental", K(OBJECT) | K(NULL), NULL },
 	{ "parallelized", K(BOOL) | K(NULL), NULL },
 	{ "max_table_nesting", 0, later },
@@ -384,6 +384,35 @@ check_database(const struct source_file *f, const struct json *r,
 	return source_blame(f, sql != NULL ? sql : table, true, err);
 }
 
+/* Each is one filter or one map. */
+static int
+check_steps(const struct source_file *f, const struct json *steps,
+    struct error *err)
+{
+	static const struct source_key keys[] = {
+		{ "filter", K(STRING), NULL },
+		{ "map", K(STRING), NULL },
+		{ "yield_map", 0,
+		    "is a function of Python: take \"map\", or "
+		    "a resource with \"from\"" },
+	};
+
+	if (steps == NULL)
+		return 0;
+	for (const struct json *s = steps->child; s != NULL; s = s->next) {
+		if (source_check_kind(f, s, "processing_steps", K(OBJECT),
+		        err) < 0 ||
+		    source_check_keys(f, s, keys, ARRAY_LEN(keys), err) < 0)
+			return -1;
+		if (s->count == 1)
+			continue;
+		error_set(err, ERR_USAGE,
+		    "a step has one of \"filter\" and \"map\"");
+		return source_blame(f, s, false, err);
+	}
+	return 0;
+}
+
 /* Keys of a command. */
 static int
 check_command(const struct source_file *f, const struct json *r,
@@ -502,7 +531,8 @@ check_resource(const struct source_file *f, const struct json *r,
 	}
 	if (check_database(f, r, err) < 0)
 		return -1;
-	if (check_command(f, r, err) < 0)
+	if (check_command(f, r, err) < 0 ||
+	    check_steps(f, json_get(r, "processing_steps"), err) < 0)
 		return -1;
 	for (const struct json *o = f->resources->child; o != r; o = o->next) {
 		if (strcmp(json_get_str(o, "name", ""), name) != 0)
@@ -517,7 +547,7 @@ static int
 check_defaults(const struct source_file *f, struct error *err)
 {
 	static const char *const own[] = { "name", "file", "files", "command",
-		"singer", "from", "table", "sql" };
+		"singer", "from", "table", "sql", "processing_steps" };
 
 	if (f->defaults == NULL)
 		return 0;

@@ -9,6 +9,7 @@
 #include "tools/dlt-extract/rest_config.h"
 #include "tools/dlt-extract/source_check.h"
 #include "tools/dlt-extract/source_private.h"
+#include "tools/dlt-extract/step_jq.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct entry {
 	struct table_hints hints;
 	char *disposition, *primary_key, *merge_key;
 	const char *table, *table_from;
+	struct step *steps; /* filters and maps; until a plan takes them */
 	uint64_t limit;
 	size_t parent;  /* the entry whose rows it takes; PULL_ROOT: none */
 	bool unwritten; /* it runs only for those that take its rows */
@@ -95,6 +97,7 @@ source_file_free(struct source_file *f)
 
 		disposition_release(&e->hints.disposition);
 		buf_release(&e->hints.contract);
+		steps_free(e->steps);
 		free(e->disposition);
 		free(e->primary_key);
 		free(e->merge_key);
@@ -339,6 +342,26 @@ take_inputs(const struct source_file *f, const struct json *r,
 }
 
 static int
+take_steps(const struct source_file *f, const struct json *r, struct entry *e,
+    struct error *err)
+{
+	const struct json *steps = json_get(r, "processing_steps");
+	struct step **last = &e->steps;
+
+	for (const struct json *s = steps != NULL ? steps->child : NULL;
+	     s != NULL; s = s->next) {
+		bool is_map = strcmp(s->child->key, "map") == 0;
+
+		*last = step_jq_new(is_map ? STEP_MAP : STEP_FILTER,
+		    s->child->str, err);
+		if (*last == NULL)
+			return source_blame(f, s->child, false, err);
+		last = &(*last)->next;
+	}
+	return 0;
+}
+
+static int
 take_resource(struct source_file *f, const struct json *r, struct sources *s,
     const struct table_hints *flags, struct error *err)
 {
@@ -354,7 +377,7 @@ take_resource(struct source_file *f, const struct json *r, struct sources *s,
 		e->table = table->str;
 	else if (table != NULL)
 		e->table_from = json_get_str(table, "field", "");
-	if (take_hints(f, r, flags, e, err) < 0)
+	if (take_hints(f, r, flags, e, err) < 0 || take_steps(f, r, e, err) < 0)
 		return -1;
 	return take_inputs(f, r, s, err);
 }
@@ -456,8 +479,10 @@ void
 source_file_plan(const struct source_file *f, size_t i,
     struct pull_resource *plan)
 {
-	const struct entry *e = &f->entries[i];
+	struct entry *e = &f->entries[i];
 
+	plan->steps = e->steps;
+	e->steps = NULL;
 	plan->hints = &e->hints;
 	plan->input.file = f;
 	plan->input.declared = e->declared;
