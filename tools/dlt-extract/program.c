@@ -34,7 +34,7 @@ struct program {
 	int out, errors;
 	int wake[2];
 	struct buf line; /* of standard error, so far */
-	int input; /* its standard input, if has_input */
+	int input;       /* its standard input, if has_input */
 	bool has_input;
 };
 
