@@ -159,6 +159,7 @@ merge_key = "total"
 write_disposition = { disposition = "merge", strategy = "upsert" }
 schema_contract = { columns = "freeze", data_type = "discard_row" }
 file_format = "jsonl"
+max_table_nesting = 2
 [resources.columns]
 id = { data_type = "bigint", unique = true }
 total = { data_type = "decimal", precision = 20, x-a = 1, description = "h" }
@@ -176,4 +177,25 @@ END
   dlt-extract -s t.toml -o p
   "$DLT_PYTHON" t.py >py.json
   diff <(jq -S . py.json) <(jq -S .tables.my_orders p/schema.json)
+}
+
+
+@test "-s: max_table_nesting of a resource holds for its table" {
+  echo '{"id":1,"l":[{"m":[{"n":1}]}]}' >rows.jsonl
+  cat >deep.toml <<'END'
+[[resources]]
+name = "flat"
+file = "rows.jsonl"
+max_table_nesting = 0
+[[resources]]
+name = "one"
+file = "rows.jsonl"
+max_table_nesting = 1
+END
+  dlt-extract -s deep.toml | dlt-normalize -o n
+  run -0 dlt-package info n --json
+  jq -e '[.tables[].table | select(startswith("_") | not)] == ["flat", "one", "one__l"]' \
+    <<<"$output"
+  refused '[[resources]]\nname = "x"\nfile = "x"\nmax_table_nesting = -1\n' \
+    '4:21: "max_table_nesting" is no whole number from 0'
 }

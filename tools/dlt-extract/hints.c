@@ -291,6 +291,8 @@ make_root(const struct table_hints *h, const struct schema *s,
 		set_string(t, "file_format", h->file_format);
 	if (h->description != NULL)
 		set_string(t, "description", h->description);
+	if (h->own_nesting != NULL)
+		table_normalizer_set(t, "max_nesting", h->own_nesting);
 	set_string(t, "resource", resource);
 	return t;
 }

@@ -33,6 +33,7 @@ struct table_hints {
 	 * for one whose types give way to those that columns have; or NULL */
 	const struct json *described;
 	const char *table_format, *file_format, *description;
+	const char *own_nesting; /* of its table; a number from 0, or NULL */
 	const char *cursor; /* the field of an incremental cursor, or NULL */
 	/* parsed */
 	struct disposition disposition;

@@ -136,7 +136,7 @@ fill_api(struct rest_source *s, struct api *a, struct error *err)
 	secrets = xcalloc(headers->count + 1, sizeof(*secrets));
 	for (const struct json *v = headers->child; v; v = v->next) {
 		bool secret = false;
-		char *text;
+		char *text = NULL;
 
 		if (v->kind == JSON_NULL)
 			continue;
@@ -195,7 +195,7 @@ take_headers(struct rest_source *s, struct api *a, struct rest_job *job,
 	out = rest_tree_object(&s->arena, headers);
 	for (const struct json *v = headers->child; v; v = v->next) {
 		bool secret = false;
-		char *text;
+		char *text = NULL;
 
 		if (v->kind != JSON_OBJECT) {
 			rest_tree_set(&s->arena, out, v->key, v);

@@ -103,7 +103,7 @@ static const struct source_key resource_keys[] = {
 	{ "processing_steps", K(ARRAY), NULL },
 	{ "incremental", K(OBJECT) | K(NULL), NULL },
 	{ "parallelized", K(BOOL) | K(NULL), NULL },
-	{ "max_table_nesting", 0, later },
+	{ "max_table_nesting", K(NUMBER), NULL },
 	{ "nested_hints", 0, later },
 	{ "references", 0, later },
 };
@@ -303,13 +303,15 @@ check_table(const struct source_file *f, const struct json *v,
 }
 
 static int
-check_limit(const struct source_file *f, const struct json *v,
+check_whole(const struct source_file *f, const struct json *r, const char *key,
     struct error *err)
 {
+	const struct json *v = json_get(r, key);
+
 	if (v == NULL ||
 	    (v->raw_len < 19 && strspn(v->raw, "0123456789") >= v->raw_len))
 		return 0;
-	error_set(err, ERR_USAGE, "\"limit\" is no whole number from 0");
+	error_set(err, ERR_USAGE, "\"%s\" is no whole number from 0", key);
 	return source_blame(f, v, false, err);
 }
 
@@ -330,7 +332,8 @@ check_hints(const struct source_file *f, const struct json *r,
 	        err) < 0 ||
 	    check_table(f, json_get(r, "schema_contract"), contract_keys,
 	        ARRAY_LEN(contract_keys), err) < 0 ||
-	    check_limit(f, json_get(r, "limit"), err) < 0 ||
+	    check_whole(f, r, "limit", err) < 0 ||
+	    check_whole(f, r, "max_table_nesting", err) < 0 ||
 	    check_strings(f, json_get(r, "files"), "files", err) < 0 ||
 	    check_strings(f, json_get(r, "primary_key"), "primary_key", err) <
 	        0 ||

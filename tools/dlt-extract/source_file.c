@@ -20,7 +20,7 @@
 struct entry {
 	const struct json *declared;
 	struct table_hints hints;
-	char *disposition, *primary_key, *merge_key;
+	char *disposition, *primary_key, *merge_key, *nesting;
 	const char *table, *table_from;
 	struct step *steps; /* filters and maps; until a plan takes them */
 	uint64_t limit;
@@ -101,6 +101,7 @@ source_file_free(struct source_file *f)
 		free(e->disposition);
 		free(e->primary_key);
 		free(e->merge_key);
+		free(e->nesting);
 	}
 	free(f->entries);
 	rest_config_free(f->rest);
@@ -237,6 +238,7 @@ take_hints(const struct source_file *f, const struct json *r,
     const struct table_hints *flags, struct entry *e, struct error *err)
 {
 	const struct json *contract = hint(f, r, "schema_contract");
+	const struct json *nesting = hint(f, r, "max_table_nesting");
 	struct table_hints *h = &e->hints;
 
 	*h = *flags;
@@ -246,6 +248,9 @@ take_hints(const struct source_file *f, const struct json *r,
 	h->table_format = hint_str(f, r, "table_format");
 	h->file_format = hint_str(f, r, "file_format");
 	h->description = hint_str(f, r, "description");
+	if (nesting != NULL)
+		e->nesting = xstrndup(nesting->raw, nesting->raw_len);
+	h->own_nesting = e->nesting;
 	if (flags->schema_contract != NULL)
 		buf_add(&h->contract, flags->contract.data,
 		    flags->contract.len);
