@@ -150,6 +150,20 @@ page() {
   sqlite_dump tree/examples/quickstart.db | diff first -
 }
 
+@test "the transformer" {
+  mkdir -p dir/sub
+  printf 'one\n' >dir/a
+  printf 'two\n' >'dir/sub/b c'
+  : >dir/empty
+  for _ in 1 2; do
+    (cd dir && dlt-extract -s "$SOURCE_DIR/examples/transform/inventory.toml") |
+      dlt-normalize | dlt-load -q sqlite:inventory.db
+  done
+  run sqlite3 inventory.db "SELECT path, bytes FROM files ORDER BY 1" \
+    "SELECT path || ' ' || substr(sha256, 1, 8) FROM sums ORDER BY 1"
+  assert_output $'a|4\nempty|0\nsub/b c|4\na '"$(sha256sum dir/a | cut -c 1-8)"$'\nsub/b c '"$(sha256sum dir/sub/b* | cut -c 1-8)"
+}
+
 @test "the CSV files" {
   cp -r "$SOURCE_DIR/examples/csv" .
   csv/load csv/exports all.db

@@ -146,3 +146,42 @@ need_dlt_arrow() {
   need_dlt_arrow
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/arrow.py" live drop-in
 }
+
+# ---- as an input of dlt-extract ----
+
+@test "rows of Parquet files: exact types, names, many rows" {
+  need_duckdb
+  duckq : "COPY (SELECT 9007199254740993::BIGINT AS id, 1.10::DECIMAL(9,2) AS dec,
+    TIMESTAMPTZ '2024-01-02 03:04:05.000006Z' AS ts, DATE '2024-01-02' AS d,
+    'caf\u00e9' AS s, [1, 2] AS l, {'a': 1.5} AS j, NULL::INT AS n)
+    TO 'one.parquet' (FORMAT parquet)"
+  mkdir dir
+  duckq : "COPY (SELECT range AS id FROM range(50000)) TO 'dir/a[1].parquet' (FORMAT parquet)"
+  duckq : "COPY (SELECT 50000 + range AS id FROM range(50000)) TO 'dir/b.PARQUET' (FORMAT parquet)"
+  dlt-extract one.parquet many=dir | dlt-normalize | dlt-load -q sqlite:x.db
+  run sqlite3 x.db "SELECT id, dec, ts, d, s, j__a FROM one" \
+    "SELECT group_concat(value) FROM one__l" \
+    "SELECT count(*), count(DISTINCT id), max(id) FROM many"
+  assert_output --partial $'9007199254740993|1.1|2024-01-02 03:04:05.000006'
+  assert_output --partial $'1,2\n100000|100000|99999'
+}
+
+@test "Parquet files that are none, or are not there" {
+  need_duckdb
+  echo nonsense >bad.parquet
+  fails 1 dlt-extract -o p bad.parquet
+  assert_output --partial 'bad.parquet: '
+  fails 1 dlt-extract -o p none.parquet
+  assert_output --partial 'none.parquet: No such file or directory'
+  [ ! -e p ]
+  fails 2 env DLT_LIBDUCKDB=/nonexistent.so dlt-extract -o p bad.parquet
+  assert_output --partial DLT_LIBDUCKDB
+}
+
+@test "an incremental cursor over a Parquet file" {
+  need_duckdb
+  duckq : "COPY (SELECT range AS id FROM range(10)) TO 't.parquet' (FORMAT parquet)"
+  dlt-extract --incremental id,initial=7 -o p t.parquet
+  run -0 dlt-package cat t p
+  assert_output $'{"id":7}\n{"id":8}\n{"id":9}'
+}

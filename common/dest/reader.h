@@ -58,6 +58,8 @@ struct reader_ops {
 };
 
 extern const struct reader_ops reader_sqlite, reader_postgres, reader_duckdb;
+/* A Parquet file, by DuckDB; the query's range counts only. */
+extern const struct reader_ops reader_parquet;
 
 /* Of an input, for messages: on one line, not too long, *** for passwords;
  * malloc'd. */

@@ -9,11 +9,14 @@
 #include "common/mem.h"
 #include "common/output.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum form {
 	FORM_TEXT,
@@ -42,6 +45,7 @@ struct reader {
 	size_t count, cap;
 	struct buf described;
 	atomic_bool canceled;
+	int fd; /* of a Parquet file, or -1 */
 };
 
 /* ---- types ---- */
@@ -420,6 +424,8 @@ duckdb_reader_close(void *self)
 	free(r->fields);
 	free(r->select);
 	buf_release(&r->described);
+	if (r->fd >= 0)
+		close(r->fd);
 	free(r);
 }
 
@@ -430,6 +436,7 @@ duckdb_reader_open(const char *rest, const char *password,
 	struct reader *r = xcalloc(1, sizeof(*r));
 
 	(void)password;
+	r->fd = -1;
 	r->duck = open_file(rest, err);
 	if (r->duck != NULL && start(r, query, err) == 0)
 		return r;
@@ -558,4 +565,62 @@ const struct reader_ops reader_duckdb = {
 	.cancel = duckdb_cancel,
 	.close = duckdb_reader_close,
 	.tables = duckdb_tables,
+};
+
+/* ---- Parquet files ---- */
+
+/* A name with characters that DuckDB would match files by is read by its
+ * descriptor. */
+static int
+parquet_query(struct reader *r, const char *path, struct buf *sql,
+    struct error *err)
+{
+	char by_fd[40];
+
+	if (access(path, R_OK) < 0)
+		return error_errno(err, "%s", path);
+	if (strpbrk(path, "*?[") != NULL) {
+		r->fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (r->fd < 0)
+			return error_errno(err, "%s", path);
+		snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", r->fd);
+		path = by_fd;
+	}
+	buf_adds(sql, "SELECT * FROM read_parquet(");
+	reader_quote_text(path, strlen(path), sql);
+	buf_adds(sql, ")");
+	return 0;
+}
+
+static void *
+parquet_reader_open(const char *rest, const char *password,
+    const struct reader_query *query, struct error *err)
+{
+	static const struct duck_settings settings = { .threads = 1 };
+	struct reader *r = xcalloc(1, sizeof(*r));
+	struct reader_query q = { .range = query->range };
+	struct buf sql = { 0 };
+	int rc;
+
+	(void)password;
+	r->fd = -1;
+	rc = parquet_query(r, rest, &sql, err);
+	q.sql = buf_str(&sql);
+	if (rc == 0)
+		r->duck = duck_open(NULL, &settings, err);
+	if (r->duck == NULL || start(r, &q, err) < 0)
+		rc = -1;
+	buf_release(&sql);
+	if (rc == 0)
+		return r;
+	duckdb_reader_close(r);
+	return NULL;
+}
+
+const struct reader_ops reader_parquet = {
+	.open = parquet_reader_open,
+	.describe = duckdb_describe,
+	.row = duckdb_row,
+	.cancel = duckdb_cancel,
+	.close = duckdb_reader_close,
 };

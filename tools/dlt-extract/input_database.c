@@ -299,6 +299,38 @@ const struct input_kind input_postgresql = DATABASE("postgresql:");
 const struct input_kind input_postgres = DATABASE("postgres:");
 const struct input_kind input_duckdb = DATABASE("duckdb:");
 
+/* A file of rows with columns. */
+static void *
+parquet_open(const struct input_context *in, struct error *err)
+{
+	struct database *d = xcalloc(1, sizeof(*d));
+	struct reader_range range;
+	struct reader_query query = { 0 };
+	char *column = NULL;
+
+	d->ops = &reader_parquet;
+	d->name = xstrdup(in->text);
+	if (find_range(in->incremental, &column, &range))
+		query.range = &range;
+	d->reader = d->ops->open(in->text, NULL, &query, err);
+	free(column);
+	if (d->reader != NULL)
+		return d;
+	if (strncmp(err->msg, in->text, strlen(in->text)) != 0)
+		error_prefix(err, "%s: ", d->name);
+	database_close(d);
+	return NULL;
+}
+
+const struct input_kind input_parquet = {
+	.typed = true,
+	.open = parquet_open,
+	.next = database_next,
+	.read = database_read,
+	.cancel = database_cancel,
+	.close = database_close,
+};
+
 /* Another one stands in its place before it is opened. */
 static void *
 configured_open(const struct input_context *in, struct error *err)

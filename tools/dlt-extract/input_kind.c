@@ -2,6 +2,7 @@
 #include "tools/dlt-extract/input_kind.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* ---- kinds that are planned, so that they do not look like files ---- */
 
@@ -40,6 +41,15 @@ is_of(const struct input_kind *kind, const char *text)
 	    strncmp(text, kind->scheme, strlen(kind->scheme)) == 0;
 }
 
+/* Told by its name, as DuckDB reads it at many places at once. */
+static bool
+is_parquet(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 8 && strcasecmp(text + len - 8, ".parquet") == 0;
+}
+
 const struct input_kind *
 input_kind_of(const char *text)
 {
@@ -49,5 +59,5 @@ input_kind_of(const char *text)
 	for (size_t i = 0; i < ARRAY_LEN(planned); i++)
 		if (is_of(&planned[i], text))
 			return &planned[i];
-	return &input_file;
+	return is_parquet(text) ? &input_parquet : &input_file;
 }

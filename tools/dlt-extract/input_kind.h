@@ -98,7 +98,7 @@ struct input_kind {
 
 extern const struct input_kind input_file, input_exec, input_transform,
     input_http, input_https, input_singer, input_sqlite, input_postgresql,
-    input_postgres, input_duckdb, input_database;
+    input_postgres, input_duckdb, input_database, input_parquet;
 
 /* Never NULL. */
 const struct input_kind *input_kind_of(const char *text);

@@ -18,7 +18,7 @@
 static const char *const suffixes[] = { ".jsonl", ".ndjson", ".jsonlines",
 	".json", ".geojson", ".txt", ".log", ".gz", ".zst", ".zstd", ".xz",
 	".bz2", ".lz4", ".lzma", ".z", ".tar", ".tgz", ".tbz2", ".txz", ".tzst",
-	".zip", ".7z", ".cpio", ".csv", ".tsv", ".tab" };
+	".zip", ".7z", ".cpio", ".csv", ".tsv", ".tab", ".parquet" };
 
 static bool
 is_identifier(const char *s, size_t len)
