@@ -22,7 +22,8 @@
 
 struct http_jar {
 	CURLSH *share;
-	pthread_mutex_t lock; /* cookies are all that is shared */
+	/* of what libcurl names so: cookies, and its own count of handles */
+	pthread_mutex_t locks[CURL_LOCK_DATA_LAST];
 };
 
 struct http {
@@ -616,8 +617,9 @@ lock_jar(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
 {
 	struct http_jar *jar = arg;
 
-	if (data == CURL_LOCK_DATA_COOKIE)
-		pthread_mutex_lock(&jar->lock);
+	(void)easy;
+	(void)access;
+	pthread_mutex_lock(&jar->locks[data]);
 }
 
 static void
@@ -625,8 +627,8 @@ unlock_jar(CURL *easy, curl_lock_data data, void *arg)
 {
 	struct http_jar *jar = arg;
 
-	if (data == CURL_LOCK_DATA_COOKIE)
-		pthread_mutex_unlock(&jar->lock);
+	(void)easy;
+	pthread_mutex_unlock(&jar->locks[data]);
 }
 
 struct http_jar *
@@ -635,7 +637,8 @@ http_jar_new(void)
 	struct http_jar *jar = xcalloc(1, sizeof(*jar));
 
 	pthread_once(&global_once, global_init);
-	pthread_mutex_init(&jar->lock, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(jar->locks); i++)
+		pthread_mutex_init(&jar->locks[i], NULL);
 	jar->share = curl_share_init();
 	if (jar->share) {
 		curl_share_setopt(jar->share, CURLSHOPT_LOCKFUNC, lock_jar);
@@ -653,7 +656,8 @@ http_jar_free(struct http_jar *jar)
 	if (!jar)
 		return;
 	curl_share_cleanup(jar->share);
-	pthread_mutex_destroy(&jar->lock);
+	for (size_t i = 0; i < ARRAY_LEN(jar->locks); i++)
+		pthread_mutex_destroy(&jar->locks[i]);
 	free(jar);
 }
 
