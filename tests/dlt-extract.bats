@@ -107,7 +107,7 @@ fails() {
 	fails 2 'need a name' dlt-extract -o p -
 	fails 2 'given twice' dlt-extract -o p x=- y=-
 	fails 2 'names no input' dlt-extract -o p x=
-	fails 2 'not supported' dlt-extract -o p x=https://example.org/
+	fails 2 'not supported' dlt-extract -o p x=s3://bucket/x
 	touch .jsonl
 	fails 2 'no name can be taken' dlt-extract -o p ./.jsonl
 	fails 2 '--no-such' dlt-extract --no-such
