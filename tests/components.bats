@@ -3,9 +3,15 @@
 # dlt-extract --components: which resources must run together.
 
 load helper
+load rest
 
 setup_file() {
   python_dlt
+  rest_start
+}
+
+teardown_file() {
+  rest_stop
 }
 
 shop() {
@@ -88,6 +94,51 @@ END
   xargs -d '\n' -n 1 -P 2 sh component <components
   all_rows one.db | diff - <(all_rows parallel.db)
   [ "$(cat log-users log-prices | wc -l)" -eq 6 ]
+}
+
+# requests: what was asked, each once.
+requests() {
+  rest_log '.requests[].target' | sort
+}
+
+@test "--components: an API is asked for nothing twice" {
+  export DLT_DATA_DIR=$PWD/data
+  cat >api.toml <<END
+[client]
+base_url = "$REST"
+[resource_defaults.endpoint]
+paginator = "single_page"
+[[resources]]
+name = "posts"
+[[resources]]
+name = "comments"
+endpoint = { path = "posts/{resources.posts.id}/comments" }
+[[resources]]
+name = "products"
+END
+  run -0 dlt-extract -s api.toml --components
+  assert_output $'api_posts_comments\tposts\tcomments\napi_products\tproducts'
+  rest_reset
+  dlt-extract -s api.toml | dlt-normalize | dlt-load -q sqlite:one.db
+  requests >asked
+  [ -z "$(uniq -d asked)" ]
+  rest_reset
+  cat >component <<'END'
+set -ef
+IFS=$(printf '\t')
+set -- $1
+name=$1
+shift
+dlt-extract -q -s api.toml -p "$name" "$@"
+dlt-normalize -q -p "$name"
+dlt-load -q --wait inf -p "$name" --dataset shop sqlite:parallel.db
+END
+  dlt-extract -s api.toml --components | xargs -d '\n' -n 1 -P 2 sh component
+  requests | diff asked -
+  for table in posts comments products; do
+    [ "$(sqlite3 one.db "SELECT count(*), sum(id) FROM $table")" = \
+      "$(sqlite3 parallel.db "SELECT count(*), sum(id) FROM $table")" ]
+  done
 }
 
 @test "--components: those of Python dlt, on random graphs" {
