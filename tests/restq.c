@@ -19,9 +19,9 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
-#include "tools/dlt-extract/rest_auth.h"
-#include "tools/dlt-extract/rest_client.h"
-#include "tools/dlt-extract/rest_limit.h"
+#include "tools/dlt-extract/rest/rest_auth.h"
+#include "tools/dlt-extract/rest/rest_client.h"
+#include "tools/dlt-extract/rest/rest_limit.h"
 
 #include <fcntl.h>
 #include <pthread.h>

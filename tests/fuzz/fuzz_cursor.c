@@ -5,9 +5,9 @@
 #include "common/mem.h"
 #include "common/scan.h"
 #include "common/utf8.h"
-#include "tools/dlt-extract/cursor_lag.h"
+#include "tools/dlt-extract/cursor/cursor_lag.h"
+#include "tools/dlt-extract/cursor/row_hash.h"
 #include "tools/dlt-extract/row_field.h"
-#include "tools/dlt-extract/row_hash.h"
 
 #include <stdlib.h>
 #include <string.h>

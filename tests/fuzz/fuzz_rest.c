@@ -4,9 +4,9 @@
  * have placeholders. */
 #include "common/http.h"
 #include "common/mem.h"
-#include "tools/dlt-extract/rest_detect.h"
-#include "tools/dlt-extract/rest_rows.h"
-#include "tools/dlt-extract/rest_text.h"
+#include "tools/dlt-extract/rest/rest_detect.h"
+#include "tools/dlt-extract/rest/rest_rows.h"
+#include "tools/dlt-extract/rest/rest_text.h"
 #include "tools/dlt-extract/source_check.h"
 
 #include <stdlib.h>

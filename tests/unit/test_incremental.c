@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What incremental cursors are made of: values, lags, hashes of rows. */
-#include "tools/dlt-extract/cursor_lag.h"
-#include "tools/dlt-extract/cursor_value.h"
-#include "tools/dlt-extract/row_hash.h"
-#include "tools/dlt-extract/row_hash_set.h"
+#include "tools/dlt-extract/cursor/cursor_lag.h"
+#include "tools/dlt-extract/cursor/cursor_value.h"
+#include "tools/dlt-extract/cursor/row_hash.h"
+#include "tools/dlt-extract/cursor/row_hash_set.h"
 
 #include "tests/unit/tap.h"
 

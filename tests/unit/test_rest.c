@@ -2,7 +2,7 @@
 /* What the REST client does without a network. */
 #include "common/config.h"
 #include "common/json.h"
-#include "tools/dlt-extract/rest_private.h"
+#include "tools/dlt-extract/rest/rest_private.h"
 
 #include "tests/unit/tap.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/dlt-extract/rest_page.h"
+#include "tools/dlt-extract/rest/rest_page.h"
 
 #include "common/http.h"
-#include "tools/dlt-extract/rest_detect.h"
+#include "tools/dlt-extract/rest/rest_detect.h"
 #include "tools/dlt-extract/source_check.h"
 
 #include "tap.h"

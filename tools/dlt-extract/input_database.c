@@ -4,7 +4,7 @@
  */
 #include "common/dest/reader.h"
 #include "common/mem.h"
-#include "tools/dlt-extract/incremental.h"
+#include "tools/dlt-extract/cursor/incremental.h"
 #include "tools/dlt-extract/input_kind.h"
 
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #ifndef DLT_KEPT_H
 #define DLT_KEPT_H
 
-#include "tools/dlt-extract/cursors.h"
+#include "tools/dlt-extract/cursor/cursors.h"
 
 struct kept {
 	struct kept_item *items; /* of each resource */

@@ -4,7 +4,7 @@
 #include "common/mem.h"
 #include "common/opt.h"
 #include "common/type.h"
-#include "tools/dlt-extract/rest_config.h"
+#include "tools/dlt-extract/rest/rest_config.h"
 #include "tools/dlt-extract/source_private.h"
 
 #include <stdio.h>

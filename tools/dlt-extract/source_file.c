@@ -6,7 +6,7 @@
 #include "common/name.h"
 #include "common/opt.h"
 #include "common/output.h"
-#include "tools/dlt-extract/rest_config.h"
+#include "tools/dlt-extract/rest/rest_config.h"
 #include "tools/dlt-extract/source_check.h"
 #include "tools/dlt-extract/source_private.h"
 #include "tools/dlt-extract/step_jq.h"
