@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/hash.h"
 #include "common/mem.h"
 #include "common/package_private.h"
 #include "common/timestamp.h"
@@ -172,7 +173,7 @@ load_id_now(void)
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static double last;
 	struct timespec ts;
-	char text[40];
+	char text[40], hex[8 + 1];
 	double now;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -183,13 +184,12 @@ load_id_now(void)
 		now = nextafter(last, INFINITY);
 	last = now;
 	pthread_mutex_unlock(&lock);
-	/* repr(): the shortest digits that read back as the same number. */
-	for (int digits = 11; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, now);
-		if (strtod(text, NULL) == now)
-			break;
-	}
-	return xasprintf("%s%s", text, strchr(text, '.') ? "" : ".0");
+	/* Processes that start together meet in one step of such a number now
+	 * and then. Seven digits tell the steps apart, those behind them the
+	 * processes; as a number it stays the same. */
+	snprintf(text, sizeof(text), "%.7f", now);
+	hash_random_hex(hex, 4);
+	return xasprintf("%s0%05lu", text, strtoul(hex, NULL, 16) % 100000);
 }
 
 void

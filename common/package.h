@@ -40,7 +40,8 @@ void job_name_release(struct job_name *n);
 char *job_name_format(const struct job_name *n); /* TABLE.ID.N.FMT[.gz] */
 char *job_id_format(const struct job_name *n);   /* without the retry part */
 
-/* A load id from the clock, strictly increasing in this process (1.4). */
+/* A load id from the clock, strictly increasing in this process (1.4), with
+ * digits behind those of Python dlt that tell processes apart. */
 char *load_id_now(void);
 /* created_at of a load id: ISO text; now when it is no number (1.6). */
 void load_id_created_at(const char *load_id, struct buf *out);
