@@ -29,6 +29,7 @@ struct feed {
 	uint64_t max_expansion;
 	pthread_t thread;
 	bool started;
+	bool returns; /* the reader can always be told to */
 	struct arena names;
 	struct buf described; /* before the first block */
 	const struct feed_part **parts;
@@ -67,8 +68,11 @@ feed_new(const struct input_context *in, const char *const *inputs,
 
 	/* copies: an abandoned reader outlives the caller's */
 	f->inputs = arena_alloc(&f->names, count * sizeof(*f->inputs));
-	for (size_t i = 0; i < count; i++)
+	f->returns = true;
+	for (size_t i = 0; i < count; i++) {
 		f->inputs[i] = arena_strdup(&f->names, inputs[i]);
+		f->returns &= input_kind_of(inputs[i])->cancel != NULL;
+	}
 	f->in = *in;
 	f->in.resource = arena_strdup(&f->names, in->resource);
 	f->count = count;
@@ -420,7 +424,7 @@ feed_abandon(struct feed *f)
 		return;
 	feed_stop(f);
 	pthread_mutex_lock(&f->lock);
-	done = f->done || !f->started ||
+	done = f->done || !f->started || f->returns ||
 	    (f->input != NULL && f->kind->cancel != NULL);
 	f->abandoned = !done;
 	thread = f->thread;
