@@ -76,3 +76,26 @@ extracted() {
   assert_output $'{"id":1}\n{"id":3}'
   [ "$(ls p/new_jobs/t.* | wc -l)" -eq 2 ]
 }
+
+@test "integers that a double has not, halt, and modules are refused" {
+  printf '{"id":%s}\n' 9007199254740992 -9007199254740992 >t.jsonl
+  steps '[{"map": "."}]'
+  run -0 extracted
+  assert_output $'{"id":9007199254740992}\n{"id":-9007199254740992}'
+  local n
+  for n in 9007199254740993 -9007199254740993 10000000000000001; do
+    echo "{\"id\":$n}" >t.jsonl
+    fails 1 dlt-extract -s src.json -o q
+    assert_output --partial "t.jsonl:1:1: map: jq would change the number $n"
+  done
+  printf '{"id":%d}\n' 1 2 3 >t.jsonl
+  for n in filter map; do
+    steps "[{\"$n\": \"if .id == 2 then halt else . end\"}]"
+    fails 1 dlt-extract -s src.json -o q
+    assert_output --partial "t.jsonl:2:1: $n: halt"
+    [ ! -e q ]
+  done
+  steps '[{"map": "include \"nope\"; ."}]'
+  fails 2 dlt-extract -s src.json -o q
+  assert_output --partial 'jq: '
+}

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_INTEGER 9007199254740992.0 /* 2^53 */
+#define EXACT_INTEGER "9007199254740992" /* 2^53 */
 #define EXACT_DIGITS  17
 
 struct jq_step {
@@ -54,33 +54,47 @@ fail(const struct jq_step *s, jv invalid, struct error *err)
 	return -1;
 }
 
+/* There is no (more) output: 0; -1. */
+static int
+no_output(const struct jq_step *s, jv out, struct error *err)
+{
+	if (jv_invalid_has_msg(jv_copy(out)))
+		return fail(s, out, err);
+	jv_free(out);
+	if (jq_halted(s->jq))
+		return error_set(err, ERR_DATA, "%s: halt is for jq alone",
+		    s->kind == STEP_MAP ? "map" : "filter");
+	return 0;
+}
+
 /* ---- numbers ---- */
 
-/* Would a double change the number that stands there? */
+/* Would a double change the number that stands there? Of integers the text is
+ * compared: as a double 2^53 + 1 is 2^53. */
 static bool
 is_inexact(const char *p, size_t len)
 {
-	char text[32];
+	const char *first = NULL;
 	size_t digits = 0;
 	bool whole = true;
 
 	for (size_t i = 0; i < len; i++) {
-		if (p[i] == 'e' || p[i] == 'E')
-			break;
-		if (p[i] == '.')
+		if (p[i] == 'e' || p[i] == 'E') {
 			whole = false;
-		else if (p[i] != '-' && (p[i] != '0' || digits != 0))
-			digits++;
+			break;
+		}
+		if (p[i] == '.') {
+			whole = false;
+		} else if (p[i] != '-' && (p[i] != '0' || digits != 0)) {
+			if (digits++ == 0)
+				first = p + i;
+		}
 	}
-	if (digits > EXACT_DIGITS + 2)
-		return true;
-	if (!whole || memchr(p, 'e', len) || memchr(p, 'E', len))
+	if (!whole)
 		return digits > EXACT_DIGITS;
-	memcpy(text, p, len < sizeof(text) ? len : sizeof(text) - 1);
-	text[len < sizeof(text) ? len : sizeof(text) - 1] = '\0';
-	return digits > 15 &&
-	    (strtod(text, NULL) > EXACT_INTEGER ||
-	        strtod(text, NULL) < -EXACT_INTEGER);
+	return digits > strlen(EXACT_INTEGER) ||
+	    (digits == strlen(EXACT_INTEGER) &&
+	        memcmp(first, EXACT_INTEGER, digits) > 0);
 }
 
 /* Of checked JSON: the first number that jq would change, or NULL. */
@@ -116,12 +130,8 @@ filter(struct jq_step *s, struct error *err)
 	jv out = jq_next(s->jq);
 	int pass;
 
-	if (!jv_is_valid(out)) {
-		if (jv_invalid_has_msg(jv_copy(out)))
-			return fail(s, out, err);
-		jv_free(out);
-		return 0;
-	}
+	if (!jv_is_valid(out))
+		return no_output(s, out, err);
 	pass = jv_get_kind(out) != JV_KIND_NULL &&
 	    jv_get_kind(out) != JV_KIND_FALSE;
 	jv_free(out);
@@ -134,12 +144,8 @@ map(struct jq_step *s, struct row *row, struct error *err)
 	jv out = jq_next(s->jq), more;
 	jv text;
 
-	if (!jv_is_valid(out)) {
-		if (jv_invalid_has_msg(jv_copy(out)))
-			return fail(s, out, err);
-		jv_free(out);
-		return 0;
-	}
+	if (!jv_is_valid(out))
+		return no_output(s, out, err);
 	text = jv_dump_string(out, 0);
 	buf_reset(&s->out);
 	buf_add(&s->out, jv_string_value(text),
@@ -153,9 +159,8 @@ map(struct jq_step *s, struct row *row, struct error *err)
 		    "map: gives several rows for one; a resource with \"from\" "
 		    "and \"command\" can");
 	}
-	if (jv_invalid_has_msg(jv_copy(more)))
-		return fail(s, more, err);
-	jv_free(more);
+	if (no_output(s, more, err) < 0)
+		return -1;
 	row->data = s->out.data;
 	row->len = s->out.len;
 	return 1;
@@ -210,6 +215,8 @@ step_jq_new(enum step_jq kind, const char *program, struct error *err)
 		return NULL;
 	}
 	jq_set_error_cb(s->jq, take_message, s);
+	/* without it "include" makes libjq abort */
+	jq_set_attr(s->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
 	if (!jq_compile(s->jq, program)) {
 		error_set(err, ERR_USAGE, "jq: %s",
 		    s->message.len != 0 ? buf_str(&s->message)
