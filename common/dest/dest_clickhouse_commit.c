@@ -403,10 +403,11 @@ play_line(struct clickhouse_dest *c, const struct buf *f, struct buf *drops,
 		rc = take_over(c, &p, err);
 	} else if (!strcmp(kind, "sql")) {
 		rc = ch_run(c, buf_str(&f[1]), err);
-	} else if (!strcmp(kind, "mark") && f[3].len == 64) {
+	} else if (!strcmp(kind, "mark") && f[3].len &&
+	    f[3].len < sizeof(m.checksum)) {
 		if (!m.job_id)
 			m.job_id = (char *)(uintptr_t) "";
-		memcpy(m.checksum, f[3].data, 65);
+		memcpy(m.checksum, f[3].data, f[3].len + 1);
 		m.rows = strtoull(buf_str(&f[4]), NULL, 10);
 		rc = write_marks(c, &m, 1, NULL, NULL, err);
 	} else {
