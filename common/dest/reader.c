@@ -165,6 +165,47 @@ reader_put_binary(struct buf *out, const void *data, size_t len)
 	buf_addc(out, '"');
 }
 
+void
+reader_put(struct buf *out, enum reader_form form, const char *s, size_t len)
+{
+	bool done = false;
+	double v;
+
+	switch (form) {
+	case FORM_NUMBER:
+		buf_add(out, s, len);
+		return;
+	case FORM_DOUBLE:
+		if (text_to_float(s, len, &v))
+			double_json(v, out);
+		else
+			buf_adds(out, "null");
+		return;
+	case FORM_DECIMAL:
+		done = reader_put_decimal(out, s, len);
+		break;
+	case FORM_TIMESTAMP:
+		done = reader_put_time(out, TYPE_TIMESTAMP, s, len);
+		break;
+	case FORM_DATE:
+		done = reader_put_time(out, TYPE_DATE, s, len);
+		break;
+	case FORM_TIME:
+		done = reader_put_time(out, TYPE_TIME, s, len);
+		break;
+	case FORM_JSON:
+		done = reader_put_json(out, s, len);
+		break;
+	case FORM_BINARY:
+		reader_put_binary(out, s, len);
+		return;
+	case FORM_TEXT:
+		break;
+	}
+	if (!done)
+		reader_put_text(out, s, len);
+}
+
 /* ---- statements ---- */
 
 static void
@@ -189,6 +230,56 @@ void
 reader_quote_text(const char *s, size_t len, struct buf *out)
 {
 	quote('\'', s, len, out);
+}
+
+void
+reader_quote_in_schema(const char *text, struct buf *out)
+{
+	const char *dot = strchr(text, '.');
+
+	quote('"', text, (size_t)(dot - text), out);
+	buf_addc(out, '.');
+	reader_quote(dot + 1, out);
+}
+
+void
+reader_numbered(size_t count, struct buf *sql)
+{
+	for (size_t i = 0; i < count; i++)
+		buf_addf(sql, "%sc%zu", i == 0 ? "" : ", ", i);
+}
+
+bool
+reader_plain_literal(const struct value *v, struct buf *out)
+{
+	struct buf text = { 0 };
+
+	switch (v->type) {
+	case TYPE_BIGINT:
+	case TYPE_WEI:
+		buf_add(out, v->text, v->len);
+		return true;
+	case TYPE_BOOL:
+		buf_adds(out, v->boolean ? "true" : "false");
+		return true;
+	case TYPE_TEXT:
+		buf_add(&text, v->text, v->len);
+		break;
+	case TYPE_TIMESTAMP:
+		timestamp_format(&v->ts, &text);
+		break;
+	case TYPE_DATE:
+		date_format(v->ts.us, &text);
+		break;
+	case TYPE_TIME:
+		time_format(&v->ts, &text);
+		break;
+	default:
+		return false;
+	}
+	reader_quote_text(text.data, text.len, out);
+	buf_release(&text);
+	return true;
 }
 
 /* The value of JSON text as a literal. */

@@ -82,6 +82,22 @@ bool reader_put_time(struct buf *out, enum data_type type, const char *s,
     size_t len);
 /* As Python's Decimal spells it; false: it is no number. */
 bool reader_put_decimal(struct buf *out, const char *s, size_t len);
+/* What the text of a value is, as the database spells it. */
+enum reader_form {
+	FORM_TEXT,
+	FORM_NUMBER, /* digits, as they are; also true and false */
+	FORM_DOUBLE,
+	FORM_DECIMAL,
+	FORM_TIMESTAMP,
+	FORM_DATE,
+	FORM_TIME,
+	FORM_JSON,
+	FORM_BINARY, /* the bytes */
+};
+
+/* What its form does not fit is a text. */
+void
+reader_put(struct buf *out, enum reader_form form, const char *s, size_t len);
 /* Of a text that needs no escapes. */
 void reader_put_typed(struct buf *out, enum data_type type, const char *s,
     size_t len);
@@ -91,12 +107,21 @@ void reader_put_typed(struct buf *out, enum data_type type, const char *s,
 typedef bool (*reader_literal)(const struct value *v, bool upper,
     struct buf *out);
 
+/* A literal where all databases with types agree: integers, booleans, and what
+ * stands in quotes as text; false: another type. */
+bool reader_plain_literal(const struct value *v, struct buf *out);
+
 /* The statement. from: the table's name as SQL, or NULL with q->sql. */
 void reader_select(const struct reader_query *q, const char *from,
     reader_literal literal, struct buf *sql);
 
+/* "c0, c1, ..": names for columns whose own may stand twice. */
+void reader_numbered(size_t count, struct buf *sql);
+
 /* "text" */
 void reader_quote(const char *name, struct buf *out);
+/* "SCHEMA"."TABLE", around the first dot of a text that has one. */
+void reader_quote_in_schema(const char *text, struct buf *out);
 /* 'text' */
 void reader_quote_text(const char *s, size_t len, struct buf *out);
 

@@ -18,21 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum form {
-	FORM_TEXT,
-	FORM_NUMBER, /* digits, as they are; also true and false */
-	FORM_DOUBLE,
-	FORM_DECIMAL,
-	FORM_TIMESTAMP,
-	FORM_DATE,
-	FORM_TIME,
-	FORM_JSON,
-	FORM_BINARY,
-};
-
 struct field {
 	struct buf key; /* with quotes and colon */
-	enum form form;
+	enum reader_form form;
 	const char *cast; /* printf's, of the column */
 };
 
@@ -54,7 +42,7 @@ struct reader {
 
 static const struct type {
 	const char *name;
-	enum form form;
+	enum reader_form form;
 	const char *cast;
 	const char *data_type; /* as dlt has it, or NULL */
 } types[] = {
@@ -199,21 +187,15 @@ static struct duck_rows *
 find_table(struct reader *r, const char *table, struct buf *name,
     struct error *err)
 {
-	const char *dot = strchr(table, '.');
 	struct buf names = { 0 };
 	struct error ignored;
 	struct duck_rows *rows;
 
 	reader_quote(table, name);
 	rows = table_info(r, buf_str(name), &ignored);
-	if (rows == NULL && dot != NULL) {
-		char *schema = xstrndup(table, (size_t)(dot - table));
-
+	if (rows == NULL && strchr(table, '.') != NULL) {
 		buf_reset(name);
-		reader_quote(schema, name);
-		buf_addc(name, '.');
-		reader_quote(dot + 1, name);
-		free(schema);
+		reader_quote_in_schema(table, name);
 		rows = table_info(r, buf_str(name), &ignored);
 	}
 	if (rows != NULL)
@@ -269,49 +251,22 @@ describe_table(struct reader *r, const char *table, struct buf *name,
 static bool
 literal(const struct value *v, bool upper, struct buf *out)
 {
-	struct buf text = { 0 };
-
-	switch (v->type) {
-	case TYPE_BIGINT:
-	case TYPE_WEI:
-		buf_add(out, v->text, v->len);
-		return true;
-	case TYPE_DECIMAL:
+	if (v->type == TYPE_DECIMAL) {
 		/* no NaN */
 		if (v->len == 0 ||
 		    strchr("NIs", v->text[v->len > 1 && v->text[0] == '-']) !=
 		        NULL)
 			return false;
 		buf_add(out, v->text, v->len);
-		return true;
-	case TYPE_BOOL:
-		buf_adds(out, v->boolean ? "true" : "false");
-		return true;
-	case TYPE_DOUBLE:
-		if (v->text != NULL)
-			buf_add(out, v->text, v->len);
-		else if (isfinite(v->number))
-			double_repr(v->number, out);
-		else
+	} else if (v->type != TYPE_DOUBLE) {
+		return reader_plain_literal(v, out);
+	} else if (v->text != NULL) {
+		buf_add(out, v->text, v->len);
+	} else {
+		if (!isfinite(v->number))
 			return false;
-		return true;
-	case TYPE_TEXT:
-		reader_quote_text(v->text, v->len, out);
-		return true;
-	case TYPE_TIMESTAMP:
-		timestamp_format(&v->ts, &text);
-		break;
-	case TYPE_DATE:
-		date_format(v->ts.us, &text);
-		break;
-	case TYPE_TIME:
-		time_format(&v->ts, &text);
-		break;
-	default:
-		return false;
+		double_repr(v->number, out);
 	}
-	reader_quote_text(text.data, text.len, out);
-	buf_release(&text);
 	return true;
 }
 
@@ -364,8 +319,7 @@ start_rows(struct reader *r, const char *select, struct error *err)
 	for (size_t i = 0; i < r->count; i++)
 		add_column(&r->fields[i], i, &sql);
 	buf_addf(&sql, " FROM (%s\n) AS q(", select);
-	for (size_t i = 0; i < r->count; i++)
-		buf_addf(&sql, "%sc%zu", i == 0 ? "" : ", ", i);
+	reader_numbered(r->count, &sql);
 	buf_addc(&sql, ')');
 	r->rows = duck_stream(r->duck, buf_str(&sql), err);
 	buf_release(&sql);
@@ -465,47 +419,6 @@ duckdb_tables(const char *rest, const char *password, struct buf *names,
 
 /* ---- rows ---- */
 
-static void
-put_value(enum form form, const char *s, size_t len, struct buf *out)
-{
-	bool done = false;
-	double v;
-
-	switch (form) {
-	case FORM_NUMBER:
-		buf_add(out, s, len);
-		return;
-	case FORM_DOUBLE:
-		if (text_to_float(s, len, &v))
-			double_json(v, out);
-		else
-			buf_adds(out, "null");
-		return;
-	case FORM_DECIMAL:
-		done = reader_put_decimal(out, s, len);
-		break;
-	case FORM_TIMESTAMP:
-		done = reader_put_time(out, TYPE_TIMESTAMP, s, len);
-		break;
-	case FORM_DATE:
-		done = reader_put_time(out, TYPE_DATE, s, len);
-		break;
-	case FORM_TIME:
-		done = reader_put_time(out, TYPE_TIME, s, len);
-		break;
-	case FORM_JSON:
-		done = reader_put_json(out, s, len);
-		break;
-	case FORM_BINARY:
-		reader_put_binary(out, s, len);
-		return;
-	case FORM_TEXT:
-		break;
-	}
-	if (!done)
-		reader_put_text(out, s, len);
-}
-
 static int
 duckdb_row(void *self, struct buf *out, struct error *err)
 {
@@ -534,7 +447,7 @@ duckdb_row(void *self, struct buf *out, struct error *err)
 		if (s == NULL)
 			buf_adds(out, "null");
 		else
-			put_value(f->form, s, len, out);
+			reader_put(out, f->form, s, len);
 	}
 	buf_adds(out, "}\n");
 	return 1;

@@ -23,24 +23,11 @@
 #define PG_TIMETZ     1266
 #define PG_UUID       2950
 
-enum form {
-	FORM_TEXT,
-	FORM_NUMBER, /* digits, as they are */
-	FORM_DOUBLE,
-	FORM_DECIMAL,
-	FORM_BOOL,
-	FORM_TIMESTAMP,
-	FORM_DATE,
-	FORM_TIME,
-	FORM_JSON,
-	FORM_BINARY,
-};
-
 struct field {
 	struct buf key; /* with quotes and colon */
 	uint32_t oid;
 	uint32_t element; /* of an array; 0: it is none */
-	enum form form;
+	enum reader_form form;
 };
 
 struct reader {
@@ -59,10 +46,10 @@ struct reader {
 
 static const struct type {
 	uint32_t oid;
-	enum form form;
+	enum reader_form form;
 	const char *data_type; /* as dlt reflects it, or NULL */
 } types[] = {
-	{ PG_BOOL, FORM_BOOL, "bool" },
+	{ PG_BOOL, FORM_NUMBER, "bool" },
 	{ PG_BYTEA, FORM_BINARY, "binary" },
 	{ PG_CHAR, FORM_TEXT, "text" },
 	{ PG_NAME, FORM_TEXT, "text" },
@@ -117,16 +104,10 @@ find_table(struct reader *r, const char *table, struct buf *name,
 
 	for (int split = 0; split <= (dot != NULL) && !found; split++) {
 		buf_reset(name);
-		if (split) {
-			char *schema = xstrndup(table, (size_t)(dot - table));
-
-			reader_quote(schema, name);
-			buf_addc(name, '.');
-			reader_quote(dot + 1, name);
-			free(schema);
-		} else {
+		if (split)
+			reader_quote_in_schema(table, name);
+		else
 			reader_quote(table, name);
-		}
 		res = pg_query(r->conn,
 		    "SELECT 1 WHERE pg_catalog.to_regclass($1) IS NOT NULL",
 		    (const char *const[]){ buf_str(name) }, 1, err);
@@ -236,41 +217,18 @@ describe_table(struct reader *r, const char *name, struct error *err)
 
 /* ---- the statement ---- */
 
+/* Numbers in quotes take the type of what they are compared with. */
 static bool
 literal(const struct value *v, bool upper, struct buf *out)
 {
 	struct buf text = { 0 };
 
-	switch (v->type) {
-	case TYPE_BIGINT:
-	case TYPE_WEI:
-		buf_add(out, v->text, v->len);
-		return true;
-	case TYPE_BOOL:
-		buf_adds(out, v->boolean ? "true" : "false");
-		return true;
-	case TYPE_TEXT:
-	case TYPE_DECIMAL:
+	if (v->type != TYPE_DECIMAL && v->type != TYPE_DOUBLE)
+		return reader_plain_literal(v, out);
+	if (v->text != NULL)
 		buf_add(&text, v->text, v->len);
-		break;
-	case TYPE_DOUBLE:
-		if (v->text != NULL)
-			buf_add(&text, v->text, v->len);
-		else
-			double_repr(v->number, &text);
-		break;
-	case TYPE_TIMESTAMP:
-		timestamp_format(&v->ts, &text);
-		break;
-	case TYPE_DATE:
-		date_format(v->ts.us, &text);
-		break;
-	case TYPE_TIME:
-		time_format(&v->ts, &text);
-		break;
-	default:
-		return false;
-	}
+	else
+		double_repr(v->number, &text);
 	reader_quote_text(text.data, text.len, out);
 	buf_release(&text);
 	return true;
@@ -405,8 +363,7 @@ start_copy(struct reader *r, const char *select, struct error *err)
 	for (size_t i = 0; i < r->count; i++)
 		add_column(&r->fields[i], i, &sql);
 	buf_addf(&sql, " FROM (%s\n) AS q(", select);
-	for (size_t i = 0; i < r->count; i++)
-		buf_addf(&sql, "%sc%zu", i == 0 ? "" : ", ", i);
+	reader_numbered(r->count, &sql);
 	buf_adds(&sql, ")) TO STDOUT");
 	res = pg_query(r->conn, buf_str(&sql), NULL, 0, err);
 	buf_release(&sql);
@@ -511,17 +468,6 @@ pg_tables(const char *rest, const char *password, struct buf *names,
 
 /* ---- rows ---- */
 
-static void
-put_double(const char *s, size_t len, struct buf *out)
-{
-	double v;
-
-	if (text_to_float(s, len, &v))
-		double_json(v, out);
-	else
-		buf_adds(out, "null");
-}
-
 static int
 digit(char c)
 {
@@ -545,40 +491,11 @@ static void
 put_value(struct reader *r, const struct field *f, const char *s, size_t len,
     struct buf *out)
 {
-	bool done = false;
-
-	switch (f->form) {
-	case FORM_NUMBER:
-		buf_add(out, s, len);
-		return;
-	case FORM_DOUBLE:
-		put_double(s, len, out);
-		return;
-	case FORM_BOOL:
+	if (f->oid == PG_BOOL)
 		buf_adds(out, *s == 't' ? "true" : "false");
-		return;
-	case FORM_DECIMAL:
-		done = reader_put_decimal(out, s, len);
-		break;
-	case FORM_TIMESTAMP:
-		done = reader_put_time(out, TYPE_TIMESTAMP, s, len);
-		break;
-	case FORM_DATE:
-		done = reader_put_time(out, TYPE_DATE, s, len);
-		break;
-	case FORM_TIME:
-		done = reader_put_time(out, TYPE_TIME, s, len);
-		break;
-	case FORM_JSON:
-		done = reader_put_json(out, s, len);
-		break;
-	case FORM_BINARY:
-		done = put_binary(r, s, len, out);
-		break;
-	case FORM_TEXT:
-		break;
-	}
-	if (!done)
+	else if (f->form != FORM_BINARY)
+		reader_put(out, f->form, s, len);
+	else if (!put_binary(r, s, len, out))
 		reader_put_text(out, s, len);
 }
 
