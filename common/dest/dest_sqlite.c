@@ -12,6 +12,8 @@
 
 #define BUSY_TIMEOUT_S 5.0
 #define CACHE_KIB      16384
+/* Of new files; a quarter of the calls and less of the depth that 4096 has. */
+#define PAGE_BYTES 16384
 
 static enum err_code
 code_of(int sqlite_code)
@@ -137,7 +139,7 @@ open_database(struct sqlite_dest *s, const struct dest_settings *set,
 	int flags = set->read_only ? SQLITE_OPEN_READONLY
 	                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	double wait = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
-	char pragma[64];
+	char pragma[96];
 
 	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
 	        NULL) != SQLITE_OK)
@@ -146,7 +148,9 @@ open_database(struct sqlite_dest *s, const struct dest_settings *set,
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db,
 	    wait > 2e6 ? 2000000000 : (int)(wait * 1e3));
-	snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", CACHE_KIB);
+	snprintf(pragma, sizeof(pragma),
+	    "PRAGMA cache_size = -%d; PRAGMA page_size = %d", CACHE_KIB,
+	    PAGE_BYTES);
 	return sqlite_exec(s, pragma, err);
 }
 
