@@ -7,7 +7,8 @@ import shutil
 
 from cases import Case, Pair, Skip, Variant, count
 
-def some(bench, kind, part=7):
+
+def some(bench, kind, part):
     """Fewer rows, because the others are slow."""
     rows = max(20, bench.rows(kind) // part)
     source = bench.path(f"{kind}-{part}.jsonl")
@@ -32,7 +33,7 @@ def python_dlt(bench):
         raise Skip(f"{python}: no dlt[sqlalchemy]")
     script = os.path.join(os.path.dirname(__file__), "peer_dlt.py")
     for kind in ("a", "b"):
-        rows, source = some(bench, kind)
+        rows, source = some(bench, kind, 2)
         yield python_normalize(bench, kind, rows, source,
                                f"'{python}' '{script}'")
         yield python_chain(bench, kind, rows, source, f"'{python}' '{script}'")
