@@ -6,7 +6,7 @@ BUILD_PACKAGES=(gcc g++ meson ninja-build pkg-config libjsmn-dev libzstd-dev
   libtomlplusplus-dev libjq-dev libyaml-dev libpq-dev libcurl4-openssl-dev)
 RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
-  xz-utils bzip2 lz4 make bsdutils procps
+  xz-utils bzip2 lz4 make bsdutils procps dpkg-dev
   mandoc universal-ctags tmux zsh fish)
 # Servers, for --all.
 SERVER_PACKAGES=(postgresql postgresql-client clickhouse-server openssl)
