@@ -33,11 +33,12 @@ teardown() {
 
 # crash WHAT COUNT FULL_COUNT URL
 crash() {
-  local count=$2
+  local count=$2 status=0
   [ "${DLT_TEST_LEVEL:-}" != full ] || count=$3
-  PGDATABASE=crash python3 "$SOURCE_DIR/tests/crash.py" "$1" "$count" "$4" | tee log
+  PGDATABASE=crash python3 "$SOURCE_DIR/tests/crash.py" "$1" "$count" "$4" >log || status=$?
   # the counts of the long runs are for whoever reads the log of the suite
   sed 's/^/# /' log >&3
+  return "$status"
 }
 
 crash_postgres() {

@@ -247,6 +247,36 @@ each_case() {
   refute_output --partial _dlt_pipeline_state
 }
 
+# killed_writer FILE: leaves the middle of a transaction, and its journal.
+killed_writer() {
+  python3 - "$1" <<'PYTHON' || true
+import os, signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN")
+db.execute("UPDATE t SET a = 0")
+db.execute("CREATE TABLE half AS SELECT * FROM t")
+for _ in range(9):
+    db.execute("INSERT INTO half SELECT * FROM half")
+os.kill(os.getpid(), signal.SIGKILL)
+PYTHON
+  test -s "$1-journal"
+}
+
+@test "a database whose writer was killed is read as it was before" {
+  seq 2000 | jq -c '{a: .}' >one
+  dlt-extract --schema-name p t=one | dlt-normalize | dlt-load sqlite:d.db
+  killed_writer d.db
+  mkdir kept
+  cp d.db d.db-journal kept
+  quiet dlt-extract --schema-name p --sync sqlite:d.db -o o t=one
+  mv kept/* .
+  dlt-extract -o p sqlite:d.db::t
+  run bash -c "dlt-package cat t p | jq -s 'map(.a) | add, length'"
+  assert_output '2001000
+2000'
+}
+
 @test "-p: what a killed first run has made of the pipeline is no hindrance" {
   mkdir -p data/pipelines/p/load/normalized
   echo '{"a":1}' >one

@@ -132,17 +132,49 @@ path_of(const char *rest)
 	return !strncmp(rest, "///", 3) ? rest + 3 : rest;
 }
 
+/* Asks for the lock to read with, which looks for a journal. */
+static bool
+has_dead_writer(sqlite3 *db)
+{
+	sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL);
+	return sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK ||
+	    sqlite3_extended_errcode(db) == SQLITE_READONLY_RECOVERY;
+}
+
+int
+sqlite_open_to_read(const char *path, sqlite3 **db)
+{
+	int rc = sqlite3_open_v2(path, db,
+	    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc != SQLITE_OK || !has_dead_writer(*db))
+		return rc;
+	sqlite3_close(*db);
+	rc = sqlite3_open_v2(path, db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		sqlite3_exec(*db, "PRAGMA query_only = 1", NULL, NULL, NULL);
+	return rc;
+}
+
+static int
+open_file(const char *path, bool read_only, sqlite3 **db)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+	    SQLITE_OPEN_NOMUTEX;
+
+	return read_only ? sqlite_open_to_read(path, db)
+	                 : sqlite3_open_v2(path, db, flags, NULL);
+}
+
 static int
 open_database(struct sqlite_dest *s, const struct dest_settings *set,
     struct error *err)
 {
-	int flags = set->read_only ? SQLITE_OPEN_READONLY
-	                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	double wait = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
 	char pragma[96];
 
-	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
-	        NULL) != SQLITE_OK)
+	if (open_file(s->path, set->read_only, &s->db) != SQLITE_OK)
 		return s->db ? sqlite_fail(s, "", err)
 		             : error_set(err, ERR_IO, "out of memory");
 	sqlite3_extended_result_codes(s->db, 1);

@@ -42,6 +42,11 @@ sqlite_place(enum dest_place place)
 }
 int sqlite_need_staging(struct sqlite_dest *s, struct error *err);
 
+/* Open a file of which nothing will be written, but what a killed writer has
+ * left of its transaction: that is rolled back, by who may. SQLite's code; *db
+ * is set, as sqlite3_open_v2() sets it. */
+int sqlite_open_to_read(const char *path, sqlite3 **db);
+
 /* Fill err from the connection's last error; always returns -1. */
 int sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err);
 

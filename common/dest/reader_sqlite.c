@@ -200,8 +200,7 @@ open_file(struct reader *r, const char *rest, struct error *err)
 		return error_errno(err, "%s", path);
 	if (S_ISDIR(st.st_mode))
 		return error_set(err, ERR_IO, "%s: is a directory", path);
-	if (sqlite3_open_v2(path, &r->conn.db,
-	        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite_open_to_read(path, &r->conn.db) != SQLITE_OK)
 		return r->conn.db != NULL
 		    ? fail(r, err)
 		    : error_set(err, ERR_IO, "out of memory");
