@@ -112,6 +112,23 @@ loaded_once() {
   [ -d $P/load/loaded/1.5 ]
 }
 
+# As a server may, which goes on with what it has got of a run that was killed.
+@test "load: what a killed run has sent ends the package meanwhile" {
+  need_hooks
+  rm -rf data x.db y.db
+  quiet dlt-extract -q -p p --load-id 1.5 t=rows.jsonl
+  quiet dlt-normalize -q -p p
+  cp -r data/pipelines/p/load load
+  quiet dlt-load -q -p p sqlite:y.db
+  rm -r data/pipelines/p/load
+  mv load data/pipelines/p
+  local mark="INSERT INTO _dlt_jobs SELECT load_id, job_id, checksum, 77, inserted_at FROM y._dlt_jobs"
+  quiet env DLT_TEST_RUN="load.finish:sqlite3 x.db \"ATTACH 'y.db' AS y; $mark\"" dlt-load -q -p p sqlite:x.db
+  # what it says is what was loaded
+  [ "$(sql 'SELECT rows FROM _dlt_jobs')" = 77 ]
+  loaded_once
+}
+
 @test "load: a job is taken when it has been committed here" {
   need_hooks
   rm -rf data x.db once

@@ -492,6 +492,22 @@ add_mark(const struct dest_mark *m, void *arg)
 	load_fingerprint_add(arg, m->job_id, m->checksum);
 }
 
+/* A run that was killed may have ended the package after we had begun: then its
+ * marks of jobs, which say how many rows they brought, have gone. */
+static int
+keep_rows(struct loader *l, struct dest_mark *mark, struct error *err)
+{
+	struct buf checksum = { 0 };
+	uint64_t rows;
+	int rc = l->dest->ops->marked(l->dest, l->load_id, "", &checksum, &rows,
+	    err);
+
+	if (rc == 0 && !strcmp(buf_str(&checksum), mark->checksum))
+		mark->rows = rows;
+	buf_release(&checksum);
+	return rc;
+}
+
 int
 load_finish(struct loader *l, bool partial, struct error *err)
 {
@@ -511,7 +527,8 @@ load_finish(struct loader *l, bool partial, struct error *err)
 		return -1;
 	if (partial)
 		return 0;
-	if (ops->unmark(l->dest, l->load_id, err) < 0)
+	if (keep_rows(l, &done, err) < 0 ||
+	    ops->unmark(l->dest, l->load_id, err) < 0)
 		return -1;
 	return ops->mark(l->dest, &done, err);
 }

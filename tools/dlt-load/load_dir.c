@@ -388,22 +388,6 @@ run_jobs(struct dir_load *d, struct error *err)
 
 /* ---- the end ---- */
 
-static int
-finish(struct dir_load *d, struct error *err)
-{
-	const struct dest_ops *ops = d->l->dest->ops;
-	int rc = -1;
-
-	if (ops->begin(d->l->dest, err) == 0 &&
-	    load_finish(d->l, d->failed > 0, err) == 0) {
-		TEST_HOOK("load_finish");
-		rc = ops->commit(d->l->dest, err);
-		TEST_HOOK("load_finished");
-	}
-	ops->rollback(d->l->dest);
-	return rc;
-}
-
 /* For who is to decide what becomes of a package of which some is in. */
 static int
 note_destination(struct dir_load *d, struct error *err)
@@ -505,6 +489,41 @@ fingerprint(struct dir_load *d, char out[CHECKSUM_SIZE], struct error *err)
 		free(id);
 	}
 	load_fingerprint_end(d->l, all, out);
+	return rc;
+}
+
+/* Has a run that was killed been at the same end, and the server after it? */
+static bool
+finished_meanwhile(struct dir_load *d)
+{
+	char sum[CHECKSUM_SIZE];
+	struct buf done = { 0 };
+	struct error unused;
+	uint64_t rows;
+	bool yes = d->l->dest->ops->marked(d->l->dest, d->l->load_id, "", &done,
+	               &rows, &unused) == 0 &&
+	    done.len && fingerprint(d, sum, &unused) == 0 &&
+	    !strcmp(buf_str(&done), sum);
+
+	buf_release(&done);
+	return yes;
+}
+
+static int
+finish(struct dir_load *d, struct error *err)
+{
+	const struct dest_ops *ops = d->l->dest->ops;
+	int rc = -1;
+
+	if (ops->begin(d->l->dest, err) == 0 &&
+	    load_finish(d->l, d->failed > 0, err) == 0) {
+		TEST_HOOK("load_finish");
+		rc = ops->commit(d->l->dest, err);
+		TEST_HOOK("load_finished");
+	}
+	ops->rollback(d->l->dest);
+	if (rc < 0 && err->code == ERR_TEMP && finished_meanwhile(d))
+		rc = 0;
 	return rc;
 }
 
