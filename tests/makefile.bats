@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# make and cron: packages as targets, and jobs that say nothing.
+# make: packages as targets.
 
 load helper
 
@@ -124,56 +124,4 @@ END
   assert_output --partial 'events-1700003600.jsonl:'
   [ ! -e extracted/1700003600 ]
   [ "$(rows events)" -eq 6 ]
-}
-
-# The commands of examples/cron/crontab, as cron would run them.
-cron_jobs() {
-  sed -nE 's/^([-0-9*\/,]+ ){5}//p' "$SOURCE_DIR/examples/cron/crontab" |
-    sed 's/\\%/%/g'
-}
-
-as_cron() {
-  local n=0 line
-  cron_jobs >job-list
-  [ "$(wc -l <job-list)" -eq 2 ]
-  while read -r line; do
-    n=$((n + 1))
-    env -i HOME="$PWD" LOGNAME=user SHELL=/bin/sh PATH="$PATH" \
-      DLT_DATA_DIR="$PWD/data" /bin/sh -c "$line" </dev/null >>mail 2>&1 || {
-      echo "job $n: $?"
-      cat mail
-      return 1
-    }
-  done <job-list
-  [ ! -s mail ] || {
-    cat mail
-    return 1
-  }
-}
-
-@test "cron jobs write not one byte on success" {
-  mkdir export spool "done"
-  printf '{"id": %d, "lines": [{"sku": "x"}]}\n' 1 2 >export/orders.jsonl
-  echo '{"hit": 1}' >spool/a.jsonl
-  echo '{"hit": "two"}' >spool/b.jsonl
-  as_cron
-  [ "$(sqlite3 shop.db 'select count(*) from orders__lines')" -eq 2 ]
-  [ "$(sqlite3 logs.db 'select count(*) from hits')" -eq 2 ]
-  [ "$(ls spool done | tr '\n' ' ')" = 'done: a.jsonl b.jsonl  spool: ' ]
-  # nothing new in spool/, other orders
-  echo '{"id": 3}' >export/orders.jsonl
-  as_cron
-  [ "$(sqlite3 shop.db 'select group_concat(id) from orders')" = 3 ]
-  [ "$(sqlite3 shop.db 'select count(*) from orders__lines')" -eq 0 ]
-  [ "$(sqlite3 logs.db 'select count(*) from hits')" -eq 2 ]
-}
-
-@test "a cron job that fails says one line" {
-  mkdir export
-  echo '{"id": ' >export/orders.jsonl
-  job=$(cron_jobs | head -n 1)
-  run /bin/sh -c "$job"
-  [ "$status" -eq 1 ]
-  [ "${#lines[@]}" -eq 1 ]
-  assert_output --partial 'export/orders.jsonl:'
 }
