@@ -398,13 +398,54 @@ end_path(struct path *p, const struct config_context *ctx, const char *key)
 	p->parts[p->depth++] = key;
 }
 
+static void
+insert_path(struct path *paths, size_t *count, size_t at, const struct path *p)
+{
+	memmove(&paths[at + 1], &paths[at], (*count - at) * sizeof(*paths));
+	paths[at] = *p;
+	++*count;
+}
+
+/* "sources", a part and the key. */
+static struct path
+compact_path(const struct config_context *ctx, const char *part,
+    const char *key)
+{
+	struct path p = { .depth = 0 };
+
+	add_part(&p, ctx->path[0]);
+	add_part(&p, part);
+	end_path(&p, ctx, key);
+	return p;
+}
+
+/* Of a resource: where its source may have something, it may, too. */
+static void
+add_resource(const struct config_context *ctx, const char *key,
+    struct path *paths, size_t *count)
+{
+	struct path p = { .depth = 0 };
+
+	if (!ctx->resource || strcmp(ctx->resource, ctx->path[2]) == 0)
+		return;
+	add_part(&p, ctx->path[0]);
+	add_part(&p, ctx->path[1]);
+	add_part(&p, ctx->resource);
+	end_path(&p, ctx, key);
+	insert_path(paths, count, 0, &p);
+	if (strcmp(ctx->path[1], ctx->resource) == 0)
+		return;
+	p = compact_path(ctx, ctx->resource, key);
+	insert_path(paths, count, 3, &p);
+}
+
 /* The candidates without the pipeline's name, the most specific one first
  * (contract.md 11.2, steps 2 and 3). */
 static size_t
 build_paths(const struct config_context *ctx, const char *key,
     struct path *paths)
 {
-	struct path compact = { .depth = 0 };
+	struct path compact;
 	size_t n, i, count = 0;
 
 	for (n = ctx->count + 1; n-- > 0;) {
@@ -416,18 +457,16 @@ build_paths(const struct config_context *ctx, const char *key,
 		end_path(p, ctx, key);
 	}
 	if (ctx->count < 3 || !ctx->path[0] || !ctx->path[1] || !ctx->path[2] ||
-	    strcmp(ctx->path[0], "sources") != 0 ||
-	    strcmp(ctx->path[1], ctx->path[2]) == 0)
+	    strcmp(ctx->path[0], "sources") != 0)
 		return count;
-	add_part(&compact, ctx->path[0]);
-	add_part(&compact, ctx->path[2]);
-	end_path(&compact, ctx, key);
+	compact = compact_path(ctx, ctx->path[2], key);
 	for (i = 0; i < count; i++)
 		if (same_path(&paths[i], &compact))
-			return count;
-	memmove(&paths[3], &paths[2], (count - 2) * sizeof(*paths));
-	paths[2] = compact;
-	return count + 1;
+			break;
+	if (i == count)
+		insert_path(paths, &count, 2, &compact);
+	add_resource(ctx, key, paths, &count);
+	return count;
 }
 
 static char *

@@ -64,6 +64,10 @@ struct config_context {
 	const char *path[4];  /* E, e.g. {"sources", "mod", "name"} */
 	size_t count;
 	const char *section; /* C, e.g. "data_writer"; NULL: bare keys */
+	/* One of those of the source {"sources", "mod", "name"}, or NULL; which
+	 * Python dlt has not: "sources.mod.RESOURCE" comes before
+	 * "sources.mod.name", and "sources.RESOURCE" before "sources.name". */
+	const char *resource;
 };
 
 /* The text of a value (TOML strings unquoted, others as written, arrays as

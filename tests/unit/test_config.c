@@ -209,6 +209,35 @@ test_other_keys(void)
 /* ---- the rule ---- */
 
 static void
+test_resource(void)
+{
+	struct config_context ctx = zendesk;
+	struct config *c =
+	    load("[sources.zendesk.tickets.data_writer]\na=1\n"
+	         "[sources.zendesk.zendesk_support.data_writer]\na=2\nb=2\n"
+	         "[sources.zendesk.data_writer]\na=3\nb=3\nc=3\n"
+	         "[sources.tickets.data_writer]\na=4\nb=4\nc=4\nd=4\n"
+	         "[sources.zendesk_support.data_writer]\nd=5\ne=5\n"
+	         "[sources.data_writer]\ne=6\nf=6\n",
+	        NULL, NULL);
+
+	ctx.section = "data_writer";
+	tap_int(number(c, &ctx, "a"), 2, "none: the source's");
+	ctx.resource = "tickets";
+	tap_int(number(c, &ctx, "a"), 1, "sources.section.resource");
+	tap_int(number(c, &ctx, "b"), 2, "then sources.section.name");
+	tap_int(number(c, &ctx, "c"), 3, "then sources.section");
+	tap_int(number(c, &ctx, "d"), 4, "then sources.resource");
+	tap_int(number(c, &ctx, "e"), 5, "then sources.name");
+	tap_int(number(c, &ctx, "f"), 6, "then sources");
+	ctx.resource = "zendesk";
+	tap_int(number(c, &ctx, "d"), 5, "the section's name is no resource's");
+	ctx.resource = "zendesk_support";
+	tap_int(number(c, &ctx, "a"), 2, "of the source's name");
+	config_free(c);
+}
+
+static void
 test_order(void)
 {
 	struct config_context ctx = zendesk;
@@ -572,6 +601,7 @@ main(void)
 	mkdir(mounted, 0700);
 	test_page();
 	test_other_keys();
+	test_resource();
 	test_order();
 	test_files();
 	test_folders();

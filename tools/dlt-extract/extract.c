@@ -219,7 +219,8 @@ empty_tables(struct run *r, struct error *err)
 
 			free(resource);
 			if (hit &&
-			    lane_add_empty_file(writer_lane(r->writer, t->name),
+			    lane_add_empty_file(writer_lane(r->writer, t->name,
+			                            &r->plans[i].set.files),
 			        err) < 0)
 				return -1;
 		}
@@ -332,8 +333,9 @@ add_state(struct run *r, struct error *err)
 	}
 	row.data = r->state_doc.data;
 	row.len = r->state_doc.len;
-	return lane_add(writer_lane(r->writer, "_dlt_pipeline_state"), &row,
-	    true, err);
+	return lane_add(writer_lane(r->writer, "_dlt_pipeline_state",
+	                    &r->settings.own.files),
+	    &row, true, err);
 }
 
 /* load_package_state.json (contract.md 1.6). */
@@ -504,8 +506,11 @@ prepare(struct run *r, struct error *err)
 	if (find_sources(r, err) < 0)
 		return -1;
 	if (target_open(t, o->common.pipeline, o->output,
-	        o->common.show_config || o->dry_run, err) < 0 ||
-	    settings_look_up(&r->settings, o, t->pipeline, t->default_schema,
+	        o->common.show_config || o->dry_run, err) < 0)
+		return -1;
+	if (r->settings.codec_is_default && t->python_made)
+		r->settings.codec = CODEC_GZIP;
+	if (settings_look_up(&r->settings, o, t->pipeline, t->default_schema,
 	        err) < 0)
 		return -1;
 	r->pipeline = xstrdup(t->pipeline != NULL ? t->pipeline
@@ -516,14 +521,11 @@ prepare(struct run *r, struct error *err)
 		o->hints.caps = caps_find(NULL);
 	if (r->file != NULL)
 		source_file_set_caps(r->file, o->hints.caps);
-	if (r->settings.codec_is_default && t->python_made &&
-	    r->settings.codec == CODEC_ZSTD)
-		r->settings.codec = CODEC_GZIP;
 	return 0;
 }
 
-static void
-make_plans(struct run *r)
+static int
+make_plans(struct run *r, struct error *err)
 {
 	r->plans = xcalloc(r->sources.count + 1, sizeof(*r->plans));
 	r->plan_count = r->sources.count;
@@ -531,30 +533,34 @@ make_plans(struct run *r)
 		r->plans[i] = (struct pull_resource){ .hints = &r->o->hints,
 			.table_from = r->o->table_from,
 			.limit = r->settings.limit,
-			.input.config = r->settings.config,
 			.parent = PULL_ROOT };
 	for (size_t i = 0; r->file != NULL && i < r->sources.count; i++)
 		source_file_plan(r->file, i, &r->plans[i]);
+	for (size_t i = 0; i < r->sources.count; i++)
+		if (settings_resource(&r->settings, r->sources.items[i].name,
+		        &r->plans[i].set, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int
 find_apis(struct run *r, struct error *err)
 {
 	const struct settings *s = &r->settings;
-	const char *section = r->o->common.section;
+	const struct rest_source_spec spec = { .config = s->config,
+		.where = &s->where,
+		.workers = s->own.workers,
+		.max_items = s->own.max_items };
 
-	if (section == NULL)
-		section = s->source != NULL ? s->source : r->pipeline;
-	return rest_source_new(&r->sources, r->plans, s->config,
-	    r->target.pipeline, section, &r->rest, err);
+	return rest_source_new(&r->sources, r->plans, &spec, &r->rest, err);
 }
 
 /* All that is known before the first row. */
 static int
 plan_rows(struct run *r, struct error *err)
 {
-	make_plans(r);
-	if (databases_find(&r->databases, &r->sources, r->plans,
+	if (make_plans(r, err) < 0 ||
+	    databases_find(&r->databases, &r->sources, r->plans,
 	        r->settings.config, r->target.pipeline, err) < 0)
 		return -1;
 	r->cursors_bind = (struct cursors_bind){
@@ -598,9 +604,9 @@ static int
 run_rows(struct run *r, struct error *err)
 {
 	const struct settings *s = &r->settings;
-	struct writer_spec spec = { .settings = s->writer,
-		.codec = s->codec,
-		.workers = s->workers > 16 ? 16 : (unsigned)s->workers,
+	long workers = s->own.workers;
+	struct writer_spec spec = { .workers = workers > 16 ? 16
+		                                            : (unsigned)workers,
 		.before_job = send_schema,
 		.arg = r };
 
@@ -617,7 +623,6 @@ run_rows(struct run *r, struct error *err)
 		.schema = r->schema,
 		.plans = r->plans,
 		.format = &s->format,
-		.max_expansion = (uint64_t)s->max_expansion,
 		.fifo = s->fifo,
 	};
 	return pull_run(&r->pull, err);
@@ -657,6 +662,48 @@ show_components(const struct extract_options *o, struct error *err)
 	return rc;
 }
 
+/* The names of the resources, whose inputs need not be there. */
+static void
+find_names(struct run *r, struct buf *names)
+{
+	const struct extract_options *o = r->o;
+	struct error ignored;
+
+	if (r->file != NULL) {
+		source_file_names(r->file, o->operands.items, o->operands.count,
+		    names);
+		return;
+	}
+	for (size_t i = 0; i < o->operands.count; i++)
+		sources_parse(&r->sources, o->name, &o->operands.items[i], 1,
+		    NULL, &ignored);
+	for (size_t i = 0; i < r->sources.count; i++)
+		buf_add(names, r->sources.items[i].name,
+		    strlen(r->sources.items[i].name) + 1);
+}
+
+static int
+show_config(struct run *r, struct error *err)
+{
+	const struct settings *s = &r->settings;
+	struct config_context runtime = s->where;
+	struct rest_settings requests;
+	struct pull_settings set;
+	struct buf names = { 0 };
+	int rc;
+
+	runtime.count = 2;
+	rc = rest_settings_init(&requests, s->config, &runtime, err);
+	find_names(r, &names);
+	for (size_t i = 0; i < names.len && rc == 0;
+	     i += strlen(names.data + i) + 1)
+		rc = settings_resource(s, names.data + i, &set, err);
+	if (rc == 0)
+		config_show(s->config, r->o->common.json, stdout);
+	buf_release(&names);
+	return rc;
+}
+
 int
 extract_run(struct extract_options *o, struct error *err)
 {
@@ -668,8 +715,7 @@ extract_run(struct extract_options *o, struct error *err)
 	if (prepare(&r, err) < 0 || start_progress(&r, err) < 0)
 		goto out;
 	if (o->common.show_config) {
-		config_show(r.settings.config, o->common.json, stdout);
-		rc = 0;
+		rc = show_config(&r, err);
 		goto out;
 	}
 	if (o->dry_run) {

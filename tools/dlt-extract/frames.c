@@ -10,11 +10,17 @@
 /* What a block takes besides its bytes: files of one row are blocks, too. */
 #define FRAME_COST ((size_t)2048)
 
+#define CODECS (CODEC_FAST + 1)
+
+/* Those of a thread, made when they are needed. */
+struct compressors {
+	struct compressor *of[CODECS];
+};
+
 struct frames {
-	enum codec codec;
 	pthread_t *threads;
 	unsigned thread_count, started;
-	struct compressor *inline_compressor; /* without threads */
+	struct compressors own; /* without threads */
 	struct frame *spare;
 	size_t bytes, limit; /* of blocks under way */
 
@@ -26,12 +32,11 @@ struct frames {
 };
 
 struct frames *
-frames_new(enum codec codec, unsigned workers)
+frames_new(unsigned workers)
 {
 	struct frames *f = xcalloc(1, sizeof(*f));
 
-	f->codec = codec;
-	f->thread_count = codec == CODEC_NONE ? 0 : workers;
+	f->thread_count = workers;
 	f->threads = xcalloc(workers + 1, sizeof(*f->threads));
 	f->limit = ((size_t)workers + 2) << 20;
 	if (f->limit > FRAMES_BYTES)
@@ -43,27 +48,38 @@ frames_new(enum codec codec, unsigned workers)
 }
 
 static void
-make_frame(struct frames *f, struct compressor *c, struct frame *frame)
+make_frame(struct compressors *c, struct frame *frame)
 {
+	struct compressor **one = &c->of[frame->codec];
+
 	if (frame->in.len == 0 && !frame->empty)
 		return;
-	if (f->codec == CODEC_NONE) {
+	if (frame->codec == CODEC_NONE) {
 		struct buf swap = frame->out;
 
 		frame->out = frame->in;
 		frame->in = swap;
 		return;
 	}
-	frame->rc = compressor_frame(c,
+	if (*one == NULL)
+		*one = compressor_new(frame->codec);
+	frame->rc = compressor_frame(*one,
 	    frame->in.data != NULL ? frame->in.data : "", frame->in.len,
 	    &frame->out, &frame->err);
+}
+
+static void
+free_compressors(struct compressors *c)
+{
+	for (size_t i = 0; i < CODECS; i++)
+		compressor_free(c->of[i]);
 }
 
 static void *
 worker(void *arg)
 {
 	struct frames *f = arg;
-	struct compressor *c = compressor_new(f->codec);
+	struct compressors c = { 0 };
 
 	pthread_mutex_lock(&f->lock);
 	for (;;) {
@@ -76,14 +92,14 @@ worker(void *arg)
 		frame = f->todo;
 		f->todo = frame->next;
 		pthread_mutex_unlock(&f->lock);
-		make_frame(f, c, frame);
+		make_frame(&c, frame);
 		pthread_mutex_lock(&f->lock);
 		frame->done = true;
 		if (frame == f->head)
 			pthread_cond_signal(&f->ready);
 	}
 	pthread_mutex_unlock(&f->lock);
-	compressor_free(c);
+	free_compressors(&c);
 	return NULL;
 }
 
@@ -132,7 +148,8 @@ frames_full(struct frames *f, size_t len)
 }
 
 void
-frames_submit(struct frames *f, struct buf *data, void *tag, bool empty)
+frames_submit(struct frames *f, struct buf *data, enum codec codec, void *tag,
+    bool empty)
 {
 	struct frame *frame = new_frame(f);
 
@@ -140,11 +157,13 @@ frames_submit(struct frames *f, struct buf *data, void *tag, bool empty)
 	frame->in = *data;
 	*data = (struct buf){ 0 };
 	frame->tag = tag;
+	frame->codec = codec;
 	frame->empty = empty;
 	frame->done = false;
 	frame->rc = 0;
 	f->bytes += frame->in.len + FRAME_COST;
-	start_thread(f);
+	if (codec != CODEC_NONE)
+		start_thread(f);
 	pthread_mutex_lock(&f->lock);
 	if (f->head == NULL)
 		f->head = frame;
@@ -161,9 +180,7 @@ frames_submit(struct frames *f, struct buf *data, void *tag, bool empty)
 static void
 make_inline(struct frames *f)
 {
-	if (f->inline_compressor == NULL && f->codec != CODEC_NONE)
-		f->inline_compressor = compressor_new(f->codec);
-	make_frame(f, f->inline_compressor, f->head);
+	make_frame(&f->own, f->head);
 	f->head->done = true;
 	f->todo = f->head->next;
 }
@@ -199,7 +216,7 @@ frames_recycle(struct frames *f, struct frame *frame)
 	size_t len = frame->in.cap > frame->out.cap ? frame->in.cap
 	                                            : frame->out.cap;
 
-	f->bytes -= f->codec == CODEC_NONE ? frame->out.len : frame->in.len;
+	f->bytes -= frame->codec == CODEC_NONE ? frame->out.len : frame->in.len;
 	f->bytes -= FRAME_COST;
 	if (len > 4 * IO_BLOCK) {
 		buf_release(&frame->in);
@@ -237,7 +254,7 @@ frames_free(struct frames *f)
 		pthread_join(f->threads[i], NULL);
 	free_list(f->head);
 	free_list(f->spare);
-	compressor_free(f->inline_compressor);
+	free_compressors(&f->own);
 	pthread_cond_destroy(&f->ready);
 	pthread_cond_destroy(&f->work);
 	pthread_mutex_destroy(&f->lock);

@@ -25,8 +25,6 @@
 #include "common/error.h"
 
 struct channel;
-struct config;
-struct config_context;
 struct incremental;
 struct json;
 struct rest_input;
@@ -38,17 +36,14 @@ struct input_context {
 	const char *text;     /* as the operand has it: a path, "exec:..." */
 	const char *resource; /* its name */
 	/* The rest is NULL where there is none. */
-	const struct source_file *file; /* that declares the resource */
-	const struct json *declared;    /* the resource's own object in it */
-	struct config *config; /* where holds "sources", the section and
-	                                   the resource, without a section of its
-	                                   own (contract.md 11.2) */
-	const struct config_context *where;
+	const struct source_file *file;  /* that declares the resource */
+	const struct json *declared;     /* the resource's own object in it */
 	const char *password;            /* of a database, not in its URL */
 	struct incremental *incremental; /* where the last run ended */
 	struct channel *parent;  /* rows of the resource it transforms */
 	const char *kept;        /* what the last run has kept, as JSON text */
 	struct rest_input *rest; /* how its API is asked (rest_source.h) */
+	long workers; /* if parallelized: copies of a program at once */
 };
 
 /* What a member's rows have of their own, when an input has several tables. */

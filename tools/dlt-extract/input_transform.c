@@ -8,6 +8,7 @@
 #include "tools/dlt-extract/channel.h"
 #include "tools/dlt-extract/input_kind.h"
 #include "tools/dlt-extract/program.h"
+#include "tools/dlt-extract/source_file.h"
 
 #include "common/json.h"
 
@@ -220,10 +221,23 @@ transform_check(const char *text, struct error *err)
 	return 0;
 }
 
+/* As many as are asked for; of what is parallelized, as many as there may be. */
+static size_t
+count_copies(const struct input_context *in)
+{
+	const struct json *shared = source_file_hint(in->file, in->declared,
+	    "parallelized");
+	long long copies = shared != NULL && shared->truth ? in->workers : 1;
+
+	copies = json_get_int(in->declared, "copies", copies);
+	return copies < 1         ? 1
+	    : copies > COPIES_MAX ? COPIES_MAX
+	                          : (size_t)copies;
+}
+
 static void *
 transform_open(const struct input_context *in, struct error *err)
 {
-	long long copies = json_get_int(in->declared, "copies", 1);
 	struct transform *t;
 
 	if (in->parent == NULL) {
@@ -235,9 +249,7 @@ transform_open(const struct input_context *in, struct error *err)
 	t->rows = in->parent;
 	t->name = program_name(in->text);
 	t->resource = xstrdup(in->resource);
-	t->count = copies < 1     ? 1
-	    : copies > COPIES_MAX ? COPIES_MAX
-	                          : (size_t)copies;
+	t->count = count_copies(in);
 	t->copies = xcalloc(t->count, sizeof(*t->copies));
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);

@@ -50,8 +50,9 @@ struct route {
 /* Declare a table unless it has been (anew: in any case); *lane NULL: its rows
  * are dropped. */
 static int
-declare(struct pull *p, const struct table_hints *hints, const char *table,
-    const char *resource, bool anew, struct lane **lane, struct error *err)
+declare(struct pull *p, const struct pull_resource *plan,
+    const struct table_hints *hints, const char *table, const char *resource,
+    bool anew, struct lane **lane, struct error *err)
 {
 	struct buf name = { 0 };
 	bool filtered = false;
@@ -63,7 +64,8 @@ declare(struct pull *p, const struct table_hints *hints, const char *table,
 		goto out;
 	for (size_t i = 0; i < p->declared_count && !anew; i++) {
 		if (strcmp(p->declared[i].table, buf_str(&name)) == 0) {
-			*lane = writer_lane(p->writer, buf_str(&name));
+			*lane = writer_lane(p->writer, buf_str(&name),
+			    &plan->set.files);
 			rc = 0;
 			goto out;
 		}
@@ -88,7 +90,7 @@ declare(struct pull *p, const struct table_hints *hints, const char *table,
 	d->table = xstrdup(buf_str(&name));
 	d->resource = xstrdup(resource);
 	d->hints = hints;
-	*lane = writer_lane(p->writer, d->table);
+	*lane = writer_lane(p->writer, d->table, &plan->set.files);
 out:
 	buf_release(&name);
 	return rc;
@@ -149,7 +151,7 @@ route(struct pull *p, const struct pipe *pipe, const struct row *row,
 	grow_routes(p);
 	r = &p->routes[route_slot(p, plan, buf_str(&value))];
 	if (r->value == NULL) {
-		if (declare(p, plan->hints, buf_str(&value),
+		if (declare(p, plan, plan->hints, buf_str(&value),
 		        plan->keeps_name ? pipe->resource->name
 		                         : buf_str(&value),
 		        false, &r->lane, err) < 0)
@@ -218,7 +220,7 @@ part_lane(struct pull *p, struct pipe *pipe, const struct feed_part *from,
 		        strlen(from->described), err) < 0)
 			return -1;
 		part->hints.described = part->described.root;
-		if (declare(p, &part->hints,
+		if (declare(p, pipe->plan, &part->hints,
 		        table != NULL ? table : from->table, from->table, true,
 		        &part->lane, err) < 0)
 			return error_prefix(err, "%s: ", from->name);
@@ -243,7 +245,7 @@ write_row(struct pull *p, struct pipe *pipe, const struct row *row, bool last,
 			return -1;
 	} else {
 		if (!pipe->declared &&
-		    declare(p, hints_of(pipe),
+		    declare(p, plan, hints_of(pipe),
 		        plan->table != NULL ? plan->table
 		                            : pipe->resource->name,
 		        pipe->resource->name, false, &pipe->lane, err) < 0)
@@ -334,9 +336,13 @@ open_pipe(struct pull *p, size_t i)
 		pipe->channel = channel_new();
 	}
 	in.resource = r->name;
+	in.workers = pipe->plan->set.workers;
+	if (in.workers > pipe->plan->set.max_items)
+		in.workers = pipe->plan->set.max_items;
 	in.parent = pipe->channel;
 	pipe->feed = feed_new(&in, (const char *const *)r->inputs, r->count,
-	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2, p->max_expansion);
+	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2,
+	    pipe->plan->set.max_expansion);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
 	pipe->kept = &p->kept[i];

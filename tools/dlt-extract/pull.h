@@ -28,9 +28,17 @@ struct declared {
 	const struct table_hints *hints;
 };
 
+/* What the configuration says of a resource (settings.h). */
+struct pull_settings {
+	struct lane_settings files;
+	long workers, max_items; /* at once, of what is parallelized */
+	uint64_t max_expansion;  /* of an input; 0: any */
+};
+
 /* How a resource is pulled. */
 struct pull_resource {
 	const struct table_hints *hints;
+	struct pull_settings set;
 	const char *table; /* not normalized; NULL: the resource's name */
 	const char
 	    *table_from;    /* the field that names a row's table, or NULL */
@@ -52,7 +60,6 @@ struct pull {
 	struct schema *schema;
 	const struct pull_resource *plans; /* one for each of the sources */
 	const struct row_format *format;
-	uint64_t max_expansion; /* of an input; 0: any */
 	bool fifo;
 	/* results: tables in the order of their declaration, and for each
 	 * resource the number of its rows */

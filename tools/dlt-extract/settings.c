@@ -132,26 +132,47 @@ choose_schema_name(struct settings *s, const struct extract_options *o,
 	s->schema_name = buf_take(&b);
 }
 
+int
+settings_resource(const struct settings *s, const char *resource,
+    struct pull_settings *out, struct error *err)
+{
+	struct config_context writer = s->where, extract;
+	long max_expansion = 1000;
+
+	writer.resource = resource;
+	extract = writer;
+	extract.section = "extract";
+	out->workers = 5;
+	out->max_items = 20;
+	if (config_writer(s->config, &writer, &out->files.rotation, err) < 0 ||
+	    config_count(s->config, &extract, "workers", 1, &out->workers,
+	        err) < 0 ||
+	    config_count(s->config, &extract, "max_parallel_items", 1,
+	        &out->max_items, err) < 0 ||
+	    config_count(s->config, &extract, "max_expansion", 0,
+	        &max_expansion, err) < 0)
+		return -1;
+	out->max_expansion = (uint64_t)max_expansion;
+	out->files.codec = s->codec;
+	if (s->codec_is_default && out->files.rotation.disable_compression)
+		out->files.codec = CODEC_NONE;
+	return 0;
+}
+
+/* Of the whole source. */
 static int
-look_up(struct settings *s, const struct config_context *writer,
-    const struct config_context *extract, struct error *err)
+look_up(struct settings *s, struct error *err)
 {
 	static const char *const modes[] = { "round_robin", "fifo" };
+	struct config_context extract = s->where;
 	size_t mode = 0;
 
-	s->workers = 5;
-	s->max_expansion = 1000;
-	if (config_writer(s->config, writer, &s->writer, err) < 0 ||
-	    config_count(s->config, extract, "workers", 1, &s->workers, err) <
-	        0 ||
-	    config_count(s->config, extract, "max_expansion", 0,
-	        &s->max_expansion, err) < 0 ||
-	    config_choice(s->config, extract, "next_item_mode", modes,
+	extract.section = "extract";
+	if (settings_resource(s, NULL, &s->own, err) < 0 ||
+	    config_choice(s->config, &extract, "next_item_mode", modes,
 	        ARRAY_LEN(modes), &mode, err) < 0)
 		return -1;
 	s->fifo = mode == 1;
-	if (s->codec_is_default && s->writer.disable_compression)
-		s->codec = CODEC_NONE;
 	return 0;
 }
 
@@ -159,8 +180,6 @@ int
 settings_look_up(struct settings *s, const struct extract_options *o,
     const char *pipeline, const char *default_schema, struct error *err)
 {
-	struct config_context writer = { .pipeline = pipeline }, extract;
-
 	choose_schema_name(s, o, pipeline, default_schema);
 	s->config = config_load(o->common.directory, err);
 	if (s->config == NULL ||
@@ -169,16 +188,14 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 	    exchange_naming(&s->naming, s->config, pipeline, s->schema_name,
 	        err) < 0)
 		return -1;
-	writer.path[0] = "sources";
-	writer.path[1] = o->common.section != NULL ? o->common.section
-	    : s->source != NULL                    ? s->source
-	    : pipeline != NULL                     ? pipeline
-	                                           : s->schema_name;
-	writer.path[2] = s->schema_name;
-	writer.count = 3;
-	extract = writer;
-	extract.section = "extract";
-	return look_up(s, &writer, &extract, err);
+	s->where = (struct config_context){ .pipeline = pipeline,
+		.path = { "sources", NULL, s->schema_name },
+		.count = 3 };
+	s->where.path[1] = o->common.section != NULL ? o->common.section
+	    : s->source != NULL                      ? s->source
+	    : pipeline != NULL                       ? pipeline
+	                                             : s->schema_name;
+	return look_up(s, err);
 }
 
 void

@@ -12,14 +12,16 @@
 #include "common/workdir.h"
 #include "common/zio.h"
 #include "tools/dlt-extract/extract.h"
+#include "tools/dlt-extract/pull.h"
 
 struct settings {
 	struct config *config;
-	struct writer_settings writer;
+	/* Of the source, in the configuration: it has no section of its own. */
+	struct config_context where;
+	struct pull_settings own; /* of the source */
 	struct exchange exchange;
 	struct naming_settings naming;
 	struct row_format format; /* of the inputs */
-	long workers, max_expansion;
 	bool fifo;
 	uint64_t limit;
 	double wait_s;
@@ -38,6 +40,10 @@ int settings_parse(struct settings *s, const struct extract_options *o,
  * state.json, or NULL. */
 int settings_look_up(struct settings *s, const struct extract_options *o,
     const char *pipeline, const char *default_schema, struct error *err);
+
+/* Those of a resource (NULL: of the source). */
+int settings_resource(const struct settings *s, const char *resource,
+    struct pull_settings *out, struct error *err);
 
 void settings_release(struct settings *s);
 

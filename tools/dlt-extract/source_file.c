@@ -428,6 +428,18 @@ source_file_wants(const struct source_file *f, const struct json *r,
 	return count == 0 && (selected == NULL || selected->truth);
 }
 
+void
+source_file_names(const struct source_file *f, const char *const *names,
+    size_t count, struct buf *out)
+{
+	for (const struct json *r = f->resources->child; r; r = r->next) {
+		const char *name = json_get_str(r, "name", "");
+
+		if (source_file_wants(f, r, names, count))
+			buf_add(out, name, strlen(name) + 1);
+	}
+}
+
 static size_t
 find_entry(const struct source_file *f, const struct json *r)
 {

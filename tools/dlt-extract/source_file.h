@@ -32,6 +32,9 @@ int source_file_check_names(const struct source_file *f,
 /* Is the resource one of the names, or without any, selected? */
 bool source_file_wants(const struct source_file *f, const struct json *r,
     const char *const *names, size_t count);
+/* The names of the resources to run are appended, each ended by a NUL. */
+void source_file_names(const struct source_file *f, const char *const *names,
+    size_t count, struct buf *out);
 /* Add the inputs of the resources to run, in the file's order: the named ones,
  * or all that are selected. flags: of the command line; they win over the
  * file's, and declare columns beside its own. */

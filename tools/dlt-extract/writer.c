@@ -40,6 +40,8 @@ struct block {
 struct lane {
 	struct writer *w;
 	char *table;
+	enum codec codec;
+	bool by_size; /* files may be full of bytes */
 	struct rotation rotation;
 
 	/* the block being filled */
@@ -80,7 +82,7 @@ writer_new(const struct writer_spec *spec)
 	struct writer *w = xcalloc(1, sizeof(*w));
 
 	w->spec = *spec;
-	w->frames = frames_new(spec->codec, spec->workers);
+	w->frames = frames_new(spec->workers);
 	return w;
 }
 
@@ -114,7 +116,8 @@ grow_slots(struct writer *w)
 }
 
 struct lane *
-writer_lane(struct writer *w, const char *table)
+writer_lane(struct writer *w, const char *table,
+    const struct lane_settings *settings)
 {
 	struct lane *l;
 	size_t i;
@@ -126,7 +129,9 @@ writer_lane(struct writer *w, const char *table)
 	l = xcalloc(1, sizeof(*l));
 	l->w = w;
 	l->table = xstrdup(table);
-	rotation_init(&l->rotation, &w->spec.settings);
+	l->codec = settings->codec;
+	l->by_size = settings->rotation.file_max_bytes != 0;
+	rotation_init(&l->rotation, &settings->rotation);
 	l->progress = progress_item(w->spec.progress, table);
 	w->lanes = xgrow(w->lanes, &w->cap, w->count + 1, sizeof(*w->lanes));
 	w->lanes[w->count++] = l;
@@ -161,7 +166,7 @@ static int
 open_job(struct lane *l, struct error *err)
 {
 	l->job = job_out_open(l->w->spec.package, l->table, "typed-jsonl",
-	    l->w->spec.codec, err);
+	    l->codec, err);
 	if (l->job == NULL)
 		return -1;
 	l->job_rows = 0;
@@ -334,7 +339,7 @@ end_block(struct lane *l, bool ends_file, bool empty, struct error *err)
 		free_block(b);
 		return -1;
 	}
-	frames_submit(w->frames, &l->buf, b, empty);
+	frames_submit(w->frames, &l->buf, l->codec, b, empty);
 	while ((rc = write_next(w, false, err)) == 1)
 		;
 	return rc;
@@ -453,7 +458,7 @@ lane_add(struct lane *l, const struct row *row, bool end_of_item,
 	l->seen_bytes += row->len;
 	progress_set(l->progress, ++l->seen_rows, l->seen_bytes);
 	l->item_rows++;
-	if (l->w->spec.settings.file_max_bytes != 0)
+	if (l->by_size)
 		l->item_bytes += python_length(row->data, row->len);
 	if (end_of_item && end_item(l, err) < 0)
 		return -1;

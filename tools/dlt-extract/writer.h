@@ -25,9 +25,13 @@
 #include "common/progress.h"
 #include "tools/dlt-extract/rows.h"
 
-struct writer_spec {
-	struct writer_settings settings;
+/* How the files of a table are made. */
+struct lane_settings {
+	struct writer_settings rotation;
 	enum codec codec;
+};
+
+struct writer_spec {
 	unsigned workers;
 	struct package_out *package;
 	/* Called before a job file of a table is complete: in a stream the
@@ -42,8 +46,10 @@ struct lane; /* the files of one table */
 
 struct writer *writer_new(const struct writer_spec *spec);
 
-/* The lane of a table, made when it is not there; lives as long as w. */
-struct lane *writer_lane(struct writer *w, const char *table);
+/* The lane of a table, made when it is not there, with these settings; lives as
+ * long as w. */
+struct lane *writer_lane(struct writer *w, const char *table,
+    const struct lane_settings *settings);
 
 /* One row. end_of_item: it completes what dlt counts as one item: a row, or a
  * page (whose rows come with false, but for the last). */

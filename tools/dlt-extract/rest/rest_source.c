@@ -32,7 +32,7 @@ struct api {
 
 struct rest_source {
 	struct config *config;
-	const char *pipeline, *section;
+	const struct config_context *where;
 	struct arena arena;
 	struct rest_settings settings;
 	struct rest_limit *limit; /* of all of them together */
@@ -46,8 +46,8 @@ static struct config_context
 context_of(const struct rest_source *s, const char *resource,
     const char *section)
 {
-	return (struct config_context){ .pipeline = s->pipeline,
-		.path = { "sources", s->section, resource },
+	return (struct config_context){ .pipeline = s->where->pipeline,
+		.path = { "sources", s->where->path[1], resource },
 		.count = resource != NULL ? 3 : 2,
 		.section = section };
 }
@@ -288,28 +288,22 @@ take_auth(struct rest_source *s, struct api *a, struct rest_input *in,
 	return 0;
 }
 
-static int
-take_limits(struct rest_source *s, struct rest_input *in, struct error *err)
+static struct rest_limit *
+limit_of(long workers, long max_items)
 {
-	struct config_context where = context_of(s, in->job.resource->name,
-	    "extract");
-	long most;
+	return rest_limit_new(workers < max_items ? workers : max_items, 0);
+}
 
-	in->workers = 5;
-	in->max_items = 20;
-	if (config_count(s->config, &where, "workers", 1, &in->workers, err) <
-	        0 ||
-	    config_count(s->config, &where, "max_parallel_items", 1,
-	        &in->max_items, err) < 0)
-		return -1;
-	if (in->workers > MAX_WORKERS)
-		in->workers = MAX_WORKERS;
-	if (in->max_items > 16 * MAX_WORKERS)
-		in->max_items = 16 * MAX_WORKERS;
-	most = in->workers < in->max_items ? in->workers : in->max_items;
-	in->limits[0] = rest_limit_new(most, 0);
+static void
+take_limits(struct rest_source *s, struct rest_input *in,
+    const struct pull_settings *set)
+{
+	const long most = MAX_WORKERS, items = 16 * MAX_WORKERS;
+
+	in->workers = set->workers < most ? set->workers : most;
+	in->max_items = set->max_items < items ? set->max_items : items;
+	in->limits[0] = limit_of(in->workers, in->max_items);
 	in->limits[1] = s->limit;
-	return 0;
 }
 
 static int
@@ -326,9 +320,9 @@ add_input(struct rest_source *s, struct api *a, const struct json *declared,
 	in->job.resource = rest_config_find(a->file->rest, declared);
 	in->job.base_url = a->base_url;
 	in->job.told = &in->told;
+	take_limits(s, in, &plan->set);
 	return take_auth(s, a, in, err) < 0 ||
 	        take_headers(s, a, &in->job, err) < 0 ||
-	        take_limits(s, in, err) < 0 ||
 	        take_cursor(s, in, plan->input.incremental, err) < 0
 	    ? -1
 	    : 0;
@@ -423,16 +417,8 @@ static int
 begin(struct rest_source *s, struct error *err)
 {
 	struct config_context runtime = context_of(s, NULL, NULL);
-	struct config_context where = context_of(s, NULL, "extract");
-	long workers = 5, items = 20;
 
-	if (rest_settings_init(&s->settings, s->config, &runtime, err) < 0 ||
-	    config_count(s->config, &where, "workers", 1, &workers, err) < 0 ||
-	    config_count(s->config, &where, "max_parallel_items", 1, &items,
-	        err) < 0)
-		return -1;
-	s->limit = rest_limit_new(workers < items ? workers : items, 0);
-	return 0;
+	return rest_settings_init(&s->settings, s->config, &runtime, err);
 }
 
 static bool
@@ -483,8 +469,8 @@ has_urls(const struct sources *sources)
 
 int
 rest_source_new(const struct sources *sources, struct pull_resource *plans,
-    struct config *config, const char *pipeline, const char *section,
-    struct rest_source **source, struct error *err)
+    const struct rest_source_spec *spec, struct rest_source **source,
+    struct error *err)
 {
 	struct rest_source *s;
 
@@ -493,9 +479,9 @@ rest_source_new(const struct sources *sources, struct pull_resource *plans,
 		return 0;
 	s = xcalloc(1, sizeof(*s));
 	*source = s;
-	s->config = config;
-	s->pipeline = pipeline;
-	s->section = section;
+	s->config = spec->config;
+	s->where = spec->where;
+	s->limit = limit_of(spec->workers, spec->max_items);
 	if (begin(s, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sources->count; i++)

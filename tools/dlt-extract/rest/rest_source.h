@@ -34,12 +34,18 @@ struct rest_input {
 	struct json_doc docs[3]; /* values of the cursor */
 };
 
-/* Fills in plans[].input.rest. section: of the configuration, as "NAME" in
- * sources.NAME. *source is NULL when no input is one of an API; else it is to be
+struct rest_source_spec {
+	struct config *config;
+	/* The source in it; borrowed for as long as the rest_source lives. */
+	const struct config_context *where;
+	long workers, max_items; /* requests at once, of all resources */
+};
+
+/* Fills in plans[].input.rest. *source is NULL when no input is one of an API; else it is to be
  * freed, also after a failure. */
 int rest_source_new(const struct sources *sources, struct pull_resource *plans,
-    struct config *config, const char *pipeline, const char *section,
-    struct rest_source **source, struct error *err);
+    const struct rest_source_spec *spec, struct rest_source **source,
+    struct error *err);
 void rest_source_free(struct rest_source *s); /* NULL is legal */
 
 /* The first requests, as a person would like to see them: those of children
