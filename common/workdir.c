@@ -18,6 +18,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/testhook.h"
 #include "common/utf8.h"
 
 #define NORMALIZE_VERSION "1.0.1"
@@ -198,6 +199,14 @@ make_folders(const struct workdir *w, struct error *err)
 	return rc;
 }
 
+static bool
+is_missing(const char *path)
+{
+	return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* Under the lock of those who save one: another run may have made it and gone on
+ * from there since. */
 static int
 make_state(struct workdir *w, struct error *err)
 {
@@ -205,10 +214,16 @@ make_state(struct workdir *w, struct error *err)
 	struct buf fresh = { 0 };
 	int rc = 0;
 
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
+	if (!is_missing(path))
+		goto out;
+	TEST_RUN("workdir.state");
+	rc = workdir_lock(w, STAGE_COMMIT, WAIT_FOREVER, err);
+	if (rc == 0 && is_missing(path)) {
 		state_fresh(w->name, &fresh);
 		rc = output_file(path, fresh.data, fresh.len, err);
 	}
+	workdir_unlock(w, STAGE_COMMIT);
+out:
 	buf_release(&fresh);
 	free(path);
 	return rc;

@@ -115,7 +115,8 @@ value() {
     pids+=($!)
   done
   for i in 1 2 3; do
-    wait "${pids[i - 1]}"
+    wait "${pids[i - 1]}" || { cat "mail$i"; false; }
+    cat "mail$i"
     [ ! -s "mail$i" ]
   done
   [ "$(value shop.db 'count(*) FROM orders')" -eq 50 ]

@@ -48,6 +48,17 @@ extract_with() {
   extract_with "rm $P/state.json" 'state.json: another process has removed it'
 }
 
+@test "extract: two first runs begin together: neither forgets what the other took" {
+  need_hooks
+  rm -rf data
+  run='dlt-extract -q -p p --incremental id t=rows.jsonl'
+  DLT_TEST_RUN="workdir.state:[ -e once ] || { : >once; $run; }" quiet $run
+  [ -e once ]
+  quiet dlt-normalize -q -p p
+  quiet dlt-load -q -p p sqlite:x.db
+  [ "$(sql 'select count(*) from t')" = 2 ]
+}
+
 @test "extract: its schema is removed" {
   extract_with "rm $P/schemas/*" 'another process has removed the schema "p"'
   [ -d $P/normalize/extracted/1.5 ]
