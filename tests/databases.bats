@@ -167,7 +167,8 @@ refused() {
   fails 2 dlt-extract -o p 'sqlite:s.db::SELECT 1'
   assert_output --partial 'which table? Say NAME=sqlite:PLACE::TABLE'
   fails 2 dlt-extract -o p sqlite:
-  [ ! -e none.db ] && [ ! -e p ]
+  [ ! -e none.db ]
+  [ ! -e p ]
   [ "$(sqlite3 s.db 'SELECT count(*) FROM users')" = 1 ]
 }
 
@@ -280,7 +281,8 @@ END
   fails 1 dlt-extract -o x 't=duckdb:d.duckdb::WITH y AS (SELECT 1) DELETE FROM t'
   fails 1 dlt-extract -o x t=duckdb:none.duckdb::t
   assert_output --partial 'none.duckdb: No such file or directory'
-  [ ! -e none.duckdb ] && [ ! -e x ]
+  [ ! -e none.duckdb ]
+  [ ! -e x ]
 }
 
 @test "duckdb: an endless query ends with the limit" {

@@ -149,7 +149,9 @@ END
   done
   kill -TERM $pid
   wait $pid || status=$?
-  [ $status -ne 0 ] && [ ! -s err ] && [ ! -e p ]
+  [ $status -ne 0 ]
+  [ ! -s err ]
+  [ ! -e p ]
   for _ in $(seq 200); do
     [ "$(pgsql postgres "$sleeps")" != 0 ] || return 0
   done

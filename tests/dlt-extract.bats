@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # dlt-extract: operands, input, output, hints, errors.
 
+load helper
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	export HOME=$BATS_TEST_TMPDIR DLT_DATA_DIR=$BATS_TEST_TMPDIR/dlt
@@ -218,7 +220,8 @@ fails() {
 	printf '{"a":1}\n{' >bad
 	dlt-extract --load-id L x=bad >s.tar 2>err && return 1
 	grep -q 'bad:2:2' err
-	! tar tf s.tar | grep -q manifest.json
+	tar tf s.tar >members
+	not grep -q manifest.json members
 	yes '{"a":"bbbbbbbbbbbbbbbbbbbbbbbbbbbb"}' | head -n 3000000 >big
 	bash -c 'dlt-extract --compression none x=big 2>err; echo $? >status' | head -c 100 >/dev/null
 	[ ! -s err ]
@@ -243,13 +246,14 @@ fails() {
 	[ -d "$(cat path)" ]
 	[[ $(cat path) == "$DLT_DATA_DIR"/pipelines/shop/normalize/extracted/* ]]
 	w=$DLT_DATA_DIR/pipelines/shop
-	[ -f "$w/schemas/shop.schema.json" ] && [ -f "$w/state.json" ]
+	[ -f "$w/schemas/shop.schema.json" ]
+	[ -f "$w/state.json" ]
 	[ -n "$(rows "$(cat path)" _dlt_pipeline_state)" ]
 	[ "$(find "$w/normalize" -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 1 ]
 	# an unchanged state is not sent again
 	dlt-extract -p shop -0 x=two.jsonl | tr '\0' '\n' >path
 	[ -z "$(rows "$(cat path)" _dlt_pipeline_state)" ]
-	! grep -q pipeline_state "$(cat path)/load_package_state.json"
+	not grep -q pipeline_state "$(cat path)/load_package_state.json"
 }
 
 @test "two extracts on one pipeline: exit 75, or --wait" {
@@ -294,7 +298,8 @@ fails() {
 @test "no rows give a valid empty package" {
 	: >none
 	dlt-extract -o p x=none
-	[ -f p/manifest.json ] && [ -f p/schema.json ]
+	[ -f p/manifest.json ]
+	[ -f p/schema.json ]
 	[ "$(schema p '"x" in s["tables"]')" = false ]
 	dlt-extract -o q x=- </dev/null
 }

@@ -280,7 +280,8 @@ J
   quiet dlt-load -p p sqlite:x.db
   loaded=$(only data/pipelines/p/load/loaded)
   [ "$(cat "$loaded/package_completed.json")" = loaded ]
-  [ -f "$loaded/applied_schema_updates.json" ] && [ ! -e "$loaded/schema_updates.json" ]
+  [ -f "$loaded/applied_schema_updates.json" ]
+  [ ! -e "$loaded/schema_updates.json" ]
   [ "$(ls "$loaded/completed_jobs" | wc -l)" -eq 3 ]
   [ -z "$(ls "$loaded/new_jobs" "$loaded/started_jobs" | grep jsonl)" ]
   [ -z "$(ls data/pipelines/p/load/normalized)" ]

@@ -42,7 +42,8 @@ EOF
   rows '{"id":1}' | package append 1
   dlt-load "file://$PWD/a%20b" 1
   dlt-load --dataset d "file://localhost$PWD/c/" 1
-  [ -e "a b/init" ] && [ -e c/d/init ]
+  [ -e "a b/init" ]
+  [ -e c/d/init ]
   : >plain
   for url in file: file:// file://host/x; do
     fails 2 dlt-load "$url" 1
@@ -194,7 +195,8 @@ EOF
       dlt-load file:out_stream <two
       diff <(contents_of whole) <(contents_of out)
       diff <(contents_of whole_stream) <(contents_of out_stream)
-      [ ! -e out/_dlt_tmp ] && [ ! -e out_stream/_dlt_tmp ]
+      [ ! -e out/_dlt_tmp ]
+      [ ! -e out_stream/_dlt_tmp ]
     done
   done
   [ $kills -gt 20 ]

@@ -50,6 +50,14 @@ fails() {
   }
 }
 
+# not COMMAND...: it fails. (A line that begins with ! never fails a test, and of
+# "A && B" only B does.)
+not() {
+  if "$@"; then
+    return 1
+  fi
+}
+
 # typed_rows DIR TABLE FILE: the rows of FILE are those of the extracted package,
 # and its strings can be typed values, as where Python dlt has written them.
 typed_rows() {

@@ -328,7 +328,10 @@ END
   dlt-extract -o s -n x c.json::x
   [ "$(rows s x)" = '[2]' ]
   fails 2 dlt-extract -o r 'b.zip::x' '-::x'
-  [ ! -e up.json ] && [ ! -e ../up.json ] && [ ! -e ../../up.json ] && [ ! -e r ]
+  [ ! -e up.json ]
+  [ ! -e ../up.json ]
+  [ ! -e ../../up.json ]
+  [ ! -e r ]
 }
 
 @test "an archive of 10,000 members" {

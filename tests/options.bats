@@ -61,7 +61,8 @@ documented() {
   "$1" --list-options | awk -F '\t' '$1 != "-c" || $2 != "" {print $1 " " $2}' |
     sort >listed
   man_options "$1" >in-man
-  [ -s listed ] && diff listed in-man
+  [ -s listed ]
+  diff listed in-man
 }
 
 @test "the man page documents each option once, and no other" {
@@ -73,7 +74,8 @@ arguments() {
   "$1" --list-options | awk -F '\t' '$2 != "" {print $2 " " $3}' | sort >listed
   sed -n 's/^\.It Fl //p' "$SOURCE_DIR/man/$1.1" | sed 's/^. , Fl //; s/ Ar / /
     s/\\-/-/g; /^-/!d; s/^/-/; / /!s/$/ /' | sort >in-man
-  [ -s listed ] && diff listed in-man
+  [ -s listed ]
+  diff listed in-man
 }
 
 @test "the man page names each argument as --help does" {

@@ -426,7 +426,7 @@ provenance() {
   dlt-extract -n t one.jsonl two.jsonl >stream
   for bad in '{{"input":"one.json' '[{"input";"one.json' '[7,{"inp":"one.json'; do
     sed "s/\[{\"input\":\"one.json/$bad/" stream >bad
-    ! cmp -s stream bad
+    not cmp -s stream bad
     rm -rf z
     run --separate-stderr dlt-normalize -o z <bad
     # the manifest has them as well

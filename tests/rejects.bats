@@ -150,7 +150,8 @@ all_rows_there() {
       failed=1
     }
   done
-  [ $count -ge 5 ] && [ $failed = 0 ]
+  [ $count -ge 5 ]
+  [ $failed = 0 ]
 }
 
 @test "random values that stop Python dlt: all are there, in both lanes" {
@@ -251,7 +252,8 @@ also bigint'
   jq '.tables.t.schema_contract = "discard_row"' out/schema.json >schema.json
   rows '{"a":2,"b":1}' '{"a":3}'
   normalize --schema schema.json --rejects bad.jsonl
-  [ -e bad.jsonl ] && [ ! -s bad.jsonl ]
+  [ -e bad.jsonl ]
+  [ ! -s bad.jsonl ]
   run jq .rejects out/manifest.json
   assert_output 0
 }

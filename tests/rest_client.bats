@@ -49,7 +49,7 @@ count() {
 }
 
 no_secrets() {
-  ! grep -E 'tok-en|k3y|pa:ss|cl-s3cret|t0ken|secret-value' "$@"
+  not grep -E 'tok-en|k3y|pa:ss|cl-s3cret|t0ken|secret-value' "$@"
 }
 
 BEARER='auth: {token: "tok-en/+=1"}'

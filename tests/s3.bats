@@ -121,7 +121,9 @@ big_rows() {
   fails 2 dlt-load -c destination.filesystem.credentials.profile_name=none "s3://$BUCKET/x" 1
   assert_output --partial 'no profile "none"'
   s3_dump out
-  [ -e out/one/init ] && [ -e out/two/init ] && [ -e out/three/init ]
+  [ -e out/one/init ]
+  [ -e out/two/init ]
+  [ -e out/three/init ]
 }
 
 @test "s3: without keys, where that is allowed" {
@@ -159,7 +161,8 @@ big_rows() {
   fails 75 dlt-load -c load.raise_on_max_retries=1 "s3://$BUCKET/x" 1
   assert_output --partial 'SlowDown'
   s3_dump out
-  [ ! -e out/x/_dlt_loads ] && [ ! -e out/x/t ]
+  [ ! -e out/x/_dlt_loads ]
+  [ ! -e out/x/t ]
 }
 
 @test "s3: --plan changes nothing" {

@@ -237,7 +237,7 @@ EOF
   quiet dlt-normalize -q --schema good.yaml -o again pk
   while IFS='~' read -r edit want; do
     sed "$edit" good.yaml >bad.yaml
-    ! cmp -s good.yaml bad.yaml
+    not cmp -s good.yaml bad.yaml
     fails 1 dlt-normalize -q --schema bad.yaml -o again pk
     assert_output --regexp "error: bad.yaml:[0-9]+:[0-9]+: $want"
   done <<'J'
