@@ -7,11 +7,11 @@ load duckdb
 
 LIMIT_KIB=97656 # 100 MB
 
-# The number of rows is a multiple of 12: 34 MB, 150 MB or 1 GB of them.
+# The number of rows is a multiple of 12: 34 MB, 110 MB or 1 GB of them.
 setup_file() {
   export ROWS=60000 INPUT=$BATS_FILE_TMPDIR/events.jsonl
   case ${DLT_TEST_LEVEL:-base} in
-    all) ROWS=252000 ;;
+    all) ROWS=180000 ;;
     full) ROWS=1800000 ;;
   esac
   make_events
@@ -147,12 +147,12 @@ tiny_directories() {
   tiny 20000 -j 2 --file-max-items 1 --buffer-max-items 1
 }
 
-@test "memory: 150,000 job files" {
+@test "memory: 60,000 job files" {
   need_level all
-  LIMIT_KIB=62500
-  tiny 150000 --file-max-items 1 --buffer-max-items 1
+  LIMIT_KIB=50000
+  tiny 60000 --file-max-items 1 --buffer-max-items 1
   rm rss
-  tiny_directories 30000 --file-max-items 1 --buffer-max-items 1
+  tiny_directories 10000 --file-max-items 1 --buffer-max-items 1
 }
 
 @test "memory: 1,000,000 job files" {

@@ -268,5 +268,7 @@ package() {
   need_duckdb
   local merges=1-3
   [ "${DLT_TEST_LEVEL:-}" != full ] || merges=1-100
-  GOLDEN=$GOLDEN "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/ducks.py" live golden merge:$merges
+  # shellcheck disable=SC2046
+  GOLDEN=$GOLDEN "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/ducks.py" live \
+    $(golden_cases 4) merge:$merges
 }

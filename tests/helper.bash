@@ -58,6 +58,17 @@ not() {
   fi
 }
 
+# golden_cases N: golden:NAME of each Nth golden case, of all at the level full.
+golden_cases() {
+  local case each=$1 n=0
+  [ "${DLT_TEST_LEVEL:-base}" != full ] || each=1
+  for case in "$GOLDEN"/*/case.json; do
+    ((n++ % each == 0)) || continue
+    case=${case%/case.json}
+    echo "golden:${case##*/}"
+  done
+}
+
 # typed_rows DIR TABLE FILE: the rows of FILE are those of the extracted package,
 # and its strings can be typed values, as where Python dlt has written them.
 typed_rows() {

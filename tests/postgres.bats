@@ -534,8 +534,9 @@ kills() {
 
 @test "equal to what Python dlt loads, and each goes on from the other" {
   need_dlt psycopg2
-  local merges=1-10
+  local merges=1-5
   [ "${DLT_TEST_LEVEL:-}" != full ] || merges=1-100
+  # shellcheck disable=SC2046
   GOLDEN=$GOLDEN PGDATABASE=$DB "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/postgres.py" live \
-    golden "merge:$merges" >&2
+    $(golden_cases 3) "merge:$merges" >&2
 }
