@@ -236,13 +236,13 @@ PY
   "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/half.py" out
 }
 
-@test "random merges: tables as Python dlt's, 30 pipelines" {
+@test "random merges: tables as Python dlt's, 15 pipelines" {
   need_dlt sqlalchemy
-  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 1-30
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 1-15
 }
 
-@test "random merges: 300 pipelines" {
+@test "random merges: 315 pipelines" {
   need_level full
   need_dlt sqlalchemy
-  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 1001-1300
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/merge.py" out 16-30 1001-1300
 }
