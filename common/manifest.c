@@ -56,22 +56,6 @@ manifest_out_free(struct manifest_out *m)
 }
 
 static int
-write_whole(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 unnamed_file(const char *dir)
 {
 	const char *env = getenv("TMPDIR");
@@ -98,7 +82,7 @@ spill(struct manifest_out *m, struct error *err)
 		return 0;
 	if (m->fd < 0)
 		m->fd = unnamed_file(m->dir);
-	if (m->fd >= 0 && write_whole(m->fd, m->text.data, m->text.len) == 0) {
+	if (m->fd >= 0 && write_fully(m->fd, m->text.data, m->text.len) == 0) {
 		m->spilled += m->text.len;
 		buf_reset(&m->text);
 		return 0;
@@ -212,7 +196,7 @@ manifest_out_copy(struct manifest_out *m, manifest_sink sink, void *arg,
 static int
 file_sink(void *arg, const void *data, size_t len, struct error *err)
 {
-	return write_whole(*(int *)arg, data, len)
+	return write_fully(*(int *)arg, data, len)
 	    ? error_errno(err, "manifest.json: write")
 	    : 0;
 }

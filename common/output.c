@@ -357,17 +357,19 @@ output_keep(const char *path)
 
 /* ---- files ---- */
 
-static int
-write_all(int fd, const char *data, size_t len)
+int
+write_fully(int fd, const void *data, size_t len)
 {
+	const char *at = data;
+
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, at, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -1;
-		data += n;
+		at += n;
 		len -= (size_t)n;
 	}
 	return 0;
@@ -385,7 +387,7 @@ output_file(const char *path, const void *data, size_t len, struct error *err)
 		free(tmp);
 		return -1;
 	}
-	if (write_all(fd, data, len) || (!no_sync && fsync(fd))) {
+	if (write_fully(fd, data, len) || (!no_sync && fsync(fd))) {
 		error_errno(err, "%s: write", path);
 		close(fd);
 		goto out;

@@ -37,6 +37,8 @@ void output_dir_abort(char *tmp); /* remove now; frees tmp; NULL is legal */
 void output_remove_at_exit(const char *path);
 void output_keep(const char *path);
 
+/* All of it, however often a signal comes; else -1 and errno. */
+int write_fully(int fd, const void *data, size_t len);
 int fsync_path(const char *path, struct error *err); /* file or directory */
 int fsync_fd(int fd, const char *path, struct error *err); /* the same, open */
 /* Let the system begin to write what stands there to the disk, so that an fsync

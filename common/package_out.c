@@ -140,22 +140,6 @@ stream_cancel(struct package_out *p)
 	free(full);
 }
 
-static int
-write_whole(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Nobody sees the directory yet: no care is needed to replace the file. */
 static int
 write_file(const char *path, const void *data, size_t len, struct error *err)
@@ -164,7 +148,7 @@ write_file(const char *path, const void *data, size_t len, struct error *err)
 
 	if (fd < 0)
 		return error_errno(err, "%s", path);
-	rc = write_whole(fd, data, len) ? error_errno(err, "%s: write", path)
+	rc = write_fully(fd, data, len) ? error_errno(err, "%s: write", path)
 	                                : fsync_fd(fd, path, err);
 	/* Some file systems say only here that the disk is full. */
 	if (close(fd) && rc == 0)
@@ -263,7 +247,7 @@ append(struct job_out *j, const char *data, size_t len, struct error *err)
 {
 	if (open_file(j, err))
 		return -1;
-	if (write_whole(j->package->fd, data, len))
+	if (write_fully(j->package->fd, data, len))
 		return error_errno(err, "%s: write", j->path);
 	if (j->size - j->begun >= SYNC_EARLY) {
 		sync_early(j->package->fd, j->begun, j->size - j->begun);

@@ -377,20 +377,6 @@ local_discard(struct store *s)
 }
 
 static int
-write_all(int fd, const char *data, size_t len, struct error *err)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return error_errno(err, "write");
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-static int
 copy_bytes(zin_source source, void *arg, int fd, struct error *err)
 {
 	char *block = xmalloc(BLOCK);
@@ -398,8 +384,10 @@ copy_bytes(zin_source source, void *arg, int fd, struct error *err)
 	long n;
 
 	while ((n = source(arg, block, BLOCK, err)) > 0 && rc == 0)
-		rc = signal_pending() ? error_set(err, ERR_QUIET, "interrupted")
-		                      : write_all(fd, block, (size_t)n, err);
+		if (signal_pending())
+			rc = error_set(err, ERR_QUIET, "interrupted");
+		else if (write_fully(fd, block, (size_t)n))
+			rc = error_errno(err, "write");
 	free(block);
 	return rc < 0 || n < 0 ? -1 : 0;
 }

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/msg.h"
+#include "common/output.h"
 #include "common/scan.h"
 #include "tools/dlt-extract/input_kind.h"
 #include "tools/dlt-extract/program.h"
@@ -394,7 +395,6 @@ static int
 write_state(struct singer *s, const char *state, struct error *err)
 {
 	const char *dir = getenv("TMPDIR");
-	size_t len = strlen(state), done = 0;
 	char *path = xasprintf("%s/dlt-singer-XXXXXX",
 	    dir != NULL && *dir != '\0' ? dir : "/tmp");
 	int fd = mkostemp(path, O_CLOEXEC), rc = 0;
@@ -405,13 +405,8 @@ write_state(struct singer *s, const char *state, struct error *err)
 		return -1;
 	}
 	s->state_path = path;
-	while (done < len && rc == 0) {
-		ssize_t n = write(fd, state + done, len - done);
-
-		if (n < 0 && errno != EINTR)
-			rc = error_errno(err, "%s", path);
-		done += n > 0 ? (size_t)n : 0;
-	}
+	if (write_fully(fd, state, strlen(state)))
+		rc = error_errno(err, "%s", path);
 	if (close(fd) < 0 && rc == 0)
 		rc = error_errno(err, "%s", path);
 	return rc;

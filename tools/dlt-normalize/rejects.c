@@ -224,31 +224,14 @@ rejects_count(const struct rejects *r)
 /* ---- the file ---- */
 
 static int
-write_all(int fd, const char *path, const char *s, size_t len,
-    struct error *err)
-{
-	while (len) {
-		ssize_t n = write(fd, s, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, "%s", path);
-		s += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 copy_stream(FILE *from, int to, const char *path, struct error *err)
 {
 	char block[16384];
 	size_t n;
 
 	while ((n = fread(block, 1, sizeof(block), from)) > 0)
-		if (write_all(to, path, block, n, err))
-			return -1;
+		if (write_fully(to, block, n))
+			return error_errno(err, "%s", path);
 	return ferror(from) ? error_errno(err, "%s", path) : 0;
 }
 
@@ -272,7 +255,9 @@ copy_old(const struct rejects *r, int to, struct error *err)
 	while (!rc && (n = getline(&line, &cap, old)) > 0)
 		if (strncmp(line, buf_str(&r->own), r->own.len) != 0 ||
 		    !r->own.len)
-			rc = write_all(to, r->spec.path, line, (size_t)n, err);
+			rc = write_fully(to, line, (size_t)n)
+			    ? error_errno(err, "%s", r->spec.path)
+			    : 0;
 	if (!rc && ferror(old))
 		rc = error_errno(err, "%s", r->spec.path);
 	free(line);

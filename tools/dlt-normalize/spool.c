@@ -32,17 +32,7 @@ int
 spool_write(int fd, const char *path, const char *data, size_t len,
     struct error *err)
 {
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, "%s", path);
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return write_fully(fd, data, len) ? error_errno(err, "%s", path) : 0;
 }
 
 void
