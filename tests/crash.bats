@@ -22,9 +22,7 @@ setup() {
   if [ -w /dev/shm ]; then
     BATS_TEST_TMPDIR=$(mktemp -d /dev/shm/dlt-crash.XXXXXX)
   fi
-  cd "$BATS_TEST_TMPDIR" || return
-  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
-  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+  own_folder
 }
 
 teardown() {

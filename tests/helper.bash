@@ -11,10 +11,15 @@ load /usr/lib/bats/bats-assert/load.bash
 GOLDEN=${TEST_DATA:?set by meson}/packages
 SOURCE_DIR=${SOURCE_DIR:?set by meson}
 
-setup() {
+# For the setup of a file that needs more than this.
+own_folder() {
   cd "$BATS_TEST_TMPDIR" || return
   export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
   unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+}
+
+setup() {
+  own_folder
 }
 
 # need_level all|full: skip the test below that level of tests/run.

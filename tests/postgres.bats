@@ -13,11 +13,9 @@ teardown_file() {
   postgres_stop
 }
 
-# What `setup` of helper.bash does, and a database for each test: $URL.
+# A database for each test: $URL.
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return
-  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
-  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+  own_folder
   DB=t$BATS_TEST_NUMBER
   URL=$(postgres_db "$DB")
 }

@@ -15,9 +15,7 @@ teardown_file() {
 }
 
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return
-  export HOME=$PWD DLT_DATA_DIR=$PWD/data TMPDIR=$PWD LC_ALL=C.UTF-8
-  unset DLT_PROJECT_DIR DLT_CONFIG_FOLDER SOURCE_DATE_EPOCH
+  own_folder
   DB=s$BATS_TEST_NUMBER
   URL=$(postgres_db "$DB")
 }
