@@ -7,8 +7,9 @@ load helper
 
 EXAMPLES=$SOURCE_DIR/examples
 
+# A process that was killed may need a moment to let go of the file.
 value() {
-  sqlite3 "$1" "SELECT $2"
+  sqlite3 -cmd '.timeout 10000' "$1" "SELECT $2"
 }
 
 # until_rows DB TABLE N: what runs in the background has brought so many.
@@ -16,7 +17,7 @@ until_rows() {
   local n=0 tries=0
   until [ "$n" -eq "$3" ]; do
     kill -0 "$pid" || return 1
-    n=$(sqlite3 -cmd '.timeout 5000' "$1" "SELECT count(*) FROM $2" 2>/dev/null || echo 0)
+    n=$(value "$1" "count(*) FROM $2" 2>/dev/null || echo 0)
     ((++tries < 4000)) || return 1
   done
 }
