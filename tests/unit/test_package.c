@@ -289,6 +289,63 @@ test_stream(void)
 	buf_release(&z);
 }
 
+/* Job files that are large, and more of them than are kept open, written in
+ * turn and in pieces of all sizes. */
+static void
+test_large(void)
+{
+	enum { JOBS = 20, LEN = 1400000 };
+	struct package_spec spec = { PACKAGE_NORMALIZED, "12.5", "s", false };
+	char *bytes = malloc(LEN), *path[JOBS], *data = NULL;
+	size_t done[JOBS] = { 0 }, open = JOBS, right = 0, len;
+	struct job_out *job[JOBS];
+	struct package_out *p;
+	uint64_t rnd = 1;
+	int failed = 0;
+
+	remove_tree(at("large"), &err);
+	mkdir(at("large"), 0777);
+	p = package_out_dir(at("large"), &spec, &err);
+	package_out_file(p, "schema.json", schema, sizeof(schema) - 1, &err);
+	for (size_t i = 0; i < LEN; i++)
+		bytes[i] = (char)(i * i >> 7);
+	for (size_t i = 0; i < JOBS; i++) {
+		job[i] = job_out_open(p, "t", "jsonl", CODEC_NONE, &err);
+		path[i] = xasprintf("%s/new_jobs/%s", at("large"),
+		    job_out_name(job[i]));
+	}
+	while (open) {
+		size_t i, n;
+
+		rnd = rnd * 6364136223846793005u + 1442695040888963407u;
+		i = rnd >> 60 | (rnd >> 40 & 16);
+		if (i >= JOBS || done[i] == LEN)
+			continue;
+		n = (size_t)(rnd >> 20 & 0x3ffff) >> (rnd >> 50 & 7);
+		if (rnd >> 45 & 1)
+			n = n / 65536 * 65536;
+		n = LEN - done[i] < n ? LEN - done[i] : n;
+		failed |= job_out_write(job[i], bytes + done[i], n, &err);
+		done[i] += n;
+		if (done[i] == LEN) {
+			failed |= job_out_close(job[i], 1, "[]", &err);
+			open--;
+		}
+	}
+	failed |= package_out_finish(p, "h=", 3, &err);
+	package_out_free(p, false);
+	tap_int(failed, 0, "write large job files in turn");
+	for (size_t i = 0; i < JOBS; i++) {
+		data = NULL;
+		if (read_file(path[i], LEN + 1, &data, &len, &err) == 0)
+			right += len == LEN && memcmp(data, bytes, LEN) == 0;
+		free(data);
+		free(path[i]);
+	}
+	tap_int((long long)right, JOBS, "they hold what was written");
+	free(bytes);
+}
+
 static void
 test_cuts(void)
 {
@@ -821,6 +878,7 @@ main(void)
 	test_names();
 	test_load_ids();
 	test_stream();
+	test_large();
 	test_cuts();
 	test_hostile();
 	test_dir();
