@@ -6,7 +6,7 @@
  * that both matched is one long match; a value that differs is literals.
  */
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 #define NOWHERE   UINT32_MAX
 
 struct zio_fast {
+	enum zio_fast_way way;
 	const unsigned char *data;
 	size_t len;
 	size_t anchor;    /* where the literals begin that are still to go */
@@ -33,9 +34,12 @@ struct zio_fast {
 };
 
 struct zio_fast *
-zio_fast_new(void)
+zio_fast_new(enum zio_fast_way way)
 {
-	return xcalloc(1, sizeof(struct zio_fast));
+	struct zio_fast *f = xcalloc(1, sizeof(*f));
+
+	f->way = way;
+	return f;
 }
 
 void
@@ -49,12 +53,21 @@ zio_fast_free(struct zio_fast *f)
 
 /* ---- the list ---- */
 
+/* Room for the matches of a chunk, and for the ends of all blocks, which cut
+ * one in two. */
+static void
+reserve(struct zio_fast *f)
+{
+	size_t most = f->count + CHUNK / 2 + 2 * (f->len / BLOCK + 2);
+
+	if (UNLIKELY(most > f->cap))
+		f->matches = xgrow(f->matches, &f->cap, most,
+		    sizeof(*f->matches));
+}
+
 static void
 push(struct zio_fast *f, size_t literals, size_t offset, size_t length)
 {
-	if (UNLIKELY(f->count == f->cap))
-		f->matches = xgrow(f->matches, &f->cap, f->count + 1,
-		    sizeof(*f->matches));
 	f->matches[f->count++] = (struct zio_match){
 		.offset = (unsigned)offset,
 		.literals = (unsigned)literals,
@@ -104,12 +117,78 @@ add_match(struct zio_fast *f, size_t at, size_t offset, size_t length)
 	}
 }
 
-/* ---- looking at bytes ---- */
+static uint64_t
+load8(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
+}
+
+/* ---- looking at bytes: plain C ---- */
+
+/* How many bytes from a and b on are equal, up to end; b is before a. */
+static ALWAYS_INLINE size_t
+plain_equal_length(const unsigned char *a, const unsigned char *b,
+    const unsigned char *end)
+{
+	const unsigned char *start = a;
+
+	while (a < end && *a == *b)
+		a++, b++;
+	return (size_t)(a - start);
+}
+
+/* How many bytes before d[at] and d[from], which is the first of them, are
+ * equal; `most` at the most. */
+static ALWAYS_INLINE size_t
+plain_equal_before(const unsigned char *d, size_t at, size_t from, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && d[at - 1 - n] == d[from - 1 - n])
+		n++;
+	return n;
+}
+
+/* Where ," and {" are in [at, end); 65 bytes can be read from each. */
+static ALWAYS_INLINE size_t
+plain_find_fields(const unsigned char *d, size_t at, size_t end,
+    uint32_t *found)
+{
+	size_t n = 0;
+
+	for (; at < end; at++)
+		if ((d[at] == ',' || d[at] == '{') && d[at + 1] == '"')
+			found[n++] = (uint32_t)at;
+	return n;
+}
+
+/* Bytes before the quote that ends a key; 32 when it is longer. */
+static ALWAYS_INLINE unsigned
+plain_key_length(const unsigned char *key)
+{
+	unsigned n = 0;
+
+	while (n < 32 && key[n] != '"')
+		n++;
+	return n;
+}
+
+#define LANE(name) plain_##name
+#define LANE_TARGET
+#include "common/zio_fast_search.inc"
 
 #ifdef __SSE2__
 
-static unsigned
-equal_bits(const unsigned char *a, const unsigned char *b)
+/* ---- SSE2, which all of these processors have ---- */
+
+static ALWAYS_INLINE unsigned
+sse2_equal_bits(const unsigned char *a, const unsigned char *b)
 {
 	__m128i x = _mm_loadu_si128((const __m128i *)a);
 	__m128i y = _mm_loadu_si128((const __m128i *)b);
@@ -118,47 +197,41 @@ equal_bits(const unsigned char *a, const unsigned char *b)
 }
 
 /* Most lengths are below 32: looked at at once, with nothing to guess. */
-static size_t
-common_length(const unsigned char *a, const unsigned char *b,
+static ALWAYS_INLINE size_t
+sse2_equal_length(const unsigned char *a, const unsigned char *b,
     const unsigned char *end)
 {
 	const unsigned char *start = a;
 
 	for (; end - a >= 32; a += 32, b += 32) {
-		unsigned differ = ~(equal_bits(a, b) |
-		    equal_bits(a + 16, b + 16) << 16);
+		unsigned differ = ~(sse2_equal_bits(a, b) |
+		    sse2_equal_bits(a + 16, b + 16) << 16);
 
 		if (differ)
 			return (size_t)(a - start) +
 			    (size_t)__builtin_ctz(differ);
 	}
-	while (a < end && *a == *b)
-		a++, b++;
-	return (size_t)(a - start);
+	return (size_t)(a - start) + plain_equal_length(a, b, end);
 }
 
-/* How many bytes before d[at] and d[from], which is the first of them, are
- * equal; `most` at the most. */
-static size_t
-common_before(const unsigned char *d, size_t at, size_t from, size_t most)
+static ALWAYS_INLINE size_t
+sse2_equal_before(const unsigned char *d, size_t at, size_t from, size_t most)
 {
-	size_t n = 0;
+	unsigned equal;
+	size_t n;
 
-	if (from >= 16) {
-		unsigned equal = equal_bits(d + at - 16, d + from - 16);
-
-		n = (size_t)__builtin_clz(~(equal << 16));
-		if (n < 16 || n >= most)
-			return n < most ? n : most;
-	}
-	while (n < most && d[at - 1 - n] == d[from - 1 - n])
-		n++;
-	return n;
+	if (UNLIKELY(from < 16))
+		return plain_equal_before(d, at, from, most);
+	equal = sse2_equal_bits(d + at - 16, d + from - 16);
+	n = (size_t)__builtin_clz(~(equal << 16));
+	if (LIKELY(n < 16 || n >= most))
+		return n < most ? n : most;
+	return n + plain_equal_before(d, at - n, from - n, most - n);
 }
 
 /* The bytes of 64 that are c. */
-static uint64_t
-bits_of(const unsigned char *p, char c)
+static ALWAYS_INLINE uint64_t
+sse2_bits_of(const unsigned char *p, char c)
 {
 	const __m128i want = _mm_set1_epi8(c);
 	uint64_t found = 0;
@@ -182,38 +255,46 @@ count_bits(uint64_t v)
 	return (unsigned)(v * 0x0101010101010101u >> 56);
 }
 
-/* Where ," and {" are in [at, end); 65 bytes can be read from each. */
-static size_t
-find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
+/* The positions of `count` bits, from `at` on. Four are written, as many as
+ * there are: nothing to guess. */
+static ALWAYS_INLINE void
+note_fields(uint64_t bits, unsigned count, size_t at, uint32_t *found)
+{
+	const uint64_t last = UINT64_C(1) << 63;
+
+	for (unsigned i = 0; i < 4; i++, bits &= bits - 1)
+		found[i] = (uint32_t)at +
+		    (uint32_t)__builtin_ctzll(bits | last);
+	if (LIKELY(count <= 4))
+		return;
+	for (unsigned i = 4; i < count; i++, bits &= bits - 1)
+		found[i] = (uint32_t)at +
+		    (uint32_t)__builtin_ctzll(bits | last);
+}
+
+static ALWAYS_INLINE size_t
+sse2_find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
 {
 	size_t n = 0;
 
 	for (; at < end; at += 64) {
-		uint64_t quotes = bits_of(d + at, '"') >> 1 |
+		uint64_t quotes = sse2_bits_of(d + at, '"') >> 1 |
 		    (uint64_t)(d[at + 64] == '"') << 63;
-		uint64_t bits = (bits_of(d + at, ',') | bits_of(d + at, '{')) &
-		    quotes;
+		uint64_t bits = quotes &
+		    (sse2_bits_of(d + at, ',') | sse2_bits_of(d + at, '{'));
 		unsigned count;
 
 		if (end - at < 64)
 			bits &= (UINT64_C(1) << (end - at)) - 1;
 		count = count_bits(bits);
-		/* Four are written, as many as there are: nothing to guess. */
-		for (unsigned i = 0; i < 4 || i < count; i++) {
-			uint64_t some = bits | UINT64_C(1) << 63;
-
-			found[n + i] = (uint32_t)(at +
-			    (size_t)__builtin_ctzll(some));
-			bits &= bits - 1;
-		}
+		note_fields(bits, count, at, found + n);
 		n += count;
 	}
 	return n;
 }
 
-/* Bytes before the quote that ends a key; 32 when it is longer. */
-static unsigned
-key_length(const unsigned char *key)
+static ALWAYS_INLINE unsigned
+sse2_key_length(const unsigned char *key)
 {
 	const __m128i quote = _mm_set1_epi8('"');
 	__m128i x = _mm_loadu_si128((const __m128i *)key);
@@ -225,121 +306,141 @@ key_length(const unsigned char *key)
 	return found ? (unsigned)__builtin_ctz(found) : 32;
 }
 
-#else
+#define LANE(name) sse2_##name
+#define LANE_TARGET
+#include "common/zio_fast_search.inc"
 
-static size_t
-common_length(const unsigned char *a, const unsigned char *b,
+/* ---- AVX2, and the operations on bits that came with it ---- */
+
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+
+AVX2 static ALWAYS_INLINE unsigned
+avx2_equal_bits(const unsigned char *a, const unsigned char *b)
+{
+	__m256i x = _mm256_loadu_si256((const __m256i *)a);
+	__m256i y = _mm256_loadu_si256((const __m256i *)b);
+
+	return (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, y));
+}
+
+AVX2 static ALWAYS_INLINE size_t
+avx2_equal_length(const unsigned char *a, const unsigned char *b,
     const unsigned char *end)
 {
 	const unsigned char *start = a;
 
-	while (a < end && *a == *b)
-		a++, b++;
-	return (size_t)(a - start);
+	for (; end - a >= 32; a += 32, b += 32) {
+		unsigned differ = ~avx2_equal_bits(a, b);
+
+		if (LIKELY(differ))
+			return (size_t)(a - start) +
+			    (size_t)__builtin_ctz(differ);
+	}
+	return (size_t)(a - start) + plain_equal_length(a, b, end);
 }
 
-static size_t
-common_before(const unsigned char *d, size_t at, size_t from, size_t most)
+AVX2 static ALWAYS_INLINE size_t
+avx2_equal_before(const unsigned char *d, size_t at, size_t from, size_t most)
 {
+	unsigned differ;
+	size_t n;
+
+	if (UNLIKELY(from < 32))
+		return plain_equal_before(d, at, from, most);
+	differ = ~avx2_equal_bits(d + at - 32, d + from - 32);
+	n = differ ? (size_t)__builtin_clz(differ) : 32;
+	if (LIKELY(n < 32 || n >= most))
+		return n < most ? n : most;
+	return n + plain_equal_before(d, at - n, from - n, most - n);
+}
+
+/* The bytes of 64 that are c. */
+AVX2 static ALWAYS_INLINE uint64_t
+avx2_bits(__m256i lo, __m256i hi)
+{
+	return (uint64_t)(unsigned)_mm256_movemask_epi8(lo) |
+	    (uint64_t)(unsigned)_mm256_movemask_epi8(hi) << 32;
+}
+
+AVX2 static ALWAYS_INLINE size_t
+avx2_find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
+{
+	const __m256i quote = _mm256_set1_epi8('"');
+	const __m256i comma = _mm256_set1_epi8(',');
+	const __m256i brace = _mm256_set1_epi8('{');
 	size_t n = 0;
 
-	while (n < most && d[at - 1 - n] == d[from - 1 - n])
-		n++;
+	for (; at < end; at += 64) {
+		__m256i lo = _mm256_loadu_si256((const __m256i *)(d + at));
+		__m256i hi = _mm256_loadu_si256((const __m256i *)(d + at + 32));
+		__m256i q_lo =
+		    _mm256_loadu_si256((const __m256i *)(d + at + 1));
+		__m256i q_hi =
+		    _mm256_loadu_si256((const __m256i *)(d + at + 33));
+		uint64_t bits;
+
+		q_lo = _mm256_cmpeq_epi8(q_lo, quote);
+		q_hi = _mm256_cmpeq_epi8(q_hi, quote);
+		lo = _mm256_or_si256(_mm256_cmpeq_epi8(lo, comma),
+		    _mm256_cmpeq_epi8(lo, brace));
+		hi = _mm256_or_si256(_mm256_cmpeq_epi8(hi, comma),
+		    _mm256_cmpeq_epi8(hi, brace));
+		bits = avx2_bits(_mm256_and_si256(lo, q_lo),
+		    _mm256_and_si256(hi, q_hi));
+		if (UNLIKELY(end - at < 64))
+			bits &= (UINT64_C(1) << (end - at)) - 1;
+		note_fields(bits, (unsigned)__builtin_popcountll(bits), at,
+		    found + n);
+		n += (unsigned)__builtin_popcountll(bits);
+	}
 	return n;
 }
 
-static size_t
-find_fields(const unsigned char *d, size_t at, size_t end, uint32_t *found)
+AVX2 static ALWAYS_INLINE unsigned
+avx2_key_length(const unsigned char *key)
 {
-	size_t n = 0;
+	__m256i x = _mm256_loadu_si256((const __m256i *)key);
+	unsigned found = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x,
+	    _mm256_set1_epi8('"')));
 
-	for (; at < end; at++)
-		if ((d[at] == ',' || d[at] == '{') && d[at + 1] == '"')
-			found[n++] = (uint32_t)at;
-	return n;
+	return found ? (unsigned)__builtin_ctz(found) : 32;
 }
 
-static unsigned
-key_length(const unsigned char *key)
-{
-	unsigned n = 0;
+#define LANE(name)  avx2_##name
+#define LANE_TARGET AVX2
+#include "common/zio_fast_search.inc"
 
-	while (n < 32 && key[n] != '"')
-		n++;
-	return n;
+static bool
+has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") &&
+	    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+	    __builtin_cpu_supports("popcnt");
 }
 
 #endif
 
-static uint64_t
-load8(const unsigned char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* Nested columns share long beginnings: ends and middle count, too. */
-static unsigned
-key_hash(const unsigned char *key)
-{
-	unsigned n = key_length(key);
-	uint64_t h = n;
-
-	if (n < 8) {
-		uint64_t bytes = 0;
-
-		memcpy(&bytes, key, 8);
-		/* what is no part of the key is shifted out */
-		h += n == 0 ? 0 : bytes << (64 - 8 * n);
-	} else {
-		h += load8(key) * 0x9e3779b185ebca87u;
-		h ^= load8(key + n - 8) * 0xc2b2ae3d27d4eb4fu;
-		h ^= load8(key + n / 2 - 4) * 0x165667b19e3779f9u;
-	}
-	return (unsigned)((h * 0x9e3779b97f4a7c15u) >> (64 - KEY_BITS));
-}
-
 /* ---- the search ---- */
 
-/* The field that begins at `at` against the one at `from`; where to go on. */
-static size_t
-try_field(struct zio_fast *f, size_t at, size_t from)
+static void
+search(struct zio_fast *f)
 {
-	const unsigned char *d = f->data;
-	size_t length = common_length(d + at, d + from, d + f->len);
-	size_t next = at + length, most, before;
-
-	if (length < MIN_MATCH)
-		return at + 2;
-	most = at > f->anchor ? at - f->anchor : 0;
-	before = common_before(d, at, from, from < most ? from : most);
-	add_match(f, at - before, at - from, length + before);
-	/* The next field may begin with the match's last byte. */
-	return next - 1;
+#ifdef __SSE2__
+	if (f->way == ZIO_FAST_BEST && has_avx2())
+		avx2_search(f);
+	else if (f->way != ZIO_FAST_PLAIN)
+		sse2_search(f);
+	else
+		plain_search(f);
+#else
+	plain_search(f);
+#endif
 }
 
-/* Where to go on. */
-static size_t
-take_field(struct zio_fast *f, size_t at)
-{
-	uint32_t *last = &f->last[key_hash(f->data + at + 2)];
-	uint32_t from = *last;
-
-	*last = (uint32_t)at;
-	return from == NOWHERE ? at + 2 : try_field(f, at, from);
-}
-
-/* All fields of a chunk are found before they are looked at: the one after the
- * next need not wait until it is known how long the next one's match is. */
 size_t
 zio_fast_find(struct zio_fast *f, const void *data, size_t len,
     const struct zio_match **list, size_t *count)
 {
-	size_t at = 0, stop = len > SLACK ? len - SLACK : 0;
-	uint32_t fields[CHUNK / 2 + 4];
-
 	f->data = data;
 	f->len = len;
 	f->anchor = 0;
@@ -347,14 +448,8 @@ zio_fast_find(struct zio_fast *f, const void *data, size_t len,
 	f->matched = 0;
 	f->count = 0;
 	memset(f->last, 0xff, sizeof(f->last));
-	for (size_t chunk = 0; chunk < stop; chunk += CHUNK) {
-		size_t end = stop - chunk < CHUNK ? stop : chunk + CHUNK;
-		size_t n = find_fields(f->data, chunk, end, fields);
-
-		for (size_t i = 0; i < n; i++)
-			if (fields[i] >= at)
-				at = take_field(f, fields[i]);
-	}
+	search(f);
+	reserve(f);
 	while (f->block_end < len)
 		end_block(f);
 	end_block(f);

@@ -58,7 +58,12 @@ struct zio_match {
  * lives until its next call; len is at most 4 MiB. Returns how many bytes are
  * inside of matches. */
 struct zio_fast;
-struct zio_fast *zio_fast_new(void);
+enum zio_fast_way {
+	ZIO_FAST_BEST, /* of what the processor can */
+	ZIO_FAST_SSE2, /* where there is that */
+	ZIO_FAST_PLAIN,
+};
+struct zio_fast *zio_fast_new(enum zio_fast_way way);
 void zio_fast_free(struct zio_fast *f);
 size_t zio_fast_find(struct zio_fast *f, const void *data, size_t len,
     const struct zio_match **list, size_t *count);

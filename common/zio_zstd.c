@@ -160,7 +160,7 @@ zio_structured_new(int level)
 	ZSTD_CCtx_setParameter(s->ctx, ZSTD_c_windowLog, STRUCTURED_LOG);
 	ZSTD_CCtx_setParameter(s->ctx, ZSTD_c_blockDelimiters,
 	    ZSTD_sf_explicitBlockDelimiters);
-	s->finder = zio_fast_new();
+	s->finder = zio_fast_new(ZIO_FAST_BEST);
 	return s;
 }
 

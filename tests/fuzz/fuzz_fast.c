@@ -65,6 +65,22 @@ check_matches(struct zio_fast *f, const struct buf *text)
 		abort();
 }
 
+/* All sets of instructions find the same. */
+static void
+check_lanes(struct zio_fast *lanes[3], const struct buf *text)
+{
+	const struct zio_match *list[3];
+	size_t count[3];
+
+	for (int i = 0; i < 3; i++)
+		zio_fast_find(lanes[i], buf_str(text), text->len, &list[i],
+		    &count[i]);
+	for (int i = 1; i < 3; i++)
+		if (count[i] != count[0] ||
+		    memcmp(list[i], list[0], count[0] * sizeof(**list)) != 0)
+			abort();
+}
+
 static long
 give(void *arg, void *data, size_t len, struct error *err)
 {
@@ -82,7 +98,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct compressor *z;
-	static struct zio_fast *f;
+	static struct zio_fast *f[3];
 	static struct buf text, frame;
 	struct error err;
 	struct zin *in;
@@ -90,12 +106,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!z) {
 		z = compressor_new(CODEC_FAST);
-		f = zio_fast_new();
+		f[0] = zio_fast_new(ZIO_FAST_BEST);
+		f[1] = zio_fast_new(ZIO_FAST_SSE2);
+		f[2] = zio_fast_new(ZIO_FAST_PLAIN);
 	}
 	if (size == 0)
 		return 0;
 	make_text(data, size, &text);
-	check_matches(f, &text);
+	check_matches(f[0], &text);
+	check_lanes(f, &text);
 	buf_reset(&frame);
 	if (compressor_frame(z, buf_str(&text), text.len, &frame, &err))
 		abort();
