@@ -221,17 +221,15 @@ int
 failed_retry(struct workdir *w, struct failed_package *p, struct error *err)
 {
 	char *marker = xasprintf("%s/package_completed.json", p->path);
-	char *parent = xasprintf("%s/load/normalized", w->path);
-	char *to = xasprintf("%s/%s", parent, p->load_id);
+	char *to = workdir_package_dir(w, STAGE_NORMALIZE, p->load_id);
 	int rc = restore_jobs(p, marker, err);
 
 	TEST_HOOK("failed_restored");
 	if (!rc && access(to, F_OK) == 0)
 		rc = error_set(err, ERR_DATA, "%s: is there already", to);
 	if (!rc)
-		rc = make_dirs(parent, err);
-	if (!rc)
-		rc = rename_synced(p->path, to, err);
+		rc = workdir_commit(w, STAGE_NORMALIZE, p->path, p->load_id,
+		    err);
 	if (!rc) {
 		TEST_HOOK("failed_moved");
 		free(marker);
@@ -240,7 +238,6 @@ failed_retry(struct workdir *w, struct failed_package *p, struct error *err)
 			rc = error_errno(err, "%s", marker);
 	}
 	free(marker);
-	free(parent);
 	free(to);
 	return rc;
 }

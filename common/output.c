@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #ifdef __linux__
 #include <sys/utsname.h>
@@ -23,6 +22,8 @@
 #include "common/hash.h"
 #include "common/mem.h"
 
+#define COPY_BLOCK ((size_t)256 << 10)
+
 static bool no_sync;
 
 void
@@ -33,9 +34,8 @@ output_no_sync(void)
 
 /* ---- paths ---- */
 
-/* The folder that holds path, malloc'd: "." for a bare name. */
-static char *
-parent_of(const char *path)
+char *
+path_parent(const char *path)
 {
 	size_t n = strlen(path);
 
@@ -51,7 +51,7 @@ parent_of(const char *path)
 static char *
 name_beside(const char *path)
 {
-	char *dir = parent_of(path);
+	char *dir = path_parent(path);
 	char hex[17], *name;
 
 	/* 16 hex digits, the spelling of dlt's own temporary names. */
@@ -162,7 +162,7 @@ sync_all(int fd, const char *path, struct error *err)
 static int
 fsync_parent(const char *path, struct error *err)
 {
-	char *dir = parent_of(path);
+	char *dir = path_parent(path);
 	int rc = fsync_path(dir, err);
 
 	free(dir);
@@ -193,7 +193,7 @@ make_dirs(const char *path, struct error *err)
 	}
 	if (errno != ENOENT || !*path)
 		return error_errno(err, "%s: mkdir", path);
-	dir = parent_of(path);
+	dir = path_parent(path);
 	rc = make_dirs(dir, err);
 	free(dir);
 	if (rc)
@@ -412,6 +412,68 @@ out:
 	return rc;
 }
 
+int
+copy_fd(int in, int out, const char *from, const char *to, struct error *err)
+{
+	char *block = xmalloc(COPY_BLOCK);
+	int rc = 0;
+
+	for (;;) {
+		ssize_t n = read(in, block, COPY_BLOCK);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			rc = error_errno(err, "%s: read", from);
+		if (n <= 0)
+			break;
+		if (write_fully(out, block, (size_t)n)) {
+			rc = error_errno(err, "%s: write", to);
+			break;
+		}
+	}
+	free(block);
+	return rc;
+}
+
+/* A new file that holds what is in `in`, and takes the name. */
+static int
+replace_by_copy(int in, const char *path, struct error *err)
+{
+	char *tmp = name_beside(path);
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int rc = fd < 0 ? error_errno(err, "%s", path)
+	                : copy_fd(in, fd, path, path, err);
+
+	if (rc == 0 && rename(tmp, path))
+		rc = error_errno(err, "%s: rename", path);
+	if (rc && fd >= 0) {
+		close(fd);
+		unlink(tmp);
+	}
+	free(tmp);
+	return rc ? -1 : fd;
+}
+
+int
+append_open(const char *path, struct error *err)
+{
+	int in, fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	/* Buckets: an object is written once, from its start. */
+	if (errno != EINVAL && errno != ENOTSUP && errno != EPERM &&
+	    errno != ENOSYS)
+		return error_errno(err, "%s", path);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return error_errno(err, "%s", path);
+	fd = replace_by_copy(in, path, err);
+	close(in);
+	return fd;
+}
+
 static int
 read_all(int fd, const char *path, size_t max, struct buf *b, struct error *err)
 {
@@ -457,247 +519,6 @@ read_file(const char *path, size_t max, char **data, size_t *len,
 	*len = b.len;
 	*data = buf_take(&b);
 	return 0;
-}
-
-/* ---- directories ---- */
-
-/* Where the target really is: symbolic links resolved, so that `-o link`
- * fills what the link names; malloc'd. */
-static char *
-real_target(const char *target)
-{
-	char *real = realpath(target, NULL);
-	size_t n = strlen(target);
-
-	if (real)
-		return real;
-	while (n > 1 && target[n - 1] == '/')
-		n--;
-	return xstrndup(target, n);
-}
-
-/* A lock on a directory lives as long as the process: its descriptor is never
- * closed. It tells later runs that the directory is no leftover. */
-static int
-lock_dir(int parent, const char *name)
-{
-	int fd = openat(parent, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* What killed runs with the same target have left: PREFIX and 16 digits, and
- * nobody has a lock on it. */
-static void
-remove_leftovers(const char *parent, const char *prefix)
-{
-	DIR *d = opendir(parent);
-	size_t n = strlen(prefix);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		struct error ignored;
-		char *path;
-		int fd;
-
-		if (strncmp(e->d_name, prefix, n) != 0 ||
-		    strlen(e->d_name) != n + 16 ||
-		    strspn(e->d_name + n, "0123456789abcdef") != 16)
-			continue;
-		fd = lock_dir(dirfd(d), e->d_name);
-		if (fd < 0)
-			continue;
-		path = xasprintf("%s/%s", parent, e->d_name);
-		(void)remove_tree(path, &ignored);
-		free(path);
-		close(fd);
-	}
-	if (d)
-		closedir(d);
-}
-
-static int
-make_locked(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	/* Again, if somebody took it for a leftover before it was locked. */
-	for (int tries = 0; tries < 100; tries++) {
-		if (mkdir(path, 0777))
-			return -1;
-		fd = lock_dir(AT_FDCWD, path);
-		if (fd < 0 && errno == EWOULDBLOCK) {
-			(void)rmdir(path);
-			continue;
-		}
-		/* Without locks, as on some network disks, it stays so. */
-		if (fd < 0 || (stat(path, &st) == 0 && st.st_nlink > 0))
-			return 0;
-		close(fd);
-	}
-	return -1;
-}
-
-int
-output_dir_begin(const char *target, char **tmp, struct error *err)
-{
-	char *real = real_target(target);
-	char *parent = parent_of(real);
-	const char *name = strrchr(real, '/') ? strrchr(real, '/') + 1 : real;
-	char hex[17], *prefix = xasprintf(".%.200s.", name), *path = NULL;
-	int rc = -1;
-
-	if (!*target) {
-		error_set(err, ERR_USAGE, "\"\" names no directory");
-		goto out;
-	}
-	if (make_dirs(parent, err))
-		goto out;
-	remove_leftovers(parent, prefix);
-	hash_random_hex(hex, 8);
-	path = xasprintf("%s/%s%s", parent, prefix, hex);
-	output_remove_at_exit(path);
-	if (make_locked(path)) {
-		output_keep(path);
-		error_errno(err, "%s: mkdir beside it", target);
-		goto out;
-	}
-	*tmp = path;
-	path = NULL;
-	rc = 0;
-out:
-	free(path);
-	free(prefix);
-	free(parent);
-	free(real);
-	return rc;
-}
-
-void
-output_dir_blame(const char *tmp, const char *target, struct error *err)
-{
-	size_t n = strlen(tmp);
-	char *at = strstr(err->msg, tmp), *text;
-
-	if (!at)
-		return;
-	text = xasprintf("%.*s%s%s", (int)(at - err->msg), err->msg, target,
-	    at + n);
-	snprintf(err->msg, sizeof(err->msg), "%s", text);
-	free(text);
-}
-
-static int
-fsync_dirs(const char *path, struct error *err)
-{
-	DIR *d;
-	struct dirent *e;
-	int rc = 0;
-
-	if (no_sync)
-		return 0;
-	d = opendir(path);
-	if (!d)
-		return error_errno(err, "%s", path);
-	while (!rc && (e = readdir(d))) {
-		struct stat st;
-		char *sub;
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
-		    !S_ISDIR(st.st_mode))
-			continue;
-		sub = xasprintf("%s/%s", path, e->d_name);
-		rc = fsync_dirs(sub, err);
-		free(sub);
-	}
-	closedir(d);
-	return rc ? rc : fsync_path(path, err);
-}
-
-/* Swap two directories in one step; where the file system cannot, in two: the
- * old one is put aside first. Afterwards tmp holds what was there before. */
-static int
-exchange_dirs(const char *tmp, const char *target, struct error *err)
-{
-	char *aside;
-	int rc = -1;
-
-#ifdef RENAME_EXCHANGE
-	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, target, RENAME_EXCHANGE) == 0)
-		return 0;
-	if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP)
-		return error_errno(err, "%s: exchange", target);
-#endif
-	aside = xasprintf("%s.old", tmp);
-	if (rename(target, aside)) {
-		error_errno(err, "%s: rename", target);
-	} else if (rename(tmp, target)) {
-		error_errno(err, "%s: rename", target);
-		(void)rename(aside, target);
-	} else if (rename(aside, tmp)) {
-		error_errno(err, "%s: rename", aside);
-	} else {
-		rc = 0;
-	}
-	free(aside);
-	return rc;
-}
-
-int
-output_dir_commit(char *tmp, const char *target, bool exchange,
-    struct error *err)
-{
-	char *real = real_target(target);
-	bool swapped = false;
-	int rc = -1;
-
-	if (fsync_dirs(tmp, err))
-		goto out;
-	if (rename(tmp, real)) {
-		if (errno != ENOTEMPTY && errno != EEXIST) {
-			error_errno(err, "%s: rename", target);
-			goto out;
-		}
-		if (!exchange) {
-			error_errno(err, "%s", target);
-			goto out;
-		}
-		if (exchange_dirs(tmp, real, err))
-			goto out;
-		swapped = true;
-	}
-	if (!swapped)
-		output_keep(tmp);
-	if (fsync_parent(real, err))
-		goto out;
-	rc = 0;
-	/* What is left of the old one is only litter: no reason to fail. */
-	if (swapped) {
-		(void)remove_at(AT_FDCWD, tmp);
-		output_keep(tmp);
-	}
-	free(tmp);
-out:
-	free(real);
-	return rc;
-}
-
-void
-output_dir_abort(char *tmp)
-{
-	if (!tmp)
-		return;
-	(void)remove_at(AT_FDCWD, tmp);
-	output_keep(tmp);
-	free(tmp);
 }
 
 /* ---- signals ---- */

@@ -20,13 +20,17 @@ output_file(const char *path, const void *data, size_t len, struct error *err);
 
 /* Make a temporary directory beside `target` (whose missing parents are made);
  * its path is returned in *tmp (malloc'd) and removed recursively at exit
- * unless committed. What killed runs have left of it is removed. A target that is a symbolic link means what it names. */
+ * unless committed. What killed runs have left of it is removed, or, if they were
+ * copying it to the target, gone on with. A target that is a symbolic link means
+ * what it names. */
 int output_dir_begin(const char *target, char **tmp, struct error *err);
 /* fsync the tree's directories (files must be fsynced by who wrote them) and
  * move it to target: absent or an empty directory is filled; with `exchange`
  * an existing one is replaced in one step (renameat2) and the old removed;
- * else EEXIST is an error. Success frees tmp; after a failure it is still
- * the caller's, for output_dir_abort(). */
+ * else EEXIST is an error. Where folders cannot be renamed it is copied
+ * (move.h). Success frees tmp; after a failure it is still the caller's, for
+ * output_dir_abort(), which leaves alone what a target needs that is only half
+ * there. */
 int output_dir_commit(char *tmp, const char *target, bool exchange,
     struct error *err);
 /* Name the target in the message, where it names the temporary directory. */
@@ -37,8 +41,16 @@ void output_dir_abort(char *tmp); /* remove now; frees tmp; NULL is legal */
 void output_remove_at_exit(const char *path);
 void output_keep(const char *path);
 
+/* The folder that holds path, malloc'd: "." for a bare name. */
+char *path_parent(const char *path);
 /* All of it, however often a signal comes; else -1 and errno. */
 int write_fully(int fd, const void *data, size_t len);
+/* What comes from one goes to the other; the paths are for messages. */
+int
+copy_fd(int in, int out, const char *from, const char *to, struct error *err);
+/* Opens a file that is there, and nobody else's, to write at its end. Where a
+ * file system cannot do that, it is copied, and the copy takes its place. */
+int append_open(const char *path, struct error *err);
 int fsync_path(const char *path, struct error *err); /* file or directory */
 int fsync_fd(int fd, const char *path, struct error *err); /* the same, open */
 /* Let the system begin to write what stands there to the disk, so that an fsync

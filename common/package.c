@@ -14,6 +14,7 @@
 
 #include "common/hash.h"
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/package_private.h"
 #include "common/timestamp.h"
 #include "common/utf8.h"
@@ -299,7 +300,7 @@ package_check_target(const char *path, struct error *err)
 		empty = access(mark, F_OK) == 0;
 		free(mark);
 	}
-	if (empty)
+	if (empty || move_is_half(path))
 		return 0;
 	return error_set(err, ERR_IO,
 	    "%s: is no package and not empty; it is left alone", path);

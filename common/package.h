@@ -46,8 +46,8 @@ char *load_id_now(void);
 /* created_at of a load id: ISO text; now when it is no number (1.6). */
 void load_id_created_at(const char *load_id, struct buf *out);
 
-/* May a package be written at path: is it missing, empty, or a package (which
- * would be replaced)? ERR_IO for anything else. */
+/* May a package be written at path: is it missing, empty, or a package, even half
+ * a one (which would be replaced)? ERR_IO for anything else. */
 int package_check_target(const char *path, struct error *err);
 
 /* Does that directory lack both schema.json and new_jobs? Then it is nobody's

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/output.h"
 #include "common/package_private.h"
 
@@ -190,9 +191,12 @@ dir_open(struct package_in *p, struct error *err)
 struct package_in *
 package_in_dir(const char *path, struct error *err)
 {
-	struct package_in *p = package_in_new();
+	struct package_in *p;
 	size_t n = strlen(path);
 
+	if (move_refuse_half(path, err))
+		return NULL;
+	p = package_in_new();
 	while (n > 1 && path[n - 1] == '/')
 		n--;
 	p->path = xstrndup(path, n);

@@ -252,12 +252,19 @@ job_out_free(struct job_out *j)
 	free(j);
 }
 
+static int
+create_new(const char *path, struct error *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	return fd < 0 ? error_errno(err, "%s", path) : fd;
+}
+
 /* The descriptor of the file, which is made when it is new; -1 with err. */
 static int
 open_file(struct job_out *j, struct error *err)
 {
 	struct package_out *p = j->package;
-	int flags = O_WRONLY | O_APPEND | O_CLOEXEC;
 
 	if (j->fd >= 0)
 		return j->fd;
@@ -265,9 +272,9 @@ open_file(struct job_out *j, struct error *err)
 		return p->fd;
 	if (close_last(p, err))
 		return -1;
-	p->fd = open(j->path, j->made ? flags : flags | O_CREAT | O_EXCL, 0666);
+	p->fd = j->made ? append_open(j->path, err) : create_new(j->path, err);
 	if (p->fd < 0)
-		return error_errno(err, "%s", j->path);
+		return -1;
 	p->last = j;
 	j->made = true;
 	return p->fd;

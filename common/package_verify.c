@@ -9,6 +9,7 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/output.h"
 #include "common/package_private.h"
 
@@ -250,6 +251,8 @@ package_verify(const char *path, struct error *err)
 	bool missing;
 	int rc;
 
+	if (move_refuse_half(path, err))
+		return -1;
 	v.manifest = manifest_in_open(path, &missing, err);
 	if (!v.manifest && missing && access(path, F_OK) < 0)
 		return error_errno(err, "%s", path);
@@ -502,6 +505,8 @@ package_seal(const char *path, struct error *err)
 	bool missing;
 	int rc;
 
+	if (move_refuse_half(path, err))
+		return -1;
 	s.old = manifest_in_open(path, &missing, err);
 	if (!s.old && !missing)
 		return -1;

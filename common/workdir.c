@@ -3,30 +3,23 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <math.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/hash.h"
 #include "common/mem.h"
-#include "common/msg.h"
+#include "common/move.h"
 #include "common/output.h"
 #include "common/testhook.h"
 #include "common/utf8.h"
+#include "common/workdir_private.h"
 
 #define NORMALIZE_VERSION "1.0.1"
 #define LOAD_VERSION      "1.0.0"
-#define LOCK_STEP_NS      50000000L /* between two tries with a time limit */
-
-static const char *const stage_names[STAGE_COUNT] = { "extract", "normalize",
-	"load", "commit" };
 
 /* ---- where data lives (contract.md 1.1) ---- */
 
@@ -298,9 +291,9 @@ workdir_open(struct workdir *w, const char *pipeline, bool create,
 	size_t n = strlen(pipeline);
 	int rc;
 
-	*w = (struct workdir){ .build_fd = -1 };
+	*w = (struct workdir){ .build_lock = LOCK_NONE };
 	for (size_t i = 0; i < STAGE_COUNT; i++)
-		w->lock_fd[i] = -1;
+		w->locks[i] = LOCK_NONE;
 	if (n && pipeline[n - 1] == '/')
 		rc = place_dir(w, pipeline, err);
 	else
@@ -317,152 +310,13 @@ workdir_close(struct workdir *w)
 {
 	if (!w->path)
 		return; /* never opened: the descriptors are not ours */
-	if (w->build_fd >= 0)
-		close(w->build_fd);
+	lock_drop(&w->build_lock);
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		workdir_unlock(w, i);
 	free(w->build_folder);
 	free(w->path);
 	free(w->name);
-	*w = (struct workdir){ .build_fd = -1 };
-}
-
-/* ---- locks ---- */
-
-static int
-in_use(const struct workdir *w, int fd, enum stage stage, struct error *err)
-{
-	char holder[96] = "";
-	long n = pread(fd, holder, sizeof(holder) - 1, 0);
-	char *tool;
-
-	holder[n > 0 ? n : 0] = '\0';
-	holder[strcspn(holder, "\n")] = '\0';
-	tool = strchr(holder, ' ');
-	if (tool)
-		*tool++ = '\0';
-	if (!*holder || strspn(holder, "0123456789") != strlen(holder))
-		return error_set(err, ERR_TEMP,
-		    "pipeline \"%s\" is in use by another process (%s)",
-		    w->name, stage_names[stage]);
-	return error_set(err, ERR_TEMP,
-	    "pipeline \"%s\" is in use by process %s%s%s%s", w->name, holder,
-	    tool ? " (" : "", tool ? tool : "", tool ? ")" : "");
-}
-
-static double
-seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* flock() has no time limit, so with one the lock is tried in steps; without,
- * the kernel queues us. */
-static int
-wait_for(const struct workdir *w, int fd, enum stage stage, double wait,
-    struct error *err)
-{
-	bool forever = wait < 0 || isinf(wait);
-	double end = seconds_now() + (forever ? 0 : wait);
-	struct timespec step = { 0, LOCK_STEP_NS };
-
-	while (flock(fd, LOCK_EX | (forever ? 0 : LOCK_NB))) {
-		if (errno == EINTR) {
-			if (signal_pending())
-				return error_set(err, ERR_QUIET, "interrupted");
-			continue;
-		}
-		if (errno != EWOULDBLOCK)
-			return error_errno(err, "%s: lock", w->path);
-		if (signal_pending())
-			return error_set(err, ERR_QUIET, "interrupted");
-		if (seconds_now() >= end)
-			return in_use(w, fd, stage, err);
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
-	}
-	return 0;
-}
-
-/* Is the file that we have locked still the one that others will find? Python
- * removes whole working directories. */
-static bool
-same_file(int fd, const char *path)
-{
-	struct stat mine, theirs;
-
-	return fstat(fd, &mine) == 0 && stat(path, &theirs) == 0 &&
-	    mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
-}
-
-static int
-lock_path(const struct workdir *w, const char *path, enum stage stage,
-    double wait, struct error *err)
-{
-	int fd;
-
-	for (;;) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		    0666);
-		if (fd < 0)
-			return error_errno(err, "%s", path);
-		if (wait_for(w, fd, stage, wait, err)) {
-			close(fd);
-			return -1;
-		}
-		if (same_file(fd, path))
-			return fd;
-		close(fd);
-	}
-}
-
-/* For the message of whoever comes second; losing it harms nobody. */
-static void
-sign(int fd)
-{
-	char text[96];
-	int n = snprintf(text, sizeof(text), "%ld %s\n", (long)getpid(),
-	    msg_tool());
-
-	if (ftruncate(fd, 0) == 0 && n > 0 &&
-	    pwrite(fd, text, (size_t)n, 0) != n)
-		msg_debug("a lock file could not be signed");
-}
-
-int
-workdir_lock(struct workdir *w, enum stage stage, double wait,
-    struct error *err)
-{
-	char *path;
-	int fd;
-
-	if (w->lock_fd[stage] >= 0)
-		return 0;
-	path = xasprintf("%s/.lock.%s", w->path, stage_names[stage]);
-	fd = lock_path(w, path, stage, wait, err);
-	free(path);
-	if (fd < 0)
-		return -1;
-	sign(fd);
-	w->lock_fd[stage] = fd;
-	if (stage == STAGE_EXTRACT && workdir_recover(w, err)) {
-		workdir_unlock(w, stage);
-		return -1;
-	}
-	return 0;
-}
-
-void
-workdir_unlock(struct workdir *w, enum stage stage)
-{
-	if (!w->path || w->lock_fd[stage] < 0)
-		return;
-	/* Closing alone would not do if a child had inherited it. */
-	flock(w->lock_fd[stage], LOCK_UN);
-	close(w->lock_fd[stage]);
-	w->lock_fd[stage] = -1;
+	*w = (struct workdir){ .build_lock = LOCK_NONE };
 }
 
 /* ---- packages ---- */
@@ -584,8 +438,8 @@ extract_folder(struct workdir *w, struct error *err)
 	rc = make_dirs(w->build_folder, err);
 	if (!rc) {
 		lock = xasprintf("%s/.lock", w->build_folder);
-		w->build_fd = lock_path(w, lock, STAGE_EXTRACT, 0, err);
-		rc = w->build_fd < 0 ? -1 : 0;
+		rc = workdir_lock_file(w, &w->build_lock, lock, STAGE_EXTRACT,
+		    0, err);
 		free(lock);
 	}
 	if (rc) {
@@ -607,7 +461,7 @@ workdir_build_dir(struct workdir *w, enum stage stage, const char *load_id,
 		return workdir_package_dir(w, STAGE_NORMALIZE, load_id);
 	if (stage == STAGE_EXTRACT) {
 		/* Nobody may look for dead folders while it is made. */
-		bool held = w->lock_fd[STAGE_COMMIT] >= 0;
+		bool held = w->locks[STAGE_COMMIT].fd >= 0;
 		int rc = workdir_lock(w, STAGE_COMMIT, WAIT_FOREVER, err) ||
 		    extract_folder(w, err);
 
@@ -627,27 +481,38 @@ workdir_build_dir(struct workdir *w, enum stage stage, const char *load_id,
 	return path;
 }
 
+/* Is another package being built in the folder of an extract? */
+static bool
+is_in_use(const char *folder)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	bool used = false;
+
+	while (d && !used && (e = readdir(d)))
+		used = e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return used;
+}
+
 /* The folder of an extract, when it has become empty but for its lock. */
 static int
 leave_extract_folder(struct workdir *w, struct error *err)
 {
 	char *lock;
 
-	if (!w->build_folder)
+	if (!w->build_folder || is_in_use(w->build_folder))
 		return 0;
 	lock = xasprintf("%s/.lock", w->build_folder);
 	unlink(lock);
 	free(lock);
-	if (rmdir(w->build_folder) && errno != ENOENT) {
-		if (errno == ENOTEMPTY || errno == EEXIST)
-			return 0; /* another package is being built there */
+	lock_drop(&w->build_lock);
+	if (rmdir(w->build_folder) && errno != ENOENT)
 		return error_errno(err, "%s: rmdir", w->build_folder);
-	}
 	output_keep(w->build_folder);
 	free(w->build_folder);
 	w->build_folder = NULL;
-	close(w->build_fd);
-	w->build_fd = -1;
 	return 0;
 }
 
@@ -662,14 +527,14 @@ move_package(const char *from, const char *to, struct error *err)
 		return -1;
 	if (access(to, F_OK) == 0 && rmdir(to) != 0)
 		return error_set(err, ERR_DATA, "%s: is there already", to);
-	return rename_synced(from, to, err);
+	return move_dir(from, to, false, err);
 }
 
 int
 workdir_commit(struct workdir *w, enum stage stage, const char *build_dir,
     const char *load_id, struct error *err)
 {
-	bool held = w->lock_fd[STAGE_COMMIT] >= 0;
+	bool held = w->locks[STAGE_COMMIT].fd >= 0;
 	char *to;
 	int rc;
 

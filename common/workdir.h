@@ -10,6 +10,7 @@
 
 #include "common/error.h"
 #include "common/json.h"
+#include "common/lock.h"
 #include "common/schema.h"
 
 enum stage {
@@ -22,9 +23,9 @@ enum stage {
 
 struct workdir {
 	char *path;
-	char *name;               /* of the pipeline */
-	int lock_fd[STAGE_COUNT]; /* -1: not held */
-	int build_fd;             /* lock of the folder an extract works in */
+	char *name; /* of the pipeline */
+	struct lock locks[STAGE_COUNT];
+	struct lock build_lock; /* of the folder an extract works in */
 	char *build_folder;
 };
 
@@ -48,7 +49,7 @@ int workdir_complete(struct workdir *w, struct error *err);
  * of a compression that it does not know. */
 bool workdir_is_pythons(struct workdir *w);
 
-/* flock of a stage; ERR_TEMP names the holder's pid when it is not free within
+/* The lock of a stage (lock.h); ERR_TEMP names the holder's pid when it is not free within
  * wait seconds (0: at once; WAIT_FOREVER). */
 int workdir_lock(struct workdir *w, enum stage stage, double wait,
     struct error *err);
@@ -57,7 +58,8 @@ void workdir_unlock(struct workdir *w, enum stage stage);
 /* What a crash left behind is put right, under the commit lock (design 8.14):
  * a state that was committed in a package but not saved becomes state.json, an
  * extracted package that is normalized or loaded already goes, and so does a
- * folder that a dead extract worked in. Done by workdir_pending(), and by
+ * folder that a dead extract worked in; what was moved by copying (move.h) is
+ * there once, and whole. Done by workdir_pending(), and by
  * workdir_lock() for STAGE_EXTRACT. */
 int workdir_recover(struct workdir *w, struct error *err);
 
@@ -79,7 +81,7 @@ char *workdir_build_dir(struct workdir *w, enum stage stage,
 char *workdir_package_dir(struct workdir *w, enum stage stage,
     const char *load_id); /* STAGE_EXTRACT: extracted/, NORMALIZE: normalized/,
                              LOAD: loaded/ */
-/* fsync, rename into place, fsync both parents. */
+/* fsync, move into place (move.h), fsync both parents. */
 int workdir_commit(struct workdir *w, enum stage stage, const char *build_dir,
     const char *load_id, struct error *err);
 
@@ -141,6 +143,8 @@ struct state_change {
 	size_t count;
 	const struct state_value *values;
 	size_t value_count;
+	bool whole; /* all of the source is forgotten, but for the values */
+	bool send;  /* the extract has it in its package in any case */
 };
 
 /* The state that a run begins with: what a destination has stored (such a

@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/output.h"
 #include "common/package.h"
 #include "common/workdir.h"
@@ -192,14 +192,16 @@ remove_if_dead(const char *folder, struct error *err)
 {
 	char *lock = xasprintf("%s/.lock", folder);
 	int fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct lock l;
 	int rc = 0;
 
-	free(lock);
-	if (fd < 0)
-		return 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && lock_take(&l, fd, lock, false) == LOCK_TAKEN) {
 		rc = remove_tree(folder, err);
-	close(fd);
+		lock_drop(&l);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	free(lock);
 	return rc;
 }
 
@@ -224,15 +226,82 @@ remove_dead(struct workdir *w, struct error *err)
 	return rc;
 }
 
+/* ---- packages that were moved by copying ---- */
+
+/* One of load/normalized that goes to load/loaded, or comes back from there, has
+ * been decided upon, and arrives; what a dead extract or normalize was about to
+ * commit is made again. */
+static int
+settle_package(struct workdir *w, const char *folder, const char *load_id,
+    enum stage to, enum move_settling how, struct error *err)
+{
+	char *from = xasprintf("%s/%s/%s", w->path, folder, load_id);
+	char *target = workdir_package_dir(w, to, load_id);
+	int rc = move_settle(from, target, how, err);
+
+	free(from);
+	free(target);
+	return rc;
+}
+
+static int
+settle_folder(struct workdir *w, const char *folder, enum stage to,
+    enum move_settling how, struct error *err)
+{
+	char **names;
+	size_t count;
+	int rc = workdir_list(w, folder, &names, &count, err);
+
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = settle_package(w, folder, names[i], to, how, err);
+	workdir_free_names(names, count);
+	return rc;
+}
+
+/* normalize/HEX, the folders of extracts. */
+static int
+settle_extracts(struct workdir *w, struct error *err)
+{
+	char **names;
+	size_t count;
+	int rc = workdir_list(w, "normalize", &names, &count, err);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		char *folder = xasprintf("normalize/%s", names[i]);
+
+		if (strcmp(names[i], "extracted") != 0)
+			rc = settle_folder(w, folder, STAGE_EXTRACT, MOVE_UNDO,
+			    err);
+		free(folder);
+	}
+	workdir_free_names(names, count);
+	return rc;
+}
+
+/* Moves are made under the commit lock: one that has begun is a dead one's. */
+static int
+settle_moves(struct workdir *w, struct error *err)
+{
+	return settle_extracts(w, err) ||
+	        settle_folder(w, "load/new", STAGE_NORMALIZE, MOVE_UNDO, err) ||
+	        settle_folder(w, "load/normalized", STAGE_LOAD, MOVE_FINISH,
+	            err) ||
+	        settle_folder(w, "load/loaded", STAGE_NORMALIZE, MOVE_FINISH,
+	            err)
+	    ? -1
+	    : 0;
+}
+
 int
 workdir_recover(struct workdir *w, struct error *err)
 {
-	bool held = w->lock_fd[STAGE_COMMIT] >= 0;
+	bool held = w->locks[STAGE_COMMIT].fd >= 0;
 	int rc;
 
 	if (workdir_lock(w, STAGE_COMMIT, WAIT_FOREVER, err))
 		return -1;
-	rc = recover_state(w, err) || remove_done(w, err) || remove_dead(w, err)
+	rc = settle_moves(w, err) || recover_state(w, err) ||
+	        remove_done(w, err) || remove_dead(w, err)
 	    ? -1
 	    : 0;
 	if (!held)

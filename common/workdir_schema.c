@@ -103,7 +103,7 @@ save_locked(struct workdir *w, struct schema *s, const char *path,
 int
 workdir_save_schema(struct workdir *w, struct schema *s, struct error *err)
 {
-	bool held = w->lock_fd[STAGE_COMMIT] >= 0;
+	bool held = w->locks[STAGE_COMMIT].fd >= 0;
 	char *path = schema_path(w, s->name, err), *dir;
 	int rc = -1;
 

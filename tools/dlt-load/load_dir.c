@@ -417,7 +417,6 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	char *marker = xasprintf("%s/package_completed.json", d->path);
 	char *to = workdir_package_dir(d->l->workdir, STAGE_LOAD,
 	    d->l->load_id);
-	char *parent = xstrndup(to, (size_t)(strrchr(to, '/') - to));
 	char *completed = xasprintf("%s/completed_jobs", to);
 	int rc = -1;
 
@@ -427,7 +426,8 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 	if (d->failed && note_destination(d, err) < 0)
 		goto out;
 	TEST_HOOK("load_put_away");
-	if (make_dirs(parent, err) < 0 || rename_synced(d->path, to, err) < 0)
+	if (workdir_commit(d->l->workdir, STAGE_LOAD, d->path, d->l->load_id,
+	        err) < 0)
 		goto out;
 	d->put_away = true;
 	if (d->l->delete_completed && !d->failed &&
@@ -439,7 +439,6 @@ put_away(struct dir_load *d, const char *status, struct error *err)
 out:
 	free(marker);
 	free(to);
-	free(parent);
 	free(completed);
 	return rc;
 }
