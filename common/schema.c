@@ -574,14 +574,19 @@ schema_empty_copy(const struct schema *s)
 struct schema *
 schema_copy(const struct schema *s)
 {
-	struct schema *n;
+	return s ? schema_copy_without(s, NULL, NULL) : NULL;
+}
+
+struct schema *
+schema_copy_without(const struct schema *s,
+    bool (*without)(const struct table *t, void *arg), void *arg)
+{
+	struct schema *n = schema_empty_copy(s);
 	struct error ignored = { 0 };
 
-	if (!s)
-		return NULL;
-	n = schema_empty_copy(s);
 	for (size_t i = 0; i < s->table_count; i++)
-		schema_attach(n, table_copy(s->tables[i]));
+		if (!without || !without(s->tables[i], arg))
+			schema_attach(n, table_copy(s->tables[i]));
 	/* What did not compile in s does not compile here either. */
 	schema_compile(n, &ignored);
 	n->naming = s->naming;

@@ -88,9 +88,14 @@ struct schema *schema_parse(const char *text, size_t len, struct error *err);
 /* From a file; YAML where its name ends in .yaml or .yml. */
 struct schema *schema_read(const char *path, struct error *err);
 struct schema *schema_copy(const struct schema *s); /* NULL gives NULL */
+/* A copy without some of the tables: those below them must be among them. */
+struct schema *schema_copy_without(const struct schema *s,
+    bool (*without)(const struct table *t, void *arg), void *arg);
 
 /* The stored document; compact, or pretty as in schemas/. */
 void schema_write(const struct schema *s, bool pretty, struct buf *out);
+/* The object of one table in it, compact. */
+void table_write(const struct table *t, struct buf *out);
 
 enum schema_export_flags {
 	/* without what reading fills in: the names in tables and columns, and

@@ -590,7 +590,6 @@ write_hint(struct jsonw *w, const struct hint *h)
 static void
 write_table(struct jsonw *w, const struct table *t)
 {
-	jsonw_key(w, t->name);
 	jsonw_object(w);
 	for (size_t i = 0; i < t->hints.count; i++) {
 		if (strcmp(t->hints.items[i].key, "columns") != 0) {
@@ -611,6 +610,15 @@ write_table(struct jsonw *w, const struct table *t)
 		jsonw_end_object(w);
 	}
 	jsonw_end_object(w);
+}
+
+void
+table_write(const struct table *t, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out, false);
+	write_table(&w, t);
 }
 
 /* Present, and not what Python dlt leaves out. */
@@ -653,8 +661,10 @@ schema_write(const struct schema *s, bool pretty, struct buf *out)
 	jsonw_str(&w, s->name);
 	jsonw_key(&w, "tables");
 	jsonw_object(&w);
-	for (size_t i = 0; i < s->table_count; i++)
+	for (size_t i = 0; i < s->table_count; i++) {
+		jsonw_key(&w, s->tables[i]->name);
 		write_table(&w, s->tables[i]);
+	}
 	jsonw_end_object(&w);
 	for (size_t i = 0; i < ARRAY_LEN(first); i++)
 		write_named(&w, s, first[i]);

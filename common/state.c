@@ -286,7 +286,7 @@ is_forgotten(const struct state_change *change, const char *resource)
 	for (size_t i = 0; i < change->count; i++)
 		if (strcmp(change->resources[i], resource) == 0)
 			return true;
-	return false;
+	return change->whole;
 }
 
 /* Has an earlier value the same resource (and the same key)? Then it stands
@@ -430,7 +430,8 @@ write_source(struct jsonw *w, const struct json *old,
 	for (const struct json *m = old ? old->child : NULL; m; m = m->next) {
 		if (strcmp(m->key, "resources") != 0 ||
 		    m->kind != JSON_OBJECT) {
-			write_raw(w, m);
+			if (!change->whole)
+				write_raw(w, m);
 			continue;
 		}
 		found = true;
@@ -732,8 +733,8 @@ state_for_extract(struct workdir *w, const char *schema_name,
 	    json_parse(&fresh, text.data, text.len, err))
 		goto out;
 	local = json_get(st.doc.root, "_local");
-	changed = strcmp(json_get_str(local, "_last_extracted_hash", ""),
-	              hash) != 0;
+	changed = (change && change->send) ||
+	    strcmp(json_get_str(local, "_last_extracted_hash", ""), hash) != 0;
 	created_at(load_id, &at);
 	if (changed)
 		write_row(&text,

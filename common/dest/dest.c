@@ -80,11 +80,39 @@ dest_planned(struct dest *d, const char *sql)
 	return true;
 }
 
+int
+dest_drop(struct dest *d, enum dest_place place, const char *table,
+    struct error *err)
+{
+	struct buf sql = { 0 };
+	int rc = 0;
+
+	buf_adds(&sql, "DROP TABLE IF EXISTS ");
+	d->ops->name(d, place, table, &sql);
+	if (!dest_planned(d, buf_str(&sql)))
+		rc = d->ops->execute(d, sql.data, err);
+	else if (place == DEST_DATASET)
+		buf_add(&d->doomed, table, strlen(table) + 1);
+	buf_release(&sql);
+	return rc;
+}
+
+bool
+dest_is_doomed(const struct dest *d, const char *table)
+{
+	for (size_t at = 0; at < d->doomed.len;
+	     at += strlen(d->doomed.data + at) + 1)
+		if (!strcmp(d->doomed.data + at, table))
+			return true;
+	return false;
+}
+
 void
 dest_close(struct dest *d)
 {
 	if (!d)
 		return;
+	buf_release(&d->doomed);
 	free(d->url);
 	d->ops->rollback(d);
 	d->ops->close(d);

@@ -177,6 +177,9 @@ struct dest_ops {
 	    struct error *err);
 	int (*add_version)(struct dest *d, const struct schema *s,
 	    struct error *err);
+	/* Delete those of a schema; NULL: they do no harm. */
+	int (*drop_versions)(struct dest *d, const char *schema_name,
+	    struct error *err);
 	/* Create the table or add what columns it lacks (complete ones only;
 	 * names differ in more than case, unless it counts); an existing column of another type
 	 * is ERR_REMOTE. Appends what was done to *added, as members of a JSON
@@ -186,6 +189,10 @@ struct dest_ops {
 	/* Delete all rows, if the table exists. */
 	int (*empty)(struct dest *d, enum dest_place place,
 	    const struct table *t, struct error *err);
+	/* Drop a table, if it exists. With a plan, migrate() takes it for
+	 * dropped from then on. */
+	int (*drop)(struct dest *d, enum dest_place place, const char *table,
+	    struct error *err);
 	/* Insert; on failure *bad is the offending row, or row_count. */
 	int (*insert)(struct dest *d, enum dest_place place,
 	    const struct rows *rows, size_t *bad, struct error *err);
@@ -234,6 +241,7 @@ struct dest {
 	/* Not NULL: migrate() runs nothing that changes something, and appends
 	 * it here instead, each statement ended by a NUL. */
 	struct buf *plan;
+	struct buf doomed; /* tables that it drops, each ended by a NUL */
 };
 
 /* The URL as it may be shown: *** stands for passwords. */
@@ -241,6 +249,12 @@ void dest_mask(const char *url, struct buf *out);
 
 /* For the statements of migrate(): true when it was noted and is not to run. */
 bool dest_planned(struct dest *d, const char *sql);
+
+/* drop() by a statement for execute(). */
+int dest_drop(struct dest *d, enum dest_place place, const char *table,
+    struct error *err);
+/* Has the plan dropped the table? */
+bool dest_is_doomed(const struct dest *d, const char *table);
 
 /* Does the text begin with the scheme of a known destination? */
 bool dest_is_url(const char *text);

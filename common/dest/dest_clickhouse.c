@@ -649,22 +649,22 @@ static const char *const no_strategies[] = { NULL };
 static const char *const replace_strategies[] = { "truncate-and-insert",
 	"insert-from-staging", NULL };
 
-#define CLICKHOUSE_OPS(merges_)                                                \
-	{                                                                      \
-		.scheme = "clickhouse", .form = "clickhouse://HOST/DATABASE",  \
-		.values = { true, false, false },                              \
-		.caps = { merges_, replace_strategies, .merge = &ch_merging,   \
-			.connections = 20 },                                   \
-		.open = clickhouse_open, .close = clickhouse_close,            \
-		.stored_schema = ch_stored_schema,                             \
-		.stored_state = ch_stored_state, .begin = ch_begin,            \
-		.commit = ch_commit, .rollback = ch_rollback,                  \
-		.has_version = ch_has_version, .add_version = ch_add_version,  \
-		.migrate = ch_migrate, .empty = ch_empty, .insert = ch_insert, \
-		.name = ch_name, .execute = ch_execute, .marked = ch_marked,   \
-		.mark = ch_mark, .each_mark = ch_each_mark,                    \
-		.unmark = ch_unmark, .has_load = ch_has_load,                  \
-		.add_load = ch_add_load,                                       \
+#define CLICKHOUSE_OPS(merges_)                                               \
+	{                                                                     \
+		.scheme = "clickhouse", .form = "clickhouse://HOST/DATABASE", \
+		.values = { true, false, false },                             \
+		.caps = { merges_, replace_strategies, .merge = &ch_merging,  \
+			.connections = 20 },                                  \
+		.open = clickhouse_open, .close = clickhouse_close,           \
+		.stored_schema = ch_stored_schema,                            \
+		.stored_state = ch_stored_state, .begin = ch_begin,           \
+		.commit = ch_commit, .rollback = ch_rollback,                 \
+		.has_version = ch_has_version, .add_version = ch_add_version, \
+		.migrate = ch_migrate, .empty = ch_empty, .drop = ch_drop,    \
+		.insert = ch_insert, .name = ch_name, .execute = ch_execute,  \
+		.marked = ch_marked, .mark = ch_mark,                         \
+		.each_mark = ch_each_mark, .unmark = ch_unmark,               \
+		.has_load = ch_has_load, .add_load = ch_add_load,             \
 	}
 
 const struct dest_ops dest_clickhouse = CLICKHOUSE_OPS(merge_strategies);

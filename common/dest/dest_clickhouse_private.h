@@ -194,6 +194,8 @@ int ch_columns(struct clickhouse_dest *c, enum dest_place place,
     struct error *err);
 int ch_migrate(struct dest *d, enum dest_place place, const struct table *t,
     struct buf *added, struct error *err);
+int ch_drop(struct dest *d, enum dest_place place, const char *table,
+    struct error *err);
 int ch_empty(struct dest *d, enum dest_place place, const struct table *t,
     struct error *err);
 /* An empty part table for the table's rows, in the open transaction; *name is

@@ -120,7 +120,8 @@ ch_columns(struct clickhouse_dest *c, enum dest_place place,
 	int rc;
 
 	*exists = false;
-	buf_addf(&name, "%s%s", prefix_of(c, place), t->name);
+	buf_addf(&name, "%s%s", prefix_of(c, place),
+	    dest_is_doomed(&c->base, t->name) ? "" : t->name);
 	buf_adds(&sql, "SELECT name, type FROM system.columns");
 	where_table(c, "table", name.data, &sql);
 	rc = ch_query(c, sql.data, NULL, &out, NULL, err);
@@ -266,6 +267,24 @@ ch_empty(struct dest *d, enum dest_place place, const struct table *t,
 	}
 	buf_release(&sql);
 	buf_release(&name);
+	return rc;
+}
+
+/* At once: there are no transactions to do it in. */
+int
+ch_drop(struct dest *d, enum dest_place place, const char *table,
+    struct error *err)
+{
+	struct clickhouse_dest *c = (struct clickhouse_dest *)d;
+	struct buf sql = { 0 };
+	int rc = 0;
+
+	if (d->plan)
+		return dest_drop(d, place, table, err);
+	buf_adds(&sql, "DROP TABLE IF EXISTS ");
+	ch_name(c, place, table, &sql);
+	rc = ch_run(c, sql.data, err);
+	buf_release(&sql);
 	return rc;
 }
 

@@ -68,6 +68,8 @@ struct duck_rows *duckdb_columns(struct duckdb_dest *d, enum dest_place place,
     const char *table, struct error *err);
 int duckdb_migrate(struct dest *base, enum dest_place place,
     const struct table *t, struct buf *added, struct error *err);
+int duckdb_drop(struct dest *base, enum dest_place place, const char *table,
+    struct error *err);
 int duckdb_empty(struct dest *base, enum dest_place place,
     const struct table *t, struct error *err);
 

@@ -219,7 +219,7 @@ duckdb_columns(struct duckdb_dest *d, enum dest_place place, const char *table,
 
 	if (is_known(d, schema, table, &found, err) < 0)
 		return NULL;
-	if (!found)
+	if (!found || dest_is_doomed(&d->base, table))
 		return duckdb_query(d, "SELECT '', '' WHERE FALSE", NULL, 0,
 		    err);
 	if (!strchr(d->catalog, '"') && !strchr(schema, '"') &&
@@ -403,6 +403,22 @@ duckdb_migrate(struct dest *base, enum dest_place place, const struct table *t,
 	    (place == DEST_DATASET && duckdb_ledger.need_jobs(base, err) < 0))
 		return -1;
 	return change(d, place, t, added, err);
+}
+
+int
+duckdb_drop(struct dest *base, enum dest_place place, const char *table,
+    struct error *err)
+{
+	struct duckdb_dest *d = (struct duckdb_dest *)base;
+	bool found;
+
+	if (is_known(d, duckdb_schema(d, place), table, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	if (!base->plan)
+		duckdb_forget(d);
+	return dest_drop(base, place, table, err);
 }
 
 int

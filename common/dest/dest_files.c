@@ -420,20 +420,31 @@ files_migrate(struct dest *d, enum dest_place place, const struct table *t,
 	return rc;
 }
 
+/* The files go with the commit. A folder without any is no table. */
 static int
-files_empty(struct dest *d, enum dest_place place, const struct table *t,
+files_drop(struct dest *d, enum dest_place place, const char *table,
     struct error *err)
 {
 	struct files_dest *s = (struct files_dest *)d;
 	struct buf prefix = { 0 };
 
 	(void)place;
-	if (prefix_of(s, d->schema->name, t->name, &prefix, err) < 0) {
+	if (prefix_of(s, d->schema->name, table, &prefix, err) < 0) {
 		buf_release(&prefix);
 		return -1;
 	}
-	files_add_path(&s->emptied, buf_take(&prefix));
+	if (d->plan)
+		buf_release(&prefix);
+	else
+		files_add_path(&s->emptied, buf_take(&prefix));
 	return 0;
+}
+
+static int
+files_empty(struct dest *d, enum dest_place place, const struct table *t,
+    struct error *err)
+{
+	return files_drop(d, place, t->name, err);
 }
 
 static const char *const replace_strategies[] = { "truncate-and-insert", NULL };
@@ -448,8 +459,8 @@ static const char *const copied[] = { "jsonl", "csv", "insert_values",
 	.stored_state = files_stored_state, .begin = files_begin,           \
 	.commit = files_commit, .rollback = files_rollback,                 \
 	.has_version = files_has_version, .add_version = files_add_version, \
-	.migrate = files_migrate, .empty = files_empty, .copy = files_copy, \
-	.marked = files_marked, .mark = files_mark,                         \
+	.migrate = files_migrate, .empty = files_empty, .drop = files_drop, \
+	.copy = files_copy, .marked = files_marked, .mark = files_mark,     \
 	.each_mark = files_each_mark, .unmark = files_unmark,               \
 	.has_load = files_has_load, .add_load = files_add_load,             \
 	.add_state = files_add_state

@@ -665,11 +665,13 @@ static const struct merge_dialect merging = {
 		.stored_state = ledger_stored_state, .begin = postgres_begin, \
 		.commit = postgres_commit, .rollback = postgres_rollback,     \
 		.has_version = ledger_has_version,                            \
-		.add_version = ledger_add_version, .migrate = pg_migrate,     \
-		.empty = pg_empty, .insert = pg_insert, .name = pg_name,      \
-		.execute = postgres_execute, .marked = ledger_marked,         \
-		.mark = pg_mark, .each_mark = ledger_each_mark,               \
-		.unmark = ledger_unmark, .claim_staging = pg_claim_staging,   \
+		.add_version = ledger_add_version,                            \
+		.drop_versions = ledger_drop_versions, .migrate = pg_migrate, \
+		.empty = pg_empty, .drop = dest_drop, .insert = pg_insert,    \
+		.name = pg_name, .execute = postgres_execute,                 \
+		.marked = ledger_marked, .mark = pg_mark,                     \
+		.each_mark = ledger_each_mark, .unmark = ledger_unmark,       \
+		.claim_staging = pg_claim_staging,                            \
 		.staging_version = ledger_staging_version,                    \
 		.has_load = ledger_has_load, .add_load = ledger_add_load,     \
 	}

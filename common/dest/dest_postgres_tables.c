@@ -237,7 +237,8 @@ static PGresult *
 read_columns(struct postgres_dest *p, enum dest_place place, const char *table,
     struct error *err)
 {
-	const char *texts[] = { dataset_of(p, place), table };
+	bool doomed = dest_is_doomed(&p->base, table);
+	const char *texts[] = { dataset_of(p, place), doomed ? "" : table };
 
 	return pg_query(p,
 	    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) "

@@ -106,7 +106,8 @@ read_existing(struct sqlite_dest *s, enum dest_place place, const char *table,
 	sqlite3_stmt *q;
 	int rc;
 
-	if (!s->db) /* only looked at, and not there */
+	/* only looked at, and not there */
+	if (!s->db || dest_is_doomed(&s->base, table))
 		return 0;
 	if (sqlite_query(s, "SELECT name, type FROM pragma_table_info(?1, ?2)",
 	        texts, 2, &q, err) < 0)

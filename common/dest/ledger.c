@@ -252,6 +252,14 @@ ledger_add_version(struct dest *d, const struct schema *s, struct error *err)
 }
 
 int
+ledger_drop_versions(struct dest *d, const char *schema_name, struct error *err)
+{
+	return ask(d, "_dlt_version",
+	    "DELETE FROM {_dlt_version} WHERE schema_name = ?", &schema_name, 0,
+	    NULL, NULL, err);
+}
+
+int
 ledger_staging_version(struct dest *d, const struct schema *s,
     struct error *err)
 {

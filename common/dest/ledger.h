@@ -55,6 +55,8 @@ int ledger_has_version(struct dest *d, const char *hash, bool *found,
     struct error *err);
 int
 ledger_add_version(struct dest *d, const struct schema *s, struct error *err);
+int ledger_drop_versions(struct dest *d, const char *schema_name,
+    struct error *err);
 int ledger_staging_version(struct dest *d, const struct schema *s,
     struct error *err);
 int ledger_marked(struct dest *d, const char *load_id, const char *job_id,

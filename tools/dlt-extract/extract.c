@@ -94,10 +94,32 @@ find_stored(struct run *r, const char *name, struct error *err)
 	    : exchange_link(&r->settings.exchange, r->schema, err);
 }
 
+/* The schema to begin with, of what the last run has left (or NULL). */
+static int
+begin_schema(struct run *r, struct error *err)
+{
+	struct naming_settings naming = r->settings.naming;
+
+	if (r->schema != NULL)
+		refresh_schema(&r->settings.refresh, &r->schema, &r->sources);
+	else if (r->settings.refresh.mode != REFRESH_NONE)
+		msg_info("refresh: there is no schema of an earlier run, so "
+		         "nothing is done away with");
+	if (r->schema == NULL) {
+		r->schema = schema_new(r->settings.schema_name);
+		schema_link(r->schema, r->base_hash);
+		if (naming.names == NULL)
+			naming.names = r->o->hints.caps->naming;
+	}
+	if (schema_apply_naming(&r->schema, &naming, 0, err) < 0)
+		return -1;
+	hints_apply_schema(&r->o->hints, r->schema);
+	return 0;
+}
+
 static int
 find_schema(struct run *r, struct error *err)
 {
-	struct naming_settings naming = r->settings.naming;
 	const char *name = r->settings.schema_name;
 	bool missing = true;
 
@@ -111,16 +133,9 @@ find_schema(struct run *r, struct error *err)
 		r->had_schema = r->schema != NULL;
 		say_import(&r->settings.exchange);
 	}
-	if (r->schema == NULL) {
-		r->schema = schema_new(name);
-		if (naming.names == NULL)
-			naming.names = r->o->hints.caps->naming;
-	}
-	memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
-	if (schema_apply_naming(&r->schema, &naming, 0, err) < 0)
-		return -1;
-	hints_apply_schema(&r->o->hints, r->schema);
-	return 0;
+	if (r->schema != NULL)
+		memcpy(r->base_hash, r->schema->hash, sizeof(r->base_hash));
+	return begin_schema(r, err);
 }
 
 /* In a stream a job comes behind a schema that has its table. */
@@ -140,6 +155,54 @@ send_schema(void *arg, const char *table, struct error *err)
 	schema_write(r->sent, false, &text);
 	rc = package_out_file(r->target.package, "schema.json", text.data,
 	    text.len, err);
+	buf_release(&text);
+	return rc;
+}
+
+/* load_package_state.json (contract.md 1.6). */
+static void
+package_state(const struct run *r, struct buf *out)
+{
+	struct buf body = { 0 };
+	struct json_doc doc = { 0 };
+	struct error ignored;
+	char hash[64] = "";
+	size_t after;
+
+	buf_adds(&body, "{\"created_at\":\"\xef\x80\xa7");
+	load_id_created_at(r->settings.load_id, &body);
+	buf_adds(&body, "\"");
+	after = body.len;
+	refresh_write(&r->settings.refresh, &body);
+	if (r->state_doc.len != 0) {
+		buf_adds(&body, ",\"pipeline_state\":");
+		buf_add(&body, r->state_doc.data, r->state_doc.len);
+	}
+	buf_addc(&body, '}');
+	if (json_parse(&doc, body.data, body.len, &ignored) == 0)
+		state_hash(doc.root, true, hash);
+	buf_addf(out, "{\"_state_version\":%d,\"_state_engine_version\":1,",
+	    (r->settings.refresh.tables.len != 0) + (r->state_doc.len != 0));
+	buf_add(out, body.data + 1, after - 1);
+	buf_addf(out, ",\"_version_hash\":\"%s\"", hash);
+	buf_add(out, body.data + after, body.len - after);
+	json_release(&doc);
+	buf_release(&body);
+}
+
+/* Tables are dropped before rows come. */
+static int
+send_refresh(struct run *r, struct error *err)
+{
+	struct buf text = { 0 };
+	int rc = 0;
+
+	if (r->settings.refresh.tables.len != 0 &&
+	    package_out_is_stream(r->target.package)) {
+		package_state(r, &text);
+		rc = package_out_file(r->target.package,
+		    "load_package_state.json", text.data, text.len, err);
+	}
 	buf_release(&text);
 	return rc;
 }
@@ -167,11 +230,11 @@ replay(struct run *r, struct error *err)
 	}
 	schema_free(r->schema);
 	r->schema = now;
-	if (schema_apply_naming(&r->schema, &r->settings.naming, 0, err) < 0)
+	memcpy(r->base_hash, now->hash, sizeof(r->base_hash));
+	if (begin_schema(r, err) < 0)
 		return -1;
 	now = r->schema;
-	schema_link(now, now->hash);
-	hints_apply_schema(&r->o->hints, now);
+	schema_link(now, r->base_hash);
 	for (size_t i = 0; i < r->pull.declared_count; i++)
 		if (hints_apply(r->pull.declared[i].hints, now,
 		        r->pull.declared[i].table, r->pull.declared[i].resource,
@@ -276,6 +339,7 @@ find_state(struct run *r, struct error *err)
 	const char **names = xcalloc(r->sources.count, sizeof(*names));
 	struct state_change change = { .source = r->settings.schema_name,
 		.resources = names };
+	bool anew = r->settings.refresh.mode != REFRESH_NONE;
 	struct state_value *values = NULL;
 	int rc;
 
@@ -286,8 +350,9 @@ find_state(struct run *r, struct error *err)
 		workdir_watch_file(r->state_path, r->state_mark);
 	}
 	for (size_t i = 0; i < r->sources.count; i++)
-		if (replaces(r, i))
+		if (anew || replaces(r, i))
 			names[change.count++] = r->sources.items[i].name;
+	refresh_state(&r->settings.refresh, &change);
 	rc = cursors_values(&r->cursors, &r->cursors_bind, &change.value_count,
 	    err);
 	change.values = r->cursors.values;
@@ -298,7 +363,7 @@ find_state(struct run *r, struct error *err)
 		goto out;
 	}
 	rc = state_for_extract(r->target.workdir, r->settings.schema_name,
-	    change.count + change.value_count > 0 ? &change : NULL,
+	    change.count + change.value_count > 0 || anew ? &change : NULL,
 	    &r->stored_state, r->settings.load_id, &r->state_doc, &r->new_state,
 	    err);
 out:
@@ -336,36 +401,6 @@ add_state(struct run *r, struct error *err)
 	return lane_add(writer_lane(r->writer, "_dlt_pipeline_state",
 	                    &r->settings.own.files),
 	    &row, true, err);
-}
-
-/* load_package_state.json (contract.md 1.6). */
-static void
-package_state(const struct run *r, struct buf *out)
-{
-	struct buf body = { 0 };
-	struct json_doc doc = { 0 };
-	struct error ignored;
-	char hash[64] = "";
-	size_t after;
-
-	buf_adds(&body, "{\"created_at\":\"\xef\x80\xa7");
-	load_id_created_at(r->settings.load_id, &body);
-	buf_adds(&body, "\"");
-	after = body.len;
-	if (r->state_doc.len != 0) {
-		buf_adds(&body, ",\"pipeline_state\":");
-		buf_add(&body, r->state_doc.data, r->state_doc.len);
-	}
-	buf_addc(&body, '}');
-	if (json_parse(&doc, body.data, body.len, &ignored) == 0)
-		state_hash(doc.root, true, hash);
-	buf_addf(out, "{\"_state_version\":%d,\"_state_engine_version\":1,",
-	    r->state_doc.len != 0);
-	buf_add(out, body.data + 1, after - 1);
-	buf_addf(out, ",\"_version_hash\":\"%s\"", hash);
-	buf_add(out, body.data + after, body.len - after);
-	json_release(&doc);
-	buf_release(&body);
 }
 
 static int
@@ -573,6 +608,7 @@ plan_rows(struct run *r, struct error *err)
 		.stored = &r->stored_state,
 		.pipeline = r->pipeline,
 		.source = r->settings.schema_name,
+		.anew = r->settings.refresh.mode != REFRESH_NONE,
 	};
 	return cursors_bind(&r->cursors, &r->cursors_bind, err) < 0 ||
 	        kept_bind(&r->kept, &r->cursors_bind,
@@ -613,6 +649,8 @@ run_rows(struct run *r, struct error *err)
 	if (plan_rows(r, err) < 0 ||
 	    target_begin(&r->target, s->load_id, s->schema_name,
 	        r->o->deterministic, err) < 0)
+		return -1;
+	if (send_refresh(r, err) < 0)
 		return -1;
 	spec.package = r->target.package;
 	spec.progress = r->progress;

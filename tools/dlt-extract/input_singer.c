@@ -394,9 +394,7 @@ singer_close(void *self)
 static int
 write_state(struct singer *s, const char *state, struct error *err)
 {
-	const char *dir = getenv("TMPDIR");
-	char *path = xasprintf("%s/dlt-singer-XXXXXX",
-	    dir != NULL && *dir != '\0' ? dir : "/tmp");
+	char *path = temp_path("dlt-singer-XXXXXX");
 	int fd = mkostemp(path, O_CLOEXEC), rc = 0;
 
 	if (fd < 0) {

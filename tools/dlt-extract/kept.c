@@ -64,8 +64,8 @@ kept_bind(struct kept *k, const struct cursors_bind *b, bool lost,
 		rc = find_key(&b->sources->items[i], item, err);
 		if (rc < 0 || item->key == NULL)
 			continue;
-		item->replaces = strcmp(b->plans[i].hints->disposition.kind,
-		                     "replace") == 0;
+		item->replaces = b->anew ||
+		    strcmp(b->plans[i].hints->disposition.kind, "replace") == 0;
 		if (!begun)
 			rc = state_begin(b->workdir, b->pipeline, b->stored,
 			    &st, err);

@@ -96,6 +96,8 @@ static const struct opt options[] = {
 	{ 0, "max-table-nesting", "N", OPT_STRING, &cfg.hints.max_table_nesting,
 	    "levels of nested tables; below them values are kept as json",
 	    NULL },
+	{ 0, "refresh", "MODE", OPT_CONFIG, &cfg.common.config,
+	    "begin anew: drop_sources, drop_resources or drop_data", "refresh" },
 	{ 0, "import-schema", "DIR", OPT_CONFIG, &cfg.common.config,
 	    "begin with the schema that DIR/NAME.schema.yaml has",
 	    "import_schema_path" },

@@ -195,13 +195,16 @@ settings_look_up(struct settings *s, const struct extract_options *o,
 	    : s->source != NULL                      ? s->source
 	    : pipeline != NULL                       ? pipeline
 	                                             : s->schema_name;
-	return look_up(s, err);
+	return refresh_look_up(&s->refresh, s->config, pipeline, err) < 0
+	    ? -1
+	    : look_up(s, err);
 }
 
 void
 settings_release(struct settings *s)
 {
 	exchange_release(&s->exchange);
+	refresh_release(&s->refresh);
 	config_free(s->config);
 	free(s->schema_name);
 	free(s->load_id);

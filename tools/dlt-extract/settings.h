@@ -13,6 +13,7 @@
 #include "common/zio.h"
 #include "tools/dlt-extract/extract.h"
 #include "tools/dlt-extract/pull.h"
+#include "tools/dlt-extract/refresh.h"
 
 struct settings {
 	struct config *config;
@@ -21,6 +22,7 @@ struct settings {
 	struct pull_settings own; /* of the source */
 	struct exchange exchange;
 	struct naming_settings naming;
+	struct refresh refresh;
 	struct row_format format; /* of the inputs */
 	bool fifo;
 	uint64_t limit;

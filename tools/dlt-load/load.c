@@ -33,6 +33,7 @@ load_reset(struct loader *l)
 	free(l->staged.items);
 	free(l->fallen.items);
 	l->emptied = l->staged = l->fallen = (struct load_tables){ 0 };
+	load_refresh_release(&l->refresh);
 	buf_release(&l->created);
 	buf_release(&l->state);
 	l->rows = l->jobs = 0;
@@ -171,6 +172,7 @@ load_package_state(struct loader *l, const char *text, size_t len,
 	const struct json *state;
 	const char *created;
 	struct iso iso;
+	int rc;
 
 	if (json_parse(&doc, text, len, err) < 0)
 		return error_prefix(err, "load_package_state.json: ");
@@ -186,8 +188,9 @@ load_package_state(struct loader *l, const char *text, size_t len,
 	buf_reset(&l->state);
 	if (state && state->kind == JSON_OBJECT)
 		buf_add(&l->state, state->raw, state->raw_len);
+	rc = load_take_refresh(l, doc.root, err);
 	json_release(&doc);
-	return 0;
+	return rc;
 }
 
 /* ---- jobs ---- */
@@ -457,7 +460,8 @@ load_counts(const char *job_id)
 {
 	static const char state[] = "_dlt_pipeline_state.";
 
-	return strncmp(job_id, state, sizeof(state) - 1) != 0;
+	return strchr(job_id, '.') &&
+	    strncmp(job_id, state, sizeof(state) - 1) != 0;
 }
 
 struct checksum *

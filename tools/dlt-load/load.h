@@ -37,6 +37,17 @@ struct load_tables {
 	size_t count, cap;
 };
 
+struct load_names {
+	char **items;
+	size_t count, cap;
+};
+
+/* What is to be done away with before anything comes: load_refresh.c. */
+struct load_refresh {
+	struct load_names dropped, emptied; /* tables */
+	bool done;
+};
+
 /* Which jobs may run at the same time. */
 enum load_parallelism {
 	LOAD_PARALLEL,
@@ -86,9 +97,10 @@ struct loader {
 	struct schema *schema;
 	struct load_tables emptied, staged;
 	struct load_tables fallen; /* merges that only append; told about */
-	struct buf state;          /* the package's pipeline_state, or empty */
-	struct buf created;        /* of the package, as the boundary of scd2 */
-	bool aborted;              /* and put away as such */
+	struct load_refresh refresh;
+	struct buf state;   /* the package's pipeline_state, or empty */
+	struct buf created; /* of the package, as the boundary of scd2 */
+	bool aborted;       /* and put away as such */
 	uint64_t rows, jobs;
 	struct buf done; /* what the mark of the package holds */
 	/* That of the package's marks: of those that are there, if any. */
@@ -102,7 +114,7 @@ void load_reset(struct loader *l);
 /* Takes the schema; checks it. */
 int load_schema(struct loader *l, struct schema *s, struct error *err);
 
-/* load_package_state.json: its created_at. */
+/* load_package_state.json: its created_at, and what is to be done away with. */
 int load_package_state(struct loader *l, const char *text, size_t len,
     struct error *err);
 
@@ -171,6 +183,19 @@ int load_migrate(struct loader *l, const struct table *t, struct buf *added,
 bool load_tables_have(const struct load_tables *l, const struct table *t);
 int load_migrate_own(struct loader *l, struct buf *added, struct error *err);
 int load_version(struct loader *l, struct error *err);
+
+/* ---- what an extract with --refresh asks for: load_refresh.c ---- */
+
+/* Of the package's state, until it was done. ERR_DATA */
+int load_take_refresh(struct loader *l, const struct json *state,
+    struct error *err);
+bool load_needs_refresh(const struct loader *l);
+/* Within a transaction; a schema and the tables of dlt's own are there. With
+ * --plan only the statements are noted. */
+int load_refresh(struct loader *l, struct error *err);
+/* The same, unless an earlier try has committed it. */
+int load_refresh_once(struct loader *l, struct error *err);
+void load_refresh_release(struct load_refresh *r);
 
 /* ---- packages that failed: load_failed.c ---- */
 

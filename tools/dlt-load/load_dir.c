@@ -80,12 +80,24 @@ plan_jobs(struct dir_load *d, struct error *err)
 
 /* ---- the schema ---- */
 
+/* Has a try, of Python dlt maybe, been past the beginning? */
+static bool
+begun_before(const struct dir_load *d)
+{
+	char *path = xasprintf("%s/applied_schema_updates.json", d->path);
+	bool there = d->pipeline && access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
 static int
 migrate_all(struct dir_load *d, struct buf *added, struct error *err)
 {
 	const struct table *last = NULL;
 
-	if (load_migrate_own(d->l, added, err) < 0)
+	if (load_migrate_own(d->l, added, err) < 0 ||
+	    (!begun_before(d) && load_refresh_once(d->l, err) < 0))
 		return -1;
 	for (size_t i = 0; i < d->jobs.count; i++) {
 		const struct table *t = d->tables[i];

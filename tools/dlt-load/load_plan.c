@@ -110,6 +110,8 @@ plan_tables(struct loader *l, struct error *err)
 
 	d->plan = &p->sql;
 	rc = load_migrate_own(l, NULL, err);
+	if (rc == 0 && load_needs_refresh(l))
+		rc = load_refresh(l, err);
 	for (size_t i = 0; i < p->count && rc == 0; i++) {
 		const struct table *t = schema_table(l->schema,
 		    p->items[i].table);

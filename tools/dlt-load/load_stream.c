@@ -97,6 +97,20 @@ note_seen(struct streaming *s, const char *id, struct error *err)
 	return 0;
 }
 
+/* Tables are dropped, in the transaction that loads the package, before the
+ * first of its rows comes. */
+static int
+refresh(struct loader *l, struct error *err)
+{
+	if (!load_needs_refresh(l))
+		return 0;
+	if (l->jobs)
+		return error_set(err, ERR_DATA,
+		    "load_package_state.json: names tables to be dropped, and "
+		    "comes behind job files");
+	return load_migrate_own(l, NULL, err) < 0 ? -1 : load_refresh(l, err);
+}
+
 static int
 load_entry(struct streaming *s, const struct package_entry *e, const char *id,
     struct error *err)
@@ -118,6 +132,8 @@ load_entry(struct streaming *s, const struct package_entry *e, const char *id,
 		load_plan_job(l, job.table);
 		return 0;
 	}
+	if (refresh(l, err) < 0)
+		return -1;
 	job.format = e->job.format;
 	if (how == LOAD_SKIP)
 		job.table = NULL;
@@ -231,8 +247,8 @@ complete_package(struct streaming *s, struct error *err)
 		s->open = false;
 		return load_plan_print(l, err);
 	}
-	if (empty_rest(l, err) < 0 || load_merge_all(l, err) < 0 ||
-	    load_migrate_own(l, NULL, err) < 0 ||
+	if (refresh(l, err) < 0 || empty_rest(l, err) < 0 ||
+	    load_merge_all(l, err) < 0 || load_migrate_own(l, NULL, err) < 0 ||
 	    load_init_staging(l, err) < 0 || load_version(l, err) < 0 ||
 	    load_finish(l, false, err) < 0)
 		return -1;

@@ -42,6 +42,7 @@ struct run {
 	struct writer *writer;
 	uint64_t schema_sent;           /* evolve.version when last sent */
 	struct buf package_state;       /* load_package_state.json, as it was */
+	bool state_sent;                /* where it is urgent */
 	struct walk_task *head, **tail; /* under way, in order */
 	size_t in_flight;
 	bool has_updates; /* schema_updates.json: it is normalized already */
@@ -198,6 +199,25 @@ submit_block(struct run *r, struct item *it, struct error *err)
 /* ---- the package ---- */
 
 static int
+send_state(struct run *r, struct error *err)
+{
+	return r->package_state.len
+	    ? package_out_file(r->out, "load_package_state.json",
+	          r->package_state.data, r->package_state.len, err)
+	    : 0;
+}
+
+/* Does it name tables that are to be dropped before rows come? */
+static bool
+state_is_urgent(const struct run *r)
+{
+	const char *state = buf_str(&r->package_state);
+
+	return strstr(state, "\"dropped_tables\":") ||
+	    strstr(state, "\"truncated_tables\":");
+}
+
+static int
 send_schema(void *arg, struct error *err)
 {
 	struct run *r = arg;
@@ -206,6 +226,9 @@ send_schema(void *arg, struct error *err)
 
 	if (r->schema_sent == r->evolve.version)
 		return 0;
+	if (!r->state_sent && state_is_urgent(r) && send_state(r, err))
+		return -1;
+	r->state_sent = true;
 	schema_write(r->schema, false, &b);
 	rc = package_out_file(r->out, "schema.json", b.data, b.len, err);
 	buf_release(&b);
@@ -374,9 +397,7 @@ write_files(struct run *r, struct error *err)
 	r->schema_sent = 0;
 	if (send_schema(r, err))
 		goto out;
-	if (r->package_state.len &&
-	    package_out_file(r->out, "load_package_state.json",
-	        r->package_state.data, r->package_state.len, err))
+	if (send_state(r, err))
 		goto out;
 	evolve_write_updates(&r->evolve, &b);
 	if (package_out_file(r->out, "schema_updates.json", b.data, b.len, err))
@@ -426,7 +447,7 @@ end_package(struct run *r, bool failed)
 	r->schema = NULL;
 	r->load_id = NULL;
 	r->job = 0;
-	r->taught = r->has_updates = false;
+	r->taught = r->has_updates = r->state_sent = false;
 	r->schema_sent = 0;
 }
 

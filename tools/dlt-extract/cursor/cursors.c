@@ -190,7 +190,8 @@ bind_one(struct cursor *c, const struct cursors_bind *b, size_t i,
 	struct step **last = &plan->steps;
 	bool of_files;
 
-	c->replaces = strcmp(plan->hints->disposition.kind, "replace") == 0;
+	c->replaces = b->anew ||
+	    strcmp(plan->hints->disposition.kind, "replace") == 0;
 	if (!c->replaces)
 		in.state = state_resource(st, b->source, name);
 	take_key(c, b, i);

@@ -35,6 +35,7 @@ struct cursors_bind {
 	const struct buf *stored; /* as for state_begin() */
 	const char *pipeline;     /* the name of a fresh one */
 	const char *source;       /* its key in the state */
+	bool anew; /* as if the state had nothing of these resources */
 };
 
 int cursors_bind(struct cursors *c, const struct cursors_bind *b,
