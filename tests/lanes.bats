@@ -36,6 +36,29 @@ lanes_agree() {
   done
 }
 
+@test "keys and values of all lengths, and two keys of one column" {
+  export SOURCE_DATE_EPOCH=1700000000
+  python3 -c '
+import json
+for n in range(400):
+    row = {"id": n, "k" * (n // 8 % 70 + 1): "v" * (n % 67)}
+    row["k" * (240 + n // 8 % 40)] = n / 8
+    row["s"] = "x" * (n % 41) + "\n\u00e9\"" + "y" * (n % 19)
+    row["m"] = ["\uf0261.5", "\uf030", "\ufeff", "\\uf026"][n % 4] if n % 5 == 4 else "plain"
+    if n % 3:
+        row["a__b"] = n
+    if n > 200 and n % 3 != 1:
+        row["a"] = {"b": -n}
+    print(json.dumps(row, ensure_ascii=n % 2 == 0, separators=(",", ":")))
+' >rows.jsonl
+  dlt-extract -q -o in t=rows.jsonl
+  dlt-normalize -q --deterministic -o fast in
+  DLT_TEST_LANE=slow dlt-normalize -q --deterministic -o slow in
+  diff -r fast slow
+  DLT_TEST_BLOCK=2000 dlt-normalize -q --deterministic -j 3 -o many in
+  diff -r fast many
+}
+
 @test "detections, preferred types and declared types stay in the fast lane" {
   for i in 1 2 3 4 5 6 7 8; do
     printf '{"id":%d,"ts":17640000%02d,"day":"2024-01-0%d","amount":"%d.50","n":%d,"flag":"yes","local":"2024-01-01T10:00:0%dZ","naive":"2024-01-01 10:00:0%d","half":%d.0}\n' \

@@ -81,6 +81,33 @@ walk_scalar(struct walker *w, struct ctx *c, struct key *k, const char *p,
 	return walk_coerce(w, k, p, o);
 }
 
+/* What most values are: of the type of a column that is the key's own. */
+static ALWAYS_INLINE bool
+is_common(const struct key *k, const char *p)
+{
+	return (k->kind == KEY_TEXT && *p == '"') ||
+	    (k->kind == KEY_NUMBER &&
+	        ((unsigned char)(*p - '0') <= 9 || *p == '-'));
+}
+
+static ALWAYS_INLINE const char *
+walk_common(struct walker *w, struct key *k, const char *p, struct out *o)
+{
+	const char *q;
+	char *v;
+
+	if (UNLIKELY(o->w > o->lim))
+		out_grow(o, ROW_SLACK);
+	v = put_block(o->w, k->prefix, k->prefix_len);
+	if (k->kind == KEY_TEXT)
+		return copy_string(o, v, p);
+	q = copy_number(o, v, k, p);
+	if (LIKELY(q != NULL))
+		return q;
+	o->w = v;
+	return walk_coerce(w, k, p, o);
+}
+
 static const char *walk_element(struct walker *w, struct node *n, const char *p,
     struct out *parent, size_t id_at, uint64_t index);
 
@@ -141,22 +168,33 @@ walk_element(struct walker *w, struct node *n, const char *p,
 	return p;
 }
 
+#ifdef __SSE2__
+/* Do 16 bytes agree, as far as they count? */
+static ALWAYS_INLINE bool
+head_matches(const char *p, const char *head, unsigned mask)
+{
+	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)head);
+	unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+
+	return (mask & ~same) == 0;
+}
+#endif
+
 static ALWAYS_INLINE bool
 key_matches(const struct walker *w, const struct key *k, const char *p)
 {
 	size_t len = k->raw_len;
 
 #ifdef __SSE2__
-	const __m128i *a = (const __m128i *)(const void *)p;
-	const __m128i *b = (const __m128i *)(const void *)k->head;
-	unsigned m =
-	    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(a),
-	        _mm_loadu_si128(b)));
-
-	if (LIKELY(len <= 16))
-		return (~m & ((1u << len) - 1)) == 0;
-	if (m != 0xffff)
+	if (!head_matches(p, k->head, k->head_mask[0]))
 		return false;
+	if (LIKELY(len <= 16))
+		return true;
+	if (!head_matches(p + 16, k->head + 16, k->head_mask[1]))
+		return false;
+	if (LIKELY(len <= 32))
+		return true;
 #endif
 	if (len > SCAN_SLACK && (size_t)(w->end - p) < len)
 		return false;
@@ -183,6 +221,24 @@ find_key(struct ctx *c, const char *p, const char **value)
 	return ctx_key(c, p, (size_t)(q + 1 - p));
 }
 
+/* A value of any kind. */
+static ALWAYS_INLINE const char *
+walk_other(struct walker *w, struct ctx *c, struct key *k, const char *p,
+    struct out *o, uint64_t row, size_t id_at)
+{
+	if (UNLIKELY(k->slow))
+		return NULL;
+	if (*p == '[')
+		return walk_list(w, c, k, p + 1, o, id_at);
+	if (*p != '{')
+		return walk_scalar(w, c, k, p, o, row);
+	if (UNLIKELY(k->json_checked != w->evolve->json_version) &&
+	    !key_opens(c, k))
+		return NULL;
+	return walk_object(w, k->sub ? k->sub : ctx_sub(c, k), p + 1, o, row,
+	    id_at);
+}
+
 /* The members of an object; p behind the brace. id_at: where the id of the row
  * stands in its segment. */
 static const char *
@@ -199,27 +255,22 @@ walk_object(struct walker *w, struct ctx *c, const char *p, struct out *o,
 		if (LIKELY(k && key_matches(w, k, p))) {
 			p += k->raw_len;
 		} else {
-			k = find_key(c, p, &p);
+			const char *value;
+
+			k = find_key(c, p, &value);
 			if (!k)
 				return NULL;
+			p = value;
 			*guess = k;
 		}
-		if (UNLIKELY(*k->stamp == row || k->slow))
+		if (UNLIKELY(*k->stamp == row))
 			return NULL;
 		*k->stamp = row;
 		p = space(p);
-		if (UNLIKELY(*p == '{')) {
-			if (UNLIKELY(k->json_checked !=
-			        w->evolve->json_version) &&
-			    !key_opens(c, k))
-				return NULL;
-			p = walk_object(w, k->sub ? k->sub : ctx_sub(c, k),
-			    p + 1, o, row, id_at);
-		} else if (UNLIKELY(*p == '[')) {
-			p = walk_list(w, c, k, p + 1, o, id_at);
-		} else {
-			p = walk_scalar(w, c, k, p, o, row);
-		}
+		if (LIKELY(is_common(k, p)))
+			p = walk_common(w, k, p, o);
+		else
+			p = walk_other(w, c, k, p, o, row, id_at);
 		if (UNLIKELY(!p))
 			return NULL;
 		guess = &k->next;

@@ -19,7 +19,7 @@
 #include "tools/dlt-normalize/evolve.h"
 #include "tools/dlt-normalize/reader.h"
 
-#define ROW_SLACK 128 /* bytes that may be written behind a segment's limit */
+#define ROW_SLACK 512 /* bytes that may be written behind a segment's limit */
 
 enum lane {
 	LANE_BOTH,

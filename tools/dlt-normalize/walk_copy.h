@@ -29,12 +29,9 @@
 static ALWAYS_INLINE char *
 put_block(char *w, const char *s, size_t n)
 {
-	size_t i = 0;
-
-	do {
+	memcpy(w, s, 32);
+	for (size_t i = 32; UNLIKELY(i < n); i += 32)
 		memcpy(w + i, s + i, 32);
-		i += 32;
-	} while (UNLIKELY(i < n));
 	return w + n;
 }
 
@@ -77,15 +74,18 @@ escape_len(const char *p)
 	return 12;
 }
 
-/* May the string (p behind its quote) carry a type marker, U+F026..F02E? */
+/* May the string (p behind its quote) carry a type marker, U+F026..F02E, as
+ * bytes or as an escape? */
 static ALWAYS_INLINE bool
 may_be_marked(const char *p)
 {
-	if (LIKELY(*p != '\\' && (unsigned char)*p != 0xef))
-		return false;
-	if (*p == '\\')
-		return p[1] == 'u' && (p[2] | 32) == 'f';
-	return (unsigned char)p[1] == 0x80;
+	return (unsigned char)*p == 0xef && (unsigned char)p[1] == 0x80;
+}
+
+static ALWAYS_INLINE bool
+may_be_marked_escape(const char *p)
+{
+	return p[1] == 'u' && (p[2] | 32) == 'f';
 }
 
 #ifdef __SSE2__
@@ -102,16 +102,21 @@ string_stops(__m128i v)
 }
 #endif
 
-/* Plain bytes up to where the string stops; *w moves along. */
+/* The segment's memory may move: returns where w is then. */
+static NOINLINE char *
+make_room(struct out *o, char *w)
+{
+	o->w = w;
+	out_grow(o, ROW_SLACK);
+	return o->w;
+}
+
+/* Plain bytes up to where the string stops; *w moves along, up to 16 bytes
+ * behind the limit. */
 static ALWAYS_INLINE const char *
 copy_plain(struct out *o, char **w, const char *p)
 {
 	for (;;) {
-		if (UNLIKELY(*w > o->lim)) {
-			o->w = *w;
-			out_grow(o, (size_t)(*w - o->lim) + ROW_SLACK);
-			*w = o->w;
-		}
 #ifdef __SSE2__
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 		unsigned m = string_stops(v);
@@ -130,13 +135,17 @@ copy_plain(struct out *o, char **w, const char *p)
 			return p;
 		*(*w)++ = *p++;
 #endif
+		if (UNLIKELY(*w > o->lim))
+			*w = make_room(o, *w);
 	}
 }
 
 static ALWAYS_INLINE const char *
 copy_string(struct out *o, char *w, const char *p)
 {
-	if (UNLIKELY(may_be_marked(p + 1)))
+	const char *begin = p + 1;
+
+	if (UNLIKELY(may_be_marked(begin)))
 		return NULL;
 	*w++ = *p++;
 	for (;;) {
@@ -149,11 +158,13 @@ copy_string(struct out *o, char *w, const char *p)
 			return p + 1;
 		}
 		n = *p == '\\' ? escape_len(p) : 0;
-		if (!n)
+		if (!n || (p == begin && may_be_marked_escape(p)))
 			return NULL;
 		memcpy(w, p, ESCAPE_MAX);
 		w += n;
 		p += n;
+		if (UNLIKELY(w > o->lim))
+			w = make_room(o, w);
 	}
 }
 

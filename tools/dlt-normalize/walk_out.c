@@ -112,8 +112,9 @@ out_touch(struct walker *w, struct out *o)
 		o->marked = w->root_row;
 		o->mark_len = (size_t)(o->w - o->seg->data);
 		o->mark_rows = o->seg->rows;
-		w->touched = xgrow(w->touched, &w->touched_cap,
-		    w->touched_count + 1, sizeof(*w->touched));
+		if (UNLIKELY(w->touched_count == w->touched_cap))
+			w->touched = xgrow(w->touched, &w->touched_cap,
+			    w->touched_count + 1, sizeof(*w->touched));
 		w->touched[w->touched_count++] = o;
 	}
 }

@@ -370,6 +370,8 @@ key_new(struct ctx *c, const char *raw, size_t len)
 	k->raw_len = (uint32_t)len + 1;
 	memcpy(k->head, k->raw,
 	    k->raw_len < sizeof(k->head) ? k->raw_len : sizeof(k->head));
+	for (size_t i = 0; i < sizeof(k->head) && i < k->raw_len; i++)
+		k->head_mask[i / 16] |= (uint16_t)(1u << (i % 16));
 	key_decode(c, k);
 	key_name(c, k);
 	key_prefix(w, k);
@@ -393,8 +395,9 @@ ctx_key(struct ctx *c, const char *raw, size_t len)
 	return k;
 }
 
+/* The slot of a key's column, which it may share with an earlier key. */
 static struct slot *
-slot_get(struct node *n, struct column *column)
+slot_get(struct node *n, struct column *column, struct key *k)
 {
 	struct slot *s;
 	size_t i;
@@ -402,11 +405,12 @@ slot_get(struct node *n, struct column *column)
 	for (i = 0; i < n->slot_count; i++) {
 		if (n->slots[i]->column == column) {
 			n->slots[i]->shared = true;
+			n->slots[i]->key->kind = KEY_OTHER;
 			return n->slots[i];
 		}
 	}
 	s = arena_alloc(&n->walker->arena, sizeof(*s));
-	*s = (struct slot){ .column = column };
+	*s = (struct slot){ .column = column, .key = k };
 	if (n->slot_count == n->slot_cap) {
 		size_t cap = n->slot_cap ? n->slot_cap * 2 : 16;
 		struct slot **more = arena_alloc(&n->walker->arena,
@@ -421,6 +425,17 @@ slot_get(struct node *n, struct column *column)
 	return s;
 }
 
+static enum key_kind
+kind_of(const struct key *k)
+{
+	if (k->slot->shared || k->prefix_len > PREFIX_MAX)
+		return KEY_OTHER;
+	if (k->type == TYPE_TEXT)
+		return KEY_TEXT;
+	return k->type == TYPE_BIGINT || k->type == TYPE_DOUBLE ? KEY_NUMBER
+	                                                        : KEY_OTHER;
+}
+
 bool
 key_resolve(struct ctx *c, struct key *k)
 {
@@ -433,9 +448,10 @@ key_resolve(struct ctx *c, struct key *k)
 	column = table_column_n(c->node->out->table, k->column, k->column_len);
 	if (!column || column->type == TYPE_NONE)
 		return false;
-	k->slot = slot_get(c->node, column);
+	k->slot = slot_get(c->node, column, k);
 	k->nullable = column->nullable;
 	k->type = column->type;
+	k->kind = kind_of(k);
 	/* the other key may have been in this very row, unnoticed */
 	return !k->slot->shared;
 }

@@ -11,6 +11,9 @@
 
 /* Prefixes and keys are compared and copied in blocks. */
 #define READ_SLACK 32
+/* A name so long, and what follows it up to the next look at the limit, fits
+ * the slack of a segment. */
+#define PREFIX_MAX 256
 
 struct ctx;
 struct node;
@@ -34,8 +37,9 @@ struct out {
 /* A column as this walker sees it. */
 struct slot {
 	struct column *column;
-	uint64_t stamp; /* row that wrote it last */
-	bool shared;    /* several keys lead here */
+	struct key *key; /* the first that leads here */
+	uint64_t stamp;  /* row that wrote it last */
+	bool shared;     /* several keys lead here */
 };
 
 /* A table as reached by one path from its root. */
@@ -78,10 +82,19 @@ struct late_ids {
 	size_t marked; /* as many before the current root row */
 };
 
+/* What can be copied as it comes: the key's column is there and its own. */
+enum key_kind {
+	KEY_OTHER, /* a closer look is needed */
+	KEY_TEXT,
+	KEY_NUMBER,
+};
+
 /* One key of the objects at one path. */
 struct key {
-	char head[32]; /* the first bytes of "key": */
-	char *raw;     /* all of them, 32 readable bytes behind */
+	char head[32];         /* the first bytes of "key": */
+	char *raw;             /* all of them, 32 readable bytes behind */
+	uint16_t head_mask[2]; /* bits of the bytes of head that count */
+	enum key_kind kind;
 	uint32_t raw_len;
 	uint32_t prefix_len;
 	char *prefix;     /* ,"column": and 32 readable bytes behind */
