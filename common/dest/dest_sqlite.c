@@ -4,6 +4,8 @@
 #include "common/dest/ddl.h"
 #include "common/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,23 @@ code_of(int sqlite_code)
 	}
 }
 
+/* Where SQLite cannot make a file it tries to read it, and then says that it is
+ * missing: what keeps us from making one beside it is the cause. */
+static int
+cause_of_missing(const struct sqlite_dest *s)
+{
+	char *probe = xasprintf("%s.XXXXXX", s->path);
+	int fd = mkostemp(probe, O_CLOEXEC);
+	int cause = fd < 0 ? errno : ENOENT;
+
+	if (fd >= 0) {
+		close(fd);
+		unlink(probe);
+	}
+	free(probe);
+	return cause;
+}
+
 int
 sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err)
 {
@@ -48,6 +67,8 @@ sqlite_fail(struct sqlite_dest *s, const char *what, struct error *err)
 
 	error_set(err, code_of(code), "%s%s%s", what, *what ? ": " : "",
 	    sqlite3_errmsg(s->db));
+	if ((code & 0xff) == SQLITE_CANTOPEN && system == ENOENT)
+		system = cause_of_missing(s);
 	if (err->code == ERR_IO && system) {
 		size_t len = strlen(err->msg);
 
