@@ -61,6 +61,32 @@ name_beside(const char *path)
 	return name;
 }
 
+char *
+temp_path(const char *name)
+{
+	const char *tmp = getenv("TMPDIR"), *data = getenv("DLT_DATA_DIR");
+
+	if (tmp && *tmp)
+		return xasprintf("%s/%s", tmp, name);
+	if (data && *data && access(data, W_OK | X_OK) == 0)
+		return xasprintf("%s/%s", data, name);
+	return xasprintf("/var/tmp/%s", name);
+}
+
+int
+temp_file(struct error *err)
+{
+	char *path = temp_path(".dlt.XXXXXX");
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		error_errno(err, "%s: a temporary file", path);
+	else
+		unlink(path);
+	free(path);
+	return fd;
+}
+
 int
 fsync_fd(int fd, const char *path, struct error *err)
 {

@@ -14,6 +14,12 @@
 /* For benchmarks only (--no-sync): skip all fsyncs of this process. */
 void output_no_sync(void);
 
+/* Where a file NAME can live for a while: in $TMPDIR, else in $DLT_DATA_DIR, else
+ * in /var/tmp, which is on a disk; malloc'd. */
+char *temp_path(const char *name);
+/* A new file there that has no name any more, to write and to read; -1 */
+int temp_file(struct error *err);
+
 /* Write a whole small file atomically (temporary name, fsync, rename). */
 int
 output_file(const char *path, const void *data, size_t len, struct error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What crashes leave behind in a working directory (design 8.14). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -278,11 +279,53 @@ settle_extracts(struct workdir *w, struct error *err)
 	return rc;
 }
 
+#define CONVERT "..convert-" /* then the load id, a dot, and 16 digits */
+
+/* A package of which a dead dlt-package was putting another form in its place. */
+static int
+settle_convert(struct workdir *w, const char *name, struct error *err)
+{
+	static const enum stage stages[] = { STAGE_EXTRACT, STAGE_NORMALIZE };
+	size_t n = strlen(CONVERT), len = strlen(name);
+	char *from = xasprintf("%s/%s", w->path, name), *load_id;
+	int rc = 0;
+
+	load_id = xstrndup(name + n, len < n + 17 ? 0 : len - n - 17);
+	for (size_t i = 0; i < ARRAY_LEN(stages) && *load_id && !rc; i++) {
+		char *to = workdir_package_dir(w, stages[i], load_id);
+
+		if (move_is_half(to))
+			rc = move_settle(from, to, MOVE_FINISH, err);
+		free(to);
+	}
+	if (!rc)
+		rc = remove_tree(from, err);
+	free(load_id);
+	free(from);
+	return rc;
+}
+
+static int
+settle_converts(struct workdir *w, struct error *err)
+{
+	DIR *d = opendir(w->path);
+	struct dirent *e;
+	int rc = 0;
+
+	if (!d)
+		return error_errno(err, "%s", w->path);
+	while (!rc && (e = readdir(d)))
+		if (strncmp(e->d_name, CONVERT, strlen(CONVERT)) == 0)
+			rc = settle_convert(w, e->d_name, err);
+	closedir(d);
+	return rc;
+}
+
 /* Moves are made under the commit lock: one that has begun is a dead one's. */
 static int
 settle_moves(struct workdir *w, struct error *err)
 {
-	return settle_extracts(w, err) ||
+	return settle_converts(w, err) || settle_extracts(w, err) ||
 	        settle_folder(w, "load/new", STAGE_NORMALIZE, MOVE_UNDO, err) ||
 	        settle_folder(w, "load/normalized", STAGE_LOAD, MOVE_FINISH,
 	            err) ||

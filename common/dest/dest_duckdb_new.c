@@ -7,6 +7,7 @@
 #include "common/dest/dest_duckdb_private.h"
 
 #include "common/mem.h"
+#include "common/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,8 +100,7 @@ read_blank(const char *path, char out[BLANK_SIZE], struct error *err)
 static int
 make_blank(char out[BLANK_SIZE], struct error *err)
 {
-	const char *tmp = getenv("TMPDIR");
-	char *dir = xasprintf("%s/dlt-duckdb.XXXXXX", tmp ? tmp : "/tmp");
+	char *dir = temp_path("dlt-duckdb.XXXXXX");
 	char *path;
 	int rc;
 

@@ -2,6 +2,7 @@
 #include "tools/dlt-extract/target.h"
 
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/output.h"
 
 #include <dirent.h>
@@ -50,7 +51,8 @@ check_output(const char *path, struct error *err)
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ERR_USAGE,
 		    "%s: is there and is no directory", path);
-	if (has_file(path, "schema.json") || is_empty_dir(path))
+	if (has_file(path, "schema.json") || is_empty_dir(path) ||
+	    move_is_half(path))
 		return 0;
 	return error_set(err, ERR_USAGE,
 	    "%s: is there, and neither empty nor a package", path);

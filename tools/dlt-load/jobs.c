@@ -3,7 +3,6 @@
 
 #include "common/hash.h"
 #include "common/mem.h"
-#include "common/move.h"
 #include "common/output.h"
 #include "common/testhook.h"
 
@@ -440,8 +439,6 @@ int
 jobs_read(struct jobs *j, const char *path, struct error *err)
 {
 	*j = (struct jobs){ .path = xstrdup(path) };
-	if (move_refuse_half(path, err) < 0)
-		return -1;
 	for (int f = 0; f < JOBS_FOLDERS; f++)
 		if (read_folder(j, f, err) < 0)
 			return -1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-load/rowpipe.h"
 
+#include "common/output.h"
 #include "common/parquet.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,21 +188,15 @@ check_columns(const struct rowpipe *p, const struct parquet_in *in,
 static int
 run_parquet(struct rowpipe *p, struct zin *bytes, struct error *err)
 {
-	const char *dir = getenv("TMPDIR");
-	char *path = xasprintf("%s/dlt-load.XXXXXX",
-	    dir && *dir ? dir : "/tmp");
 	struct parquet_in *in = NULL;
+	char *path = NULL;
 	int rc = -1, fd = -1;
 
 	if (parquet_check(err) < 0)
 		goto out;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0) {
-		error_errno(err, "%s", path);
+	fd = temp_file(err);
+	if (fd < 0)
 		goto out;
-	}
-	unlink(path);
-	free(path);
 	path = xasprintf("/proc/self/fd/%d", fd);
 	if (spool_all(fd, bytes, err) < 0)
 		goto out;

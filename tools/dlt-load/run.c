@@ -5,6 +5,7 @@
 #include "common/dest/dataset.h"
 #include "common/dest/store_settings.h"
 #include "common/mem.h"
+#include "common/move.h"
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/pathlist.h"
@@ -226,6 +227,8 @@ load_one(struct run *r, const char *given, struct error *err)
 		    "%s: not a package directory; a package stream comes on "
 		    "standard input",
 		    path);
+	else if (move_refuse_half(path, err) < 0)
+		rc = -1;
 	else
 		rc = load_directory(&r->loader, pending ? real : path, pending,
 		    err);

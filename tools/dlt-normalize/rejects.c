@@ -69,14 +69,19 @@ struct rejects *
 rejects_open(const struct rejects_spec *spec, struct error *err)
 {
 	struct rejects *r = xcalloc(1, sizeof(*r));
+	int fd;
 
 	r->spec = *spec;
 	r->direct = -1;
 	if (open_direct(r, err) || (r->direct < 0 && check_folder(r, err)))
 		goto fail;
-	r->spool = tmpfile();
+	fd = temp_file(err);
+	if (fd < 0)
+		goto fail;
+	r->spool = fdopen(fd, "w+");
 	if (!r->spool) {
 		error_errno(err, "a temporary file for rejects");
+		close(fd);
 		goto fail;
 	}
 	return r;

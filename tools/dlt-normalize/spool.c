@@ -12,11 +12,9 @@
 int
 spool_make(char **path, struct error *err)
 {
-	const char *dir = getenv("TMPDIR");
 	int fd;
 
-	*path = xasprintf("%s/dlt-spool.XXXXXX",
-	    dir && *dir ? dir : "/var/tmp");
+	*path = temp_path("dlt-spool.XXXXXX");
 	fd = mkostemp(*path, O_CLOEXEC);
 	if (fd < 0) {
 		error_errno(err, "%s", *path);
