@@ -32,17 +32,51 @@ has_minute_shape(const char *s)
 #endif
 }
 
+/* Two digits, as a number that grows with theirs. */
+static unsigned
+pair(const char *s)
+{
+	return (unsigned)(unsigned char)s[0] << 8 | (unsigned char)s[1];
+}
+
+#define PAIR(tens, ones) ((unsigned)(tens) << 8 | (ones))
+
+/* Of what has the shape: is it a time of a day that all months of all years
+ * have? Mostly; the others need a closer look. */
+static bool
+is_common_day(const char *s)
+{
+	return pair(s + 5) - PAIR('0', '1') <=
+	    PAIR('1', '2') - PAIR('0', '1') &&
+	    pair(s + 8) - PAIR('0', '1') <= PAIR('2', '8') - PAIR('0', '1') &&
+	    pair(s + 11) <= PAIR('2', '3') && s[14] <= '5' && s[17] <= '5' &&
+	    pair(s) != PAIR('0', '0');
+}
+
 static int
 two(const char *s)
 {
 	return (s[0] - '0') * 10 + (s[1] - '0');
 }
 
+static bool
+is_valid(const char *s)
+{
+	struct parts v = { 0 };
+
+	v.year = two(s) * 100 + two(s + 2);
+	v.month = two(s + 5);
+	v.day = two(s + 8);
+	v.hour = two(s + 11);
+	v.minute = two(s + 14);
+	v.second = two(s + 17);
+	return date_is_valid(&v) && time_is_valid(&v);
+}
+
 size_t
 iso_utc_fast(const char *s, size_t len, char *out)
 {
 	const char *end = s + len;
-	struct parts v = { 0 };
 	bool nonzero = false;
 	size_t n = 19;
 
@@ -50,13 +84,7 @@ iso_utc_fast(const char *s, size_t len, char *out)
 	    !is_digit(s[17]) || !is_digit(s[18]) ||
 	    (s[10] != 'T' && s[10] != ' '))
 		return 0;
-	v.year = two(s) * 100 + two(s + 2);
-	v.month = two(s + 5);
-	v.day = two(s + 8);
-	v.hour = two(s + 11);
-	v.minute = two(s + 14);
-	v.second = two(s + 17);
-	if (!date_is_valid(&v) || !time_is_valid(&v))
+	if (UNLIKELY(!is_common_day(s)) && !is_valid(s))
 		return 0;
 	memcpy(out, s, 19);
 	out[10] = 'T';

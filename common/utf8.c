@@ -12,15 +12,18 @@ static const unsigned char *
 skip_ascii(const unsigned char *p, const unsigned char *end)
 {
 #ifdef __SSE2__
-	while (end - p >= 32) {
+	while (end - p >= 64) {
 		__m128i a = _mm_loadu_si128((const void *)p);
 		__m128i b = _mm_loadu_si128((const void *)(p + 16));
+		__m128i c = _mm_loadu_si128((const void *)(p + 32));
+		__m128i d = _mm_loadu_si128((const void *)(p + 48));
 
-		if (_mm_movemask_epi8(_mm_or_si128(a, b)) != 0)
+		a = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d));
+		if (_mm_movemask_epi8(a) != 0)
 			break;
-		p += 32;
+		p += 64;
 	}
-	if (end - p >= 16) {
+	while (end - p >= 16) {
 		int mask = _mm_movemask_epi8(_mm_loadu_si128((const void *)p));
 
 		if (mask != 0)

@@ -11,6 +11,8 @@
 /* One so large does not go from table to table: all would get so large. */
 #define SEGMENT_LARGE ((size_t)16384)
 #define SEGMENT_LOOK  16 /* so many are compared for a small one */
+/* Memory for what the other blocks had: not for more than this. */
+#define EXPECTED_MAX ((size_t)1 << 20)
 
 struct out *
 out_get(struct walker *w, struct table *t)
@@ -59,8 +61,9 @@ spare_segment(struct result *res, const struct table *t)
 	return list[n] = s;
 }
 
+/* For so many bytes, if it has no memory yet. */
 static struct segment *
-segment_take(struct result *res, struct table *t)
+segment_take(struct result *res, struct table *t, size_t expected)
 {
 	struct segment *s;
 
@@ -81,7 +84,7 @@ segment_take(struct result *res, struct table *t)
 	s->table = t;
 	s->len = s->rows = s->change_count = 0;
 	if (!s->data) {
-		s->cap = SEGMENT_MIN;
+		s->cap = expected > SEGMENT_MIN ? expected : SEGMENT_MIN;
 		s->data = xmalloc(s->cap + ROW_SLACK);
 	}
 	return s;
@@ -97,7 +100,7 @@ out_attach(struct walker *w, struct out *o)
 		if (w->res->segments[i]->table == o->table)
 			o->seg = w->res->segments[i];
 	if (!o->seg)
-		o->seg = segment_take(w->res, o->table);
+		o->seg = segment_take(w->res, o->table, o->expected);
 	o->w = o->seg->data + o->seg->len;
 	o->lim = o->seg->data + o->seg->cap;
 }
@@ -198,8 +201,14 @@ outs_detach(struct walker *w)
 	size_t i;
 
 	late_ids_make(w);
-	for (i = 0; i < w->out_count; i++)
-		w->outs[i]->seg = NULL;
+	for (i = 0; i < w->out_count; i++) {
+		struct out *o = w->outs[i];
+
+		if (o->seg && o->expected < o->seg->len &&
+		    o->seg->len <= EXPECTED_MAX)
+			o->expected = o->seg->len + o->seg->len / 8;
+		o->seg = NULL;
+	}
 	w->touched_count = 0;
 }
 

@@ -24,6 +24,7 @@ struct out {
 	struct segment *seg; /* NULL: not used in this block yet */
 	char *w;             /* next byte */
 	char *lim;           /* ROW_SLACK bytes may follow it */
+	size_t expected;     /* most bytes of a segment so far, and more */
 	uint64_t marked;     /* root row that marked it */
 	size_t mark_len, mark_rows;
 	struct node *owner; /* the one path that leads here */
