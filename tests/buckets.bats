@@ -295,7 +295,7 @@ killed_folder() {
     printf '{"id":%d,"a":[{"x":%d}],"b":[{"y":1}],"c":"%0900d"}\n' "$i" "$i" "$i"
   done >rows.jsonl
   bucket dlt-extract -q -o e events=rows.jsonl other=rows.jsonl --next-item-mode round_robin
-  bucket dlt-normalize -q --max-memory 1M -o n e
+  bucket DLT_TEST_MEMORY=1048576 dlt-normalize -q -o n e
   dlt-package verify n
   dlt-load -q sqlite:x.db n
   [ "$(sqlite3 x.db 'SELECT count(*) FROM events__a')" -eq 300 ]

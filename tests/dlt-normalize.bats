@@ -414,7 +414,7 @@ for i in range(1500):
 END
   dlt-extract -o in --schema-name p t=rows
   for j in 1 2 7; do
-    dlt-normalize --deterministic --max-memory 4MiB -j $j -o "out$j" in
+    DLT_TEST_MEMORY=4194304 dlt-normalize --deterministic -j $j -o "out$j" in
   done
   diff -r out1 out2
   diff -r out1 out7

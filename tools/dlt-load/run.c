@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-load/run.h"
 
+#include "common/budget.h"
 #include "common/config.h"
 #include "common/dest/dataset.h"
 #include "common/dest/store_settings.h"
@@ -341,6 +342,21 @@ read_settings(struct run *r, struct error *err)
 	r->loader.workers = (size_t)workers;
 	r->loader.retries = (size_t)retries;
 	r->loader.parallelism = (enum load_parallelism)strategy;
+	return 0;
+}
+
+static int
+keep_to_memory(struct run *r, struct error *err)
+{
+	long workers = (long)r->loader.workers;
+	size_t memory;
+
+	if (budget_parse(r->o->max_memory, &memory, err))
+		return -1;
+	if (memory && strncmp(r->url, "duckdb:", 7) == 0)
+		return error_set(err, ERR_USAGE,
+		    "--max-memory: not with DuckDB, whose memory is its own");
+	r->loader.workers = (size_t)budget_workers(memory, workers);
 	return 0;
 }
 
@@ -718,8 +734,9 @@ run_all(struct run *r, struct error *err)
 		config_show(r->config, c->json, stdout);
 		return 0;
 	}
-	if (find_destination(r, err) < 0 || read_password(r, err) < 0 ||
-	    find_dataset(r, err) < 0 || start_progress(r, err) < 0)
+	if (find_destination(r, err) < 0 || keep_to_memory(r, err) < 0 ||
+	    read_password(r, err) < 0 || find_dataset(r, err) < 0 ||
+	    start_progress(r, err) < 0)
 		return -1;
 	await_stream(r);
 	if (open_destination(r, err) < 0)

@@ -11,7 +11,7 @@ struct load_options {
 	struct opt_common common;
 	struct opt_list operands;
 	const char *packages_from;
-	const char *dataset, *password_file;
+	const char *dataset, *password_file, *max_memory;
 	bool print, zero, plan;
 };
 

@@ -65,7 +65,7 @@ static const struct opt options[] = {
 	{ 0, "deterministic", NULL, OPT_FLAG, &cfg.deterministic,
 	    "row ids from content and position", NULL },
 	{ 0, "max-memory", "SIZE", OPT_STRING, &cfg.max_memory,
-	    "keep at most SIZE of rows in buffers (64MiB)", NULL },
+	    "take at most SIZE of memory (at least 64M)", NULL },
 	OPT_STAGE(cfg.common),
 	OPT_COMMON(cfg.common, "normalize.workers"),
 };

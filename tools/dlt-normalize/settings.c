@@ -3,8 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/budget.h"
 #include "tools/dlt-normalize/wiring.h"
 
+/* Rows that wait, where nobody says how many may. */
+#define ROWS_MEMORY ((size_t)64 << 20)
 /* Up to so many workers, blocks are of the same size. */
 #define WORKERS 8
 
@@ -23,16 +26,38 @@ block_size(const struct normalize_settings *set)
 	return n < 64 << 10 ? 64 << 10 : n;
 }
 
-/* For tests only: one lane, or small blocks. */
+/* The workers and what they share, by --max-memory. */
+static int
+memory_settings(struct normalize_settings *set, const char *max_memory,
+    struct error *err)
+{
+	size_t budget;
+
+	if (budget_parse(max_memory, &budget, err))
+		return -1;
+	set->max_memory = ROWS_MEMORY;
+	if (budget) {
+		set->workers = (unsigned)budget_workers(budget, set->workers);
+		set->max_memory = budget_rows(budget, set->workers);
+	}
+	return 0;
+}
+
+/* For tests only: one lane, small blocks, or little memory for rows. */
 static void
 test_settings(struct normalize_settings *set)
 {
 #ifdef DLT_TEST_HOOKS
 	const char *lane = getenv("DLT_TEST_LANE");
 	const char *block = getenv("DLT_TEST_BLOCK");
+	const char *memory = getenv("DLT_TEST_MEMORY");
 
 	if (lane && strcmp(lane, "slow") == 0)
 		set->lane = LANE_SLOW;
+	if (memory) {
+		set->max_memory = strtoul(memory, NULL, 10);
+		set->block_size = block_size(set);
+	}
 	if (block)
 		set->block_size = strtoul(block, NULL, 10);
 #endif
@@ -78,7 +103,6 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 	long workers = sysconf(_SC_NPROCESSORS_ONLN);
 	static const char standard[] = "zstd";
 	const char *codec = standard;
-	uint64_t memory = 64 << 20;
 
 	w->set.model_load_ids = true;
 	if (exchange_settings(&w->exchange, c, pipeline, err) ||
@@ -102,9 +126,8 @@ settings_read(struct config *c, const char *pipeline, const char *max_memory,
 		return -1;
 	if (codec == standard && w->set.rotation.disable_compression)
 		w->set.codec = CODEC_NONE;
-	if (max_memory && opt_size(max_memory, &memory, err))
-		return error_prefix(err, "--max-memory: ");
-	w->set.max_memory = memory < (1 << 20) ? 1 << 20 : (size_t)memory;
+	if (memory_settings(&w->set, max_memory, err))
+		return -1;
 	w->set.block_size = block_size(&w->set);
 	test_settings(&w->set);
 	return 0;
