@@ -58,14 +58,10 @@ manifest_out_free(struct manifest_out *m)
 static int
 unnamed_file(const char *dir)
 {
-	const char *env = getenv("TMPDIR");
-	char *path;
+	char *path = dir ? xasprintf("%s/.manifest.XXXXXX", dir)
+	                 : temp_path(".manifest.XXXXXX");
 	int fd;
 
-	path = xasprintf("%s/.manifest.XXXXXX",
-	    dir               ? dir
-	        : env && *env ? env
-	                      : "/var/tmp");
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)
 		unlink(path);
@@ -193,11 +189,18 @@ manifest_out_copy(struct manifest_out *m, manifest_sink sink, void *arg,
 	return rc ? rc : sink(arg, tail, sizeof(tail) - 1, err);
 }
 
+struct file_sink {
+	int fd;
+	const char *file; /* for messages */
+};
+
 static int
 file_sink(void *arg, const void *data, size_t len, struct error *err)
 {
-	return write_fully(*(int *)arg, data, len)
-	    ? error_errno(err, "manifest.json: write")
+	const struct file_sink *to = arg;
+
+	return write_fully(to->fd, data, len)
+	    ? error_errno(err, "%s: write", to->file)
 	    : 0;
 }
 
@@ -205,21 +208,22 @@ int
 manifest_out_file(struct manifest_out *m, const char *path, struct error *err)
 {
 	char *file = xasprintf("%s/manifest.json", path), hex[17], *tmp;
-	int fd, rc = -1;
+	struct file_sink to = { .file = file };
+	int rc = -1;
 
 	hash_random_hex(hex, 8);
 	tmp = xasprintf("%s/%s", path, hex);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0) {
+	to.fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (to.fd < 0) {
 		error_errno(err, "%s", file);
 		goto out;
 	}
 	output_remove_at_exit(tmp);
-	rc = manifest_out_copy(m, file_sink, &fd, err);
-	if (close(fd) && rc == 0)
-		rc = error_errno(err, "%s: close", file);
+	rc = manifest_out_copy(m, file_sink, &to, err);
 	if (rc == 0)
-		rc = fsync_path(tmp, err);
+		rc = fsync_fd(to.fd, file, err);
+	if (close(to.fd) && rc == 0)
+		rc = error_errno(err, "%s: close", file);
 	if (rc == 0 && rename(tmp, file))
 		rc = error_errno(err, "%s", file);
 	if (rc)
