@@ -11,6 +11,7 @@ load rest
 SNIPPETS=$SOURCE_DIR/tests/data/performance
 
 setup_file() {
+  python_dlt
   rest_start
 }
 
@@ -203,10 +204,11 @@ END
 }
 
 @test "the snippets for workers rotate files of normalize, not of extract" {
-  local name
+  local name names=(normalize_workers load_workers)
+  ! base || names=(normalize_workers)
   yes '{"a":"0123456789012345678901234567890123456789012345678901234567890123456789"}' |
     head -n 30000 >long.jsonl
-  for name in normalize_workers load_workers; do
+  for name in "${names[@]}"; do
     snippet "$name"
     extracts 30000 long.jsonl
     normalizes '10000 10000 10000' long.jsonl
@@ -329,7 +331,7 @@ END
 
 @test "extract.max_parallel_items; copies of a command" {
   snippet extract_parallel_items
-  copies 5 5
+  base || copies 5 5
   copies 10 10 -j 32
 }
 
@@ -364,13 +366,12 @@ in_turn() {
   local work=data/pipelines/shop/load/loaded
   dlt-extract -q -p shop tickets=rows.jsonl
   dlt-normalize -q -p shop
-  dlt-load -q -p shop sqlite:x.db
-  [ -n "$(find $work -path '*/completed_jobs/*')" ]
-  rm -r data
+  cp -r data kept
+  DLT_DATA_DIR=kept dlt-load -q -p shop sqlite:x.db
+  [ -n "$(find "${work/data/kept}" -path '*/completed_jobs/*')" ]
   snippet delete_completed
-  dlt-extract -q -p shop tickets=rows.jsonl
-  dlt-normalize -q -p shop
   dlt-load -q -p shop sqlite:y.db
+  [ -n "$(find $work -name '*.0' -o -name schema.json)" ]
   [ -z "$(find $work -path '*/completed_jobs/*')" ]
 }
 
@@ -385,4 +386,18 @@ in_turn() {
   for stage in extract normalize load; do
     grep -qE "^dlt-$stage: progress: $stage: .* 50 rows \([0-9,]+/s\), .* memory [0-9.]+ MB, CPU [0-9]+ %$" err
   done
+}
+
+# ---- Python dlt ----
+
+@test "what Python dlt does with them" {
+  need_dlt
+  local files=() each=6 n=0 file
+  [ "$DLT_TEST_LEVEL" != full ] || each=1
+  for file in "$SNIPPETS"/*.toml; do
+    # what that one shows goes to a terminal
+    [[ $file != */progress.toml ]] || continue
+    ((n++ % each != 2 % each)) || files+=("$file")
+  done
+  "$DLT_PYTHON" "$SOURCE_DIR/tests/oracle/settings.py" . "${files[@]}"
 }
