@@ -166,11 +166,18 @@ remove_stale(const char *file)
 	free(guard);
 }
 
+void
+lock_sweep(const char *file)
+{
+	if (is_stale(file))
+		remove_stale(file);
+}
+
 static enum lock_answer
 take_file(struct lock *l, int fd, const char *path)
 {
 	enum lock_answer answer = LOCK_BUSY;
-	char *file = xasprintf("%s.owner", path);
+	char *file = xasprintf("%s" LOCK_OWNER, path);
 
 	/* Again, when a dead one's has been removed. */
 	for (int tries = 0; tries < 3; tries++) {
@@ -251,7 +258,7 @@ lock_keep(struct lock *l)
 char *
 lock_owner(const char *path)
 {
-	char *file = xasprintf("%s.owner", path);
+	char *file = xasprintf("%s" LOCK_OWNER, path);
 
 	if (access(file, F_OK) == 0)
 		return file;

@@ -16,6 +16,8 @@
 
 #include "common/base.h"
 
+#define LOCK_OWNER ".owner" /* how the names of such files end */
+
 struct lock {
 	int fd;     /* -1: not held */
 	char *file; /* PATH.owner, or NULL */
@@ -37,6 +39,9 @@ void lock_drop(struct lock *l);
 /* Keeps it until the process ends; fd stays open. */
 void lock_keep(struct lock *l);
 
+/* The file that stands for the lock of what is not there any more goes, if its
+ * maker has died. */
+void lock_sweep(const char *file);
 /* The path of the file that stands for a lock, when there is one; malloc'd. */
 char *lock_owner(const char *path);
 

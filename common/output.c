@@ -90,8 +90,8 @@ temp_file(struct error *err)
 int
 fsync_fd(int fd, const char *path, struct error *err)
 {
-	/* EINVAL: a file system that has nothing to sync for this kind. */
-	if (!no_sync && fsync(fd) && errno != EINVAL)
+	/* A file system may have nothing to sync for this kind. */
+	if (!no_sync && fsync(fd) && errno != EINVAL && errno != ENOTSUP)
 		return error_errno(err, "%s: fsync", path);
 	return 0;
 }

@@ -39,13 +39,16 @@ temp_prefix(const char *real)
 	return xasprintf(".%.200s.", slash ? slash + 1 : real);
 }
 
+/* Is it a temporary directory's (end: ""), or the file's that stands for the
+ * lock of one? */
 static bool
-is_temp(const char *name, const char *prefix)
+is_temp(const char *name, const char *prefix, const char *end)
 {
 	size_t n = strlen(prefix);
 
-	return strncmp(name, prefix, n) == 0 && strlen(name) == n + 16 &&
-	    strspn(name + n, "0123456789abcdef") == 16;
+	return strncmp(name, prefix, n) == 0 &&
+	    strspn(name + n, "0123456789abcdef") == 16 &&
+	    strcmp(name + n + 16, end) == 0;
 }
 
 /* The lock on a temporary directory tells later runs that it is no leftover.
@@ -68,20 +71,18 @@ settle_leftover(const char *path, const char *real, struct error *err)
 {
 	struct error ignored;
 	struct lock lock;
-	int rc = 0;
+	int rc;
 
 	if (lock_dir(&lock, path) != LOCK_TAKEN)
 		return 0;
-	if (real)
-		rc = move_settle(path, real, MOVE_FINISH, err);
+	rc = move_settle(path, real, MOVE_FINISH, err);
 	if (rc == 0)
 		(void)remove_tree(path, &ignored);
 	lock_drop(&lock);
 	return rc;
 }
 
-/* All of them; what is half at real becomes whole. real may be NULL: they were
- * for somewhere else. */
+/* All of them; what is half at real becomes whole. */
 static int
 settle_leftovers(const char *parent, const char *prefix, const char *real,
     struct error *err)
@@ -93,10 +94,11 @@ settle_leftovers(const char *parent, const char *prefix, const char *real,
 	while (d && rc == 0 && (e = readdir(d))) {
 		char *path;
 
-		if (!is_temp(e->d_name, prefix))
-			continue;
 		path = xasprintf("%s/%s", parent, e->d_name);
-		rc = settle_leftover(path, real, err);
+		if (is_temp(e->d_name, prefix, ""))
+			rc = settle_leftover(path, real, err);
+		else if (is_temp(e->d_name, prefix, LOCK_OWNER))
+			lock_sweep(path);
 		free(path);
 	}
 	if (d)

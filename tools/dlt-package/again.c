@@ -94,9 +94,11 @@ open_failed(const struct look *l, bool change, struct workdir *w,
 		    "packages fail in pipelines: name one with -p");
 	if (workdir_open(w, l->pipeline, false, err) < 0)
 		return -1;
+	/* A package may be half in load/loaded. */
 	if (change &&
-	    workdir_lock(w, STAGE_LOAD, isinf(l->wait) ? WAIT_FOREVER : l->wait,
-	        err) < 0)
+	    (workdir_lock(w, STAGE_LOAD,
+	         isinf(l->wait) ? WAIT_FOREVER : l->wait, err) < 0 ||
+	        workdir_recover(w, err) < 0))
 		return -1;
 	return failed_read(w, false, list, err);
 }
