@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -415,7 +417,7 @@ tar_in_drain(struct tar_in *t, uint64_t end, struct error *err)
 struct input {
 	char *name;
 	int fd;
-	bool owned;
+	bool owned, regular;
 	struct zin *zin;   /* plain, gzip and zstd; NULL for the others */
 	struct archive *a; /* a container, or one of the other filters */
 	struct buf member; /* PATH:MEMBER of the current one; empty: none */
@@ -503,13 +505,38 @@ input_kind(const char *head, size_t len)
 	return INPUT_PLAIN;
 }
 
+/* Would a read return at once? */
+static bool
+has_more(const struct input *in)
+{
+	struct pollfd p = { .fd = in->fd, .events = POLLIN };
+
+	return zin_codec(in->zin) == CODEC_NONE && poll(&p, 1, 0) > 0;
+}
+
+static long
+read_live(struct input *in, char *data, size_t len, struct error *err)
+{
+	long got = zin_read_some(in->zin, data, len, err), n = got;
+
+	while (n > 0 && (size_t)got < len && has_more(in)) {
+		n = zin_read_some(in->zin, data + got, len - (size_t)got, err);
+		if (n < 0)
+			return -1;
+		got += n;
+	}
+	return got;
+}
+
 static long
 input_zin(struct input *in, void *data, size_t len, struct error *err)
 {
 	size_t n = in->head_len - in->head_pos;
 
-	if (!n)
+	if (!n && in->regular)
 		return zin_read(in->zin, data, len, err);
+	if (!n)
+		return read_live(in, data, len, err);
 	if (n > len)
 		n = len;
 	memcpy(data, in->head + in->head_pos, n);
@@ -587,8 +614,10 @@ static struct input *
 input_start(struct input *in, struct error *err)
 {
 	enum input_kind kind;
+	struct stat st;
 	long n = 0;
 
+	in->regular = fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode);
 	zio_tune_fd(in->fd);
 	in->zin = zin_new(zin_source_fd, &in->fd);
 	in->head = xmalloc(HEAD_LEN);

@@ -87,7 +87,8 @@ struct input *input_open_fd(int fd, const char *name, struct error *err);
  * member, called as the file; those of a container are PATH:MEMBER. *name
  * lives until the next call. */
 int input_next(struct input *in, const char **name, struct error *err);
-/* Bytes of the member; fits zin_source. Fills what it can; 0 at the end. */
+/* Bytes of the member; fits zin_source. 0 at the end. Less than len where a pipe
+ * has no more for now, so that its rows need not wait for others. */
 long input_read(void *in, void *data, size_t len, struct error *err);
 /* The name of the member in its container, as stored; NULL: it is in none. */
 const char *input_member(const struct input *in);

@@ -601,6 +601,29 @@ opt_wait(const char *text, double *out, struct error *err)
 	return 0;
 }
 
+int
+opt_duration(const char *text, double *out, struct error *err)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 },
+		{ "d", 86400 } };
+	double n = 0;
+	char *end = NULL;
+	size_t i = 0;
+
+	if (isdigit((unsigned char)text[0]) && !strpbrk(text, "xX"))
+		n = strtod(text, &end);
+	while (end && i < ARRAY_LEN(units) && strcmp(end, units[i].name) != 0)
+		i++;
+	if (!end || i == ARRAY_LEN(units) || !(n > 0) || !isfinite(n))
+		return error_set(err, ERR_USAGE,
+		    "\"%s\" is no time, such as 90, 90s, 1.5m, 2h or 1d", text);
+	*out = n * units[i].seconds;
+	return 0;
+}
+
 static bool
 unit_factor(const char *unit, uint64_t *factor)
 {

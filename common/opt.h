@@ -170,6 +170,9 @@ opt_nearest(const char *word, const char *const *names, size_t count);
 /* "inf" or seconds ("2.5"), as seconds; NULL is 0; inf is INFINITY. */
 int opt_wait(const char *text, double *out, struct error *err);
 
+/* A positive time: seconds ("2.5"), or with a unit: s, m, h, d; as seconds. */
+int opt_duration(const char *text, double *out, struct error *err);
+
 /* Bytes or counts: digits, with "_" between them, and a unit: k, M, G, T (also
  * kB, MB, ...) are powers of 1000, Ki, Mi, Gi, Ti (also KiB, ...) of 1024; case
  * does not matter, a space may stand before the unit. */

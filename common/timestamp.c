@@ -240,3 +240,12 @@ time_format(const struct timestamp *t, struct buf *out)
 	p = put_zone(put_time(text, &v, v.us != 0), t);
 	buf_add(out, text, (size_t)(p - text));
 }
+
+double
+time_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}

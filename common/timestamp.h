@@ -69,5 +69,7 @@ bool timestamp_from_seconds(int64_t seconds, struct timestamp *out);
 
 /* Now, UTC. */
 struct timestamp timestamp_now(void);
+/* Seconds of a clock that is never set, to measure by. */
+double time_monotonic(void);
 
 #endif

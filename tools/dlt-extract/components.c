@@ -7,6 +7,7 @@
 #include "tools/dlt-extract/source_private.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,5 +100,28 @@ components_write(struct source_file *f, const char *base,
 	buf_release(&members);
 	free(roots);
 	free(all);
+	return rc;
+}
+
+int
+components_show(const char *path, const char *base,
+    const struct opt_list *names, struct error *err)
+{
+	struct source_file *f;
+	struct buf out = { 0 };
+	int rc;
+
+	if (path == NULL)
+		return error_set(err, ERR_USAGE,
+		    "--components is for the resources of a file: -s FILE");
+	f = source_file_read(path, err);
+	if (f == NULL)
+		return -1;
+	rc = components_write(f, base != NULL ? base : source_file_name(f),
+	    names->items, names->count, &out, err);
+	if (rc == 0)
+		fputs(buf_str(&out), stdout);
+	buf_release(&out);
+	source_file_free(f);
 	return rc;
 }

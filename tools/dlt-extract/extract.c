@@ -256,7 +256,7 @@ check_empty(const struct run *r, struct error *err)
 {
 	for (size_t i = 0; i < r->sources.count; i++) {
 		if (r->sources.items[i].is_stdin && r->pull.rows[i] == 0 &&
-		    replaces(r, i) && !r->o->allow_empty)
+		    !r->pull.cut[i] && replaces(r, i) && !r->o->allow_empty)
 			return error_set(err, ERR_DATA,
 			    "%s: standard input ended without a row, which "
 			    "would empty the table; --allow-empty permits it",
@@ -270,7 +270,7 @@ static int
 empty_tables(struct run *r, struct error *err)
 {
 	for (size_t i = 0; i < r->sources.count; i++) {
-		if (r->pull.rows[i] != 0 || !replaces(r, i) ||
+		if (r->pull.rows[i] != 0 || r->pull.cut[i] || !replaces(r, i) ||
 		    r->plans[i].table_from != NULL)
 			continue;
 		for (size_t k = 0; k < r->schema->table_count; k++) {
@@ -353,6 +353,7 @@ find_state(struct run *r, struct error *err)
 		if (anew || replaces(r, i))
 			names[change.count++] = r->sources.items[i].name;
 	refresh_state(&r->settings.refresh, &change);
+	r->cursors_bind.cut = r->pull.cut;
 	rc = cursors_values(&r->cursors, &r->cursors_bind, &change.value_count,
 	    err);
 	change.values = r->cursors.values;
@@ -465,6 +466,10 @@ say(const struct run *r)
 	const char *table;
 	uint64_t rows, files;
 
+	for (size_t i = 0; i < r->sources.count; i++)
+		if (r->pull.cut[i])
+			msg_info("%s: was not read to its end",
+			    r->sources.items[i].name);
 	for (size_t i = 0; writer_stats(r->writer, i, &table, &rows, &files);
 	     i++)
 		msg_info("%s: %llu rows in %llu files", table,
@@ -662,6 +667,8 @@ run_rows(struct run *r, struct error *err)
 		.plans = r->plans,
 		.format = &s->format,
 		.fifo = s->fifo,
+		.max_time_s = s->max_time_s,
+		.keep_going = s->keep_going,
 	};
 	return pull_run(&r->pull, err);
 }
@@ -675,29 +682,6 @@ start_progress(struct run *r, struct error *err)
 		.upstream = r->o->output == NULL && o->pipeline == NULL };
 
 	return runtime_begin(r->settings.config, o, &spec, &r->progress, err);
-}
-
-static int
-show_components(const struct extract_options *o, struct error *err)
-{
-	const char *base = o->common.pipeline;
-	struct source_file *f;
-	struct buf out = { 0 };
-	int rc;
-
-	if (o->source == NULL)
-		return error_set(err, ERR_USAGE,
-		    "--components is for the resources of a file: -s FILE");
-	f = source_file_read(o->source, err);
-	if (f == NULL)
-		return -1;
-	rc = components_write(f, base != NULL ? base : source_file_name(f),
-	    o->operands.items, o->operands.count, &out, err);
-	if (rc == 0)
-		fputs(buf_str(&out), stdout);
-	buf_release(&out);
-	source_file_free(f);
-	return rc;
 }
 
 /* The names of the resources, whose inputs need not be there. */
@@ -746,10 +730,12 @@ int
 extract_run(struct extract_options *o, struct error *err)
 {
 	struct run r = { .o = o };
+	size_t failed = 0, count = 0;
 	int rc = -1;
 
 	if (o->components)
-		return show_components(o, err);
+		return components_show(o->source, o->common.pipeline,
+		    &o->operands, err);
 	if (prepare(&r, err) < 0 || start_progress(&r, err) < 0)
 		goto out;
 	if (o->common.show_config) {
@@ -764,6 +750,8 @@ extract_run(struct extract_options *o, struct error *err)
 	    find_schema(&r, err) < 0 || run_rows(&r, err) < 0 ||
 	    finish(&r, err) < 0)
 		goto out;
+	failed = r.pull.failed;
+	count = r.sources.count;
 	rc = 0;
 out:
 	runtime_end(r.progress, &o->common, rc < 0);
@@ -796,5 +784,10 @@ out:
 	source_file_free(r.file);
 	free(r.pipeline);
 	free(r.state_path);
+	if (rc == 0 && failed != 0)
+		return error_set(err, ERR_DATA,
+		    "%zu of %zu resources failed; the package has what came "
+		    "before",
+		    failed, count);
 	return rc;
 }

@@ -18,7 +18,8 @@ struct extract_options {
 	struct table_hints hints;
 	const char *name, *source, *output;
 	const char *compression, *table_from, *limit;
-	const char *files0_from;
+	const char *files0_from, *max_memory;
+	const char *max_time, *on_error;
 	const char *schema_name, *load_id, *sync;
 	const char *dataset, *password_file; /* of sync */
 	struct opt_list incremental;         /* cursors.h */

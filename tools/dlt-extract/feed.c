@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/output.h"
+#include "common/timestamp.h"
 #include "tools/dlt-extract/channel.h"
 #include "tools/dlt-extract/input_kind.h"
 
@@ -41,6 +42,8 @@ struct feed {
 	unsigned head, used; /* slots [head, head + used) are full */
 	bool held;           /* the consumer works on slot `head` */
 	bool done, failed, stop;
+	bool whole;     /* done, before anybody said stop */
+	double until;   /* 0: for ever */
 	bool abandoned; /* the reader is to free all when it ends */
 	struct error err;
 	/* the input that is being read, for who wants its reader back */
@@ -294,6 +297,7 @@ reader(void *arg)
 	pthread_mutex_lock(&f->lock);
 	f->done = true;
 	f->failed = failed;
+	f->whole = !failed && !f->stop;
 	f->err = err;
 	pthread_cond_signal(&f->changed);
 	abandoned = f->abandoned;
@@ -312,6 +316,22 @@ is_starved(struct feed *f)
 	return c != NULL && !channel_is_full(c) && !channel_is_closed(c);
 }
 
+static bool
+is_over(const struct feed *f)
+{
+	return f->until > 0 && time_monotonic() >= f->until;
+}
+
+/* Under the lock. */
+static void
+stop_reader(struct feed *f)
+{
+	f->stop = true;
+	if (f->input != NULL && f->kind->cancel != NULL)
+		f->kind->cancel(f->input);
+	pthread_cond_signal(&f->changed);
+}
+
 /* Wait for a block or the end; wakes up now and then to look for signals,
  * because the reader may hang in a read. */
 static int
@@ -320,6 +340,12 @@ wait_for_block(struct feed *f, struct error *err)
 	while (f->used == 0 && !f->done) {
 		struct timespec until;
 
+		if (f->stop)
+			return 3;
+		if (is_over(f)) {
+			stop_reader(f);
+			continue;
+		}
 		if (is_starved(f))
 			return 2;
 		if (signal_pending())
@@ -352,12 +378,21 @@ take_block(struct feed *f, struct feed_block *b, struct error *err)
 		f->held = true;
 		return 1;
 	}
+	/* what a program says that was killed is no news */
+	if (f->stop && !f->whole)
+		return 3;
 	if (!f->failed) {
 		free_slots(f);
 		return 0;
 	}
 	*err = f->err;
 	return -1;
+}
+
+void
+feed_until(struct feed *f, double moment)
+{
+	f->until = moment;
 }
 
 int
@@ -396,10 +431,7 @@ feed_stop(struct feed *f)
 	if (f == NULL)
 		return;
 	pthread_mutex_lock(&f->lock);
-	f->stop = true;
-	if (f->input != NULL && f->kind->cancel != NULL)
-		f->kind->cancel(f->input);
-	pthread_cond_signal(&f->changed);
+	stop_reader(f);
 	pthread_mutex_unlock(&f->lock);
 }
 

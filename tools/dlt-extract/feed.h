@@ -51,13 +51,18 @@ struct feed *feed_new(const struct input_context *in, const char *const *inputs,
 /* Begin to read; feed_next() does it, too. */
 int feed_start(struct feed *f, struct error *err);
 /* 1: *b is the next block, valid until the next call; 0: no more; 2: rows of the
- * parent come first: it has to be pulled; -1. */
+ * parent come first: it has to be pulled; 3: no more, as it was stopped before
+ * its end; -1. */
 int feed_next(struct feed *f, struct feed_block *b, struct error *err);
 
 /* What the input says of its columns (input_kind.h), from the first block on;
  * NULL: nothing, or there are several inputs. As long as the feed lives. */
 const char *feed_described(struct feed *f);
 
+/* After that moment (of CLOCK_MONOTONIC, in seconds) nobody waits for a block:
+ * feed_next() stops the reader and gives what has been read. 0: no such
+ * moment. Before the first feed_next(). */
+void feed_until(struct feed *f, double moment);
 /* No more is read: programs of several feeds end at once. */
 void feed_stop(struct feed *f);
 void feed_free(struct feed *f);

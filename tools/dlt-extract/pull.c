@@ -3,8 +3,10 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/msg.h"
 #include "common/name.h"
 #include "common/output.h"
+#include "common/timestamp.h"
 #include "tools/dlt-extract/channel.h"
 #include "tools/dlt-extract/row_field.h"
 
@@ -24,6 +26,7 @@ struct pipe {
 	struct rows *rows; /* NULL: it has ended */
 	uint64_t *taken;
 	char **kept;
+	bool *cut;
 	struct part **parts; /* by index; NULL: not declared */
 	size_t part_count;
 	bool declared;
@@ -343,9 +346,12 @@ open_pipe(struct pull *p, size_t i)
 	pipe->feed = feed_new(&in, (const char *const *)r->inputs, r->count,
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2,
 	    pipe->plan->set.max_expansion);
+	if (pipe->parent == NULL)
+		feed_until(pipe->feed, p->until);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
 	pipe->kept = &p->kept[i];
+	pipe->cut = &p->cut[i];
 	p->pipes[i] = pipe;
 	return pipe;
 }
@@ -371,6 +377,15 @@ activate(struct pull *p, size_t root, struct error *err)
 		    feed_start(p->pipes[i]->feed, err) < 0)
 			return -1;
 	return 0;
+}
+
+/* The time was over before its first page. */
+static void
+skip_root(struct pull *p, size_t root)
+{
+	for (size_t i = root; i < p->sources->count; i++)
+		if (root_of(p, i) == root)
+			p->cut[i] = true;
 }
 
 /* Is a turn of no use? */
@@ -410,12 +425,54 @@ end_pipe(struct pipe *pipe)
 		channel_close(c->channel);
 }
 
+/* Who follows a resource whose time is over has what it left to work on. */
+static bool
+is_over(const struct pull *p, const struct pipe *pipe)
+{
+	return pipe->parent == NULL && p->until > 0 &&
+	    time_monotonic() >= p->until;
+}
+
+static void
+cut_short(struct pipe *pipe)
+{
+	pipe->full = true;
+	*pipe->cut = true;
+	feed_stop(pipe->feed);
+}
+
+/* The error is told, and what came before it stays. */
+static int
+leave(struct pull *p, struct pipe *pipe, struct error *err)
+{
+	const char *kind = pipe->plan->hints->disposition.kind;
+
+	if (!p->keep_going || err->code == ERR_QUIET || err->code == ERR_USAGE)
+		return -1;
+	if (strcmp(kind, "replace") == 0) {
+		error_prefix(err,
+		    "%s: a part of its rows cannot replace its table: ",
+		    pipe->resource->name);
+		return -1;
+	}
+	msg_error("%s: %s", pipe->resource->name, err->msg);
+	p->failed++;
+	cut_short(pipe);
+	/* of its parents' rows some have no children yet */
+	for (struct pipe *up = pipe->parent; up != NULL; up = up->parent)
+		*up->cut = true;
+	*err = (struct error){ 0 };
+	return pipe->lane != NULL ? lane_end_item(pipe->lane, err) : 0;
+}
+
 /* 1; 0: the resource has ended; -1. */
 static int
 take_turn(struct pull *p, struct pipe *pipe, struct error *err)
 {
 	int rc;
 
+	if (is_over(p, pipe))
+		feed_stop(pipe->feed); /* and what it has read is taken */
 	if (must_wait(pipe))
 		return 1;
 	if (is_useless(pipe)) {
@@ -423,9 +480,13 @@ take_turn(struct pull *p, struct pipe *pipe, struct error *err)
 		return 0;
 	}
 	rc = pull_page(p, pipe, err);
+	if (rc < 0)
+		return leave(p, pipe, err);
 	if (rc == 1)
 		rows_trim(pipe->rows);
-	return rc < 0 ? -1 : rc != 0;
+	if (rc == 0 && rows_cut(pipe->rows))
+		cut_short(pipe);
+	return rc != 0;
 }
 
 int
@@ -438,9 +499,16 @@ pull_run(struct pull *p, struct error *err)
 	p->active = xcalloc(n + 1, sizeof(*p->active));
 	p->rows = xcalloc(n + 1, sizeof(*p->rows));
 	p->kept = xcalloc(n + 1, sizeof(*p->kept));
+	p->cut = xcalloc(n + 1, sizeof(*p->cut));
+	if (p->max_time_s > 0)
+		p->until = time_monotonic() + p->max_time_s;
 	for (;;) {
 		for (; roots < max && next < n; next++) {
-			if (p->plans[next].parent == PULL_ROOT) {
+			if (p->plans[next].parent != PULL_ROOT)
+				continue;
+			if (p->until > 0 && time_monotonic() >= p->until) {
+				skip_root(p, next);
+			} else {
 				if (activate(p, next, err) < 0)
 					return -1;
 				roots++;
@@ -520,5 +588,6 @@ pull_release(struct pull *p, bool failed)
 	free(p->pipes);
 	free(p->active);
 	free(p->kept);
+	free(p->cut);
 	free(p->rows);
 }

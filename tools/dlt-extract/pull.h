@@ -61,13 +61,20 @@ struct pull {
 	const struct pull_resource *plans; /* one for each of the sources */
 	const struct row_format *format;
 	bool fifo;
+	double max_time_s; /* no more pages after it; 0: any time */
+	/* A resource that fails leaves what came of it before, and the others;
+	 * but not one that replaces its table. */
+	bool keep_going;
 	/* results: tables in the order of their declaration, and for each
 	 * resource the number of its rows */
 	struct declared *declared;
 	size_t declared_count, declared_cap;
 	uint64_t *rows;
 	char **kept; /* what its inputs keep, or NULL */
+	bool *cut;   /* not read to its end: the time was over, or it failed */
+	size_t failed; /* so many resources, each of them told about */
 	/* private */
+	double until; /* max_time_s, of CLOCK_MONOTONIC; 0: any time */
 	struct pipe **pipes, **active;
 	size_t active_count;
 	struct route *routes; /* hash table: value of table_from to lane */

@@ -40,6 +40,7 @@ struct rows {
 	bool first;      /* MODE_STREAM: before the first element */
 	bool comma;      /* MODE_STREAM: an element must follow */
 	bool starved;    /* the feed said 2 */
+	bool cut;        /* the feed said 3 */
 };
 
 struct rows *
@@ -127,7 +128,8 @@ fill_block(struct rows *r, struct error *err)
 	int rc = feed_next(r->feed, &b, err);
 
 	r->starved = rc == 2;
-	if (rc < 0 || r->starved)
+	r->cut = rc == 3;
+	if (rc < 0 || r->starved || r->cut)
 		return -1;
 	if (rc == 0) {
 		r->eof = true;
@@ -148,6 +150,9 @@ fill_block(struct rows *r, struct error *err)
 	return 0;
 }
 
+/* A row as long as this is not looked at again with each line that comes. */
+#define SHORT_ROW ((size_t)64 << 10)
+
 /* At least `want` bytes in the window, or the rest of the input. */
 static int
 fill(struct rows *r, size_t want, struct error *err)
@@ -155,6 +160,25 @@ fill(struct rows *r, size_t want, struct error *err)
 	while (!r->eof && r->end - r->start < want)
 		if (fill_block(r, err) < 0)
 			return -1;
+	return 0;
+}
+
+/* More of the row that begins in the window and has more than these bytes. Twice
+ * as much before the next try keeps this linear; but a line that came from a
+ * live pipe may end the row, and the next line be far away. */
+static int
+fill_row(struct rows *r, size_t have, size_t limit, struct error *err)
+{
+	size_t want = have > limit / 2 ? limit + 1 : 2 * have + 1;
+
+	do {
+		if (r->eof)
+			return 0;
+		if (fill_block(r, err) < 0)
+			return -1;
+		have = r->end - r->start;
+	} while (have < want &&
+	    (have > SHORT_ROW || r->win[r->end - 1] != '\n'));
 	return 0;
 }
 
@@ -169,7 +193,7 @@ begin_csv(struct rows *r, const struct csv_format *format, struct error *err)
 		return -1;
 	if (format->text)
 		return 0;
-	if (fill(r, CSV_SAMPLE, err) < 0 && !r->starved)
+	if (fill(r, CSV_SAMPLE, err) < 0 && !r->starved && !r->cut)
 		return -1;
 	csv_sample(r->csv, r->win + r->start, r->win + r->end, r->eof);
 	return 0;
@@ -211,7 +235,7 @@ next_input(struct rows *r, struct error *err)
 		return -1;
 	if (r->name == NULL)
 		return 0;
-	if (fill(r, 3, err) < 0 && !r->starved)
+	if (fill(r, 3, err) < 0 && !r->starved && !r->cut)
 		return -1;
 	r->open = r->empty = true;
 	r->touching = false;
@@ -271,12 +295,7 @@ scan_at(struct rows *r, size_t limit, struct scan *s, struct error *err)
 			st = SCAN_MORE;
 		if (st != SCAN_MORE || r->eof || have > limit)
 			return (int)st;
-		/* Twice as much before the next try keeps this linear. */
-		if (have > limit / 2)
-			have = limit + 1;
-		else
-			have = 2 * have + 1;
-		if (fill(r, have, err) < 0)
+		if (fill_row(r, have, limit, err) < 0)
 			return -1;
 	}
 }
@@ -503,7 +522,7 @@ scan_record(struct rows *r, struct csv_record *rec, struct error *err)
 			    "this record is longer than 16 MiB", err);
 		if (st != CSV_MORE)
 			return (int)st;
-		if (fill(r, 2 * have + 1, err) < 0)
+		if (fill_row(r, have, MAX_ROW, err) < 0)
 			return -1;
 	}
 }
@@ -580,6 +599,15 @@ hide_markers(struct rows *r, struct row *row, struct error *err)
 	return 1;
 }
 
+/* What has begun of a row when its input was cut is not one. */
+static int
+without_row(const struct rows *r, int rc)
+{
+	if (r->starved)
+		return 2;
+	return r->cut ? 0 : rc;
+}
+
 int
 rows_next(struct rows *r, struct row *row, struct error *err)
 {
@@ -590,7 +618,7 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 		if (!r->open) {
 			rc = next_input(r, err);
 			if (rc <= 0)
-				return r->starved ? 2 : rc;
+				return without_row(r, rc);
 		}
 		if (r->mode == MODE_PAGE)
 			rc = page_value(r, row);
@@ -601,8 +629,14 @@ rows_next(struct rows *r, struct row *row, struct error *err)
 		else
 			rc = top_value(r, row, err);
 		if (rc < 0)
-			return r->starved ? 2 : -1;
+			return without_row(r, rc);
 		if (rc != 0)
 			return hide_markers(r, row, err);
 	}
+}
+
+bool
+rows_cut(const struct rows *r)
+{
+	return r->cut;
 }

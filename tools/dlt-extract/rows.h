@@ -39,6 +39,8 @@ struct rows;
 struct rows *rows_new(struct feed *feed, const struct row_format *format);
 /* 1: a row; 0: no more; 2: as feed_next(), ask again later; -1. */
 int rows_next(struct rows *r, struct row *row, struct error *err);
+/* Were there more to come when rows_next() said that there are none? */
+bool rows_cut(const struct rows *r);
 /* What the input keeps of the rows so far (feed.h), or NULL; until the next
  * call. */
 const char *rows_kept(const struct rows *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/dlt-extract/settings.h"
 
+#include "common/budget.h"
 #include "common/mem.h"
 #include "common/name.h"
 #include "common/package.h"
@@ -102,6 +103,16 @@ settings_parse(struct settings *s, const struct extract_options *o,
 	s->limit = UINT64_MAX;
 	if (o->limit != NULL && opt_size(o->limit, &s->limit, err) < 0)
 		return error_prefix(err, "--limit: ");
+	if (o->max_time != NULL &&
+	    opt_duration(o->max_time, &s->max_time_s, err) < 0)
+		return error_prefix(err, "--max-time: ");
+	s->keep_going = o->on_error != NULL && strcmp(o->on_error, "keep") == 0;
+	if (o->on_error != NULL && !s->keep_going &&
+	    strcmp(o->on_error, "drop") != 0)
+		return error_set(err, ERR_USAGE,
+		    "--on-error: \"%s\" is neither drop nor keep", o->on_error);
+	if (budget_parse(o->max_memory, &s->memory, err) < 0)
+		return -1;
 	s->codec = CODEC_ZSTD;
 	s->codec_is_default = o->compression == NULL;
 	if (o->compression != NULL &&
@@ -152,6 +163,7 @@ settings_resource(const struct settings *s, const char *resource,
 	    config_count(s->config, &extract, "max_expansion", 0,
 	        &max_expansion, err) < 0)
 		return -1;
+	out->workers = budget_workers(s->memory, out->workers);
 	out->max_expansion = (uint64_t)max_expansion;
 	out->files.codec = s->codec;
 	if (s->codec_is_default && out->files.rotation.disable_compression)

@@ -26,6 +26,9 @@ struct settings {
 	struct row_format format; /* of the inputs */
 	bool fifo;
 	uint64_t limit;
+	double max_time_s; /* 0: any */
+	bool keep_going;   /* --on-error keep */
+	size_t memory;     /* --max-memory, or 0 */
 	double wait_s;
 	enum codec codec;
 	bool codec_is_default; /* nobody asked for it */

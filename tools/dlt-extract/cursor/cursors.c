@@ -4,6 +4,7 @@
 #include "tools/dlt-extract/cursor/file_times.h"
 
 #include "common/mem.h"
+#include "common/msg.h"
 #include "tools/dlt-extract/source_check.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct cursor {
 	struct table_hints hints;
 	char *field;
 	struct incremental *incremental; /* of a step of the plan */
+	size_t resource;                 /* among the sources */
 	bool replaces; /* its resource's state has been forgotten */
 };
 
@@ -190,6 +192,7 @@ bind_one(struct cursor *c, const struct cursors_bind *b, size_t i,
 	struct step **last = &plan->steps;
 	bool of_files;
 
+	c->resource = i;
 	c->replaces = b->anew ||
 	    strcmp(plan->hints->disposition.kind, "replace") == 0;
 	if (!c->replaces)
@@ -265,6 +268,19 @@ check_same(const struct cursor *c, const struct cursors_bind *b,
 	    "%s: another process has changed the state of this resource", name);
 }
 
+/* Later rows may be smaller than those that came. */
+static bool
+stays(const struct cursor *c, const struct cursors_bind *b)
+{
+	if (b->cut == NULL || !b->cut[c->resource] ||
+	    c->spec.order == ORDER_ASC)
+		return false;
+	msg_warn("%s: the cursor stays where it was, as not all rows came; "
+	         "with row_order=asc it would go on from the last one",
+	    incremental_resource(c->incremental));
+	return true;
+}
+
 int
 cursors_values(struct cursors *c, const struct cursors_bind *b, size_t *count,
     struct error *err)
@@ -283,7 +299,8 @@ cursors_values(struct cursors *c, const struct cursors_bind *b, size_t *count,
 		const struct incremental *in = c->items[i].incremental;
 
 		rc = check_same(&c->items[i], b, &st, err);
-		if (rc < 0 || !incremental_state(in, &c->texts[n]))
+		if (rc < 0 || stays(&c->items[i], b) ||
+		    !incremental_state(in, &c->texts[n]))
 			continue;
 		c->values[n] = (struct state_value){
 			.resource = incremental_resource(in),

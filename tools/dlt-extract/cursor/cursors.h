@@ -35,6 +35,9 @@ struct cursors_bind {
 	const struct buf *stored; /* as for state_begin() */
 	const char *pipeline;     /* the name of a fresh one */
 	const char *source;       /* its key in the state */
+	/* Of each resource: its rows did not come to their end. Its cursor
+	 * stays where it was, unless its rows come in order; NULL: they did. */
+	const bool *cut;
 	bool anew; /* as if the state had nothing of these resources */
 };
 
