@@ -283,6 +283,41 @@ loaded() {
   fails 2 dlt-package ls -p p --keep 1
 }
 
+@test "gc: leftovers of killed runs, when they are a day old and nobody is at work" {
+  local hex=0123456789abcdef
+  export DLT_DATA_DIR=$PWD/data
+  echo '{"id":1}' | dlt-extract -p p --load-id 1600000000.5 t=-
+  cd data/pipelines/p
+  mkdir -p load/new/1500000000.5/new_jobs load/new/1500000001.5 \
+    normalize/$hex normalize/${hex%f}0
+  touch load/new/1500000000.5/new_jobs/t.0000000001.0.jsonl $hex schemas/$hex \
+    normalize/${hex%f}0/pythons
+  # another one of the user's, and one in use
+  touch notes schemas/p.schema.json ${hex%f}1
+  find load/new normalize notes $hex schemas -exec touch -d '2 days ago' {} +
+  touch load/new/1500000001.5
+  cd "$OLDPWD"
+  run -0 --separate-stderr dlt-package gc -p p --keep 9 --older 3
+  assert_output ''
+  run -0 --separate-stderr flock data/pipelines/p/.lock.normalize \
+    dlt-package gc -p p --keep 9 --dry-run
+  assert_output "normalize/$hex
+$hex
+schemas/$hex"
+  run -0 --separate-stderr dlt-package gc -p p --keep 9 --json
+  [ "$(jq -r .leftover <<<"$output" | sort)" = "$hex
+load/new/1500000000.5
+normalize/$hex
+schemas/$hex" ]
+  run -0 find data/pipelines/p -name "${hex%f}*"
+  assert_output --partial "p/${hex%f}1"
+  assert_output --partial "p/normalize/${hex%f}0"
+  not grep -q $hex <<<"$output"
+  [ -e data/pipelines/p/load/new/1500000001.5 ]
+  [ ! -e data/pipelines/p/load/new/1500000000.5 ]
+  [ -e data/pipelines/p/normalize/extracted/1600000000.5 ]
+}
+
 @test "gc: not while a load works on the pipeline" {
   export DLT_DATA_DIR=$PWD/data
   echo '{"id":1}' | dlt-extract -p p t=-

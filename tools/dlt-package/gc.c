@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gc: loaded packages that nobody needs any more. */
+/* gc: loaded packages that nobody needs any more, and leftovers. */
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +12,17 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "tools/dlt-package/leftovers.h"
 #include "tools/dlt-package/look.h"
 
 #define DAY 86400.0
 
 struct gc {
+	const struct look *look;
 	uint64_t keep; /* so many of the newest stay */
 	double older;  /* and those that were loaded in so many seconds */
 	time_t now;
-	size_t removed;
+	size_t removed, leftovers;
 	uint64_t bytes;
 };
 
@@ -84,41 +85,20 @@ has_failed(const struct failed_list *failed, const char *load_id)
 	return false;
 }
 
-/* nftw() takes no argument of its own. */
-static _Thread_local uint64_t size_seen;
-
-static int
-add_size(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)path;
-	(void)ftw;
-	if (flag == FTW_F)
-		size_seen += (uint64_t)st->st_size;
-	return 0;
-}
-
-static uint64_t
-size_of(const char *path)
-{
-	size_seen = 0;
-	nftw(path, add_size, 16, FTW_PHYS);
-	return size_seen;
-}
-
 static void
-say(const struct look *l, const char *load_id, uint64_t bytes)
+say(const struct look *l, const char *key, const char *name, uint64_t bytes)
 {
 	struct buf b = { 0 };
 	struct jsonw w;
 
 	if (!l->json) {
-		puts(load_id);
+		puts(name);
 		return;
 	}
 	jsonw_init(&w, &b, false);
 	jsonw_object(&w);
-	jsonw_key(&w, "load_id");
-	jsonw_str(&w, load_id);
+	jsonw_key(&w, key);
+	jsonw_str(&w, name);
 	jsonw_key(&w, "bytes");
 	jsonw_int(&w, (long long)bytes);
 	jsonw_key(&w, "removed");
@@ -132,13 +112,27 @@ static int
 remove_package(const struct look *l, struct gc *g, const char *path,
     const char *load_id, struct error *err)
 {
-	uint64_t bytes = size_of(path);
+	uint64_t bytes = tree_size(path).bytes;
 
 	if (!l->dry_run && remove_tree(path, err))
 		return -1;
 	g->removed++;
 	g->bytes += bytes;
-	say(l, load_id, bytes);
+	say(l, "load_id", load_id, bytes);
+	return 0;
+}
+
+static int
+remove_leftover(void *arg, const char *name, const char *path, uint64_t bytes,
+    struct error *err)
+{
+	struct gc *g = arg;
+
+	if (!g->look->dry_run && remove_tree(path, err))
+		return -1;
+	g->leftovers++;
+	g->bytes += bytes;
+	say(g->look, "leftover", name, bytes);
 	return 0;
 }
 
@@ -170,7 +164,7 @@ collect(const struct look *l, struct gc *g, struct workdir *w,
 int
 do_gc(const struct look *l, struct error *err)
 {
-	struct gc g = { 0 };
+	struct gc g = { .look = l };
 	struct workdir w = { 0 };
 	struct failed_list failed = { 0 };
 	int rc = -1;
@@ -183,10 +177,13 @@ do_gc(const struct look *l, struct error *err)
 	        isinf(l->wait) ? WAIT_FOREVER : l->wait, err) == 0 &&
 	    workdir_recover(&w, err) == 0 &&
 	    failed_read(&w, false, &failed, err) == 0)
-		rc = collect(l, &g, &w, &failed, err);
+		rc = collect(l, &g, &w, &failed, err) ||
+		        leftovers_find(&w, g.older, remove_leftover, &g, err)
+		    ? -1
+		    : 0;
 	if (rc == 0)
-		msg_info("%zu packages, %.1f MB%s", g.removed,
-		    (double)g.bytes / 1e6,
+		msg_info("%zu packages, %zu leftovers, %.1f MB%s", g.removed,
+		    g.leftovers, (double)g.bytes / 1e6,
 		    l->dry_run ? " would be removed" : " removed");
 	failed_release(&failed);
 	workdir_close(&w);
