@@ -53,6 +53,7 @@ struct dest_settings {
 	long state_files;     /* kept for each pipeline; 0: dlt's default,
 	                         < 0: all */
 	const struct s3_account *s3; /* of buckets; NULL: nobody */
+	size_t cache; /* bytes for pages of a database in a file; 0: 16 MiB */
 	/* A connection of the same run, which outlives this one; or NULL. */
 	struct dest *first;
 };

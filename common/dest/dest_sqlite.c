@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_S 5.0
-#define CACHE_KIB      16384
+/* To build an index takes as much again, twice over. */
+#define CACHE_KIB 16384
 /* Of new files; a quarter of the calls and less of the depth that 4096 has. */
 #define PAGE_BYTES 16384
 
@@ -193,8 +194,11 @@ open_database(struct sqlite_dest *s, const struct dest_settings *set,
     struct error *err)
 {
 	double wait = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
+	int cache = CACHE_KIB;
 	char pragma[96];
 
+	if (set->cache && set->cache / 1024 < CACHE_KIB)
+		cache = (int)(set->cache / 1024);
 	if (open_file(s->path, set->read_only, &s->db) != SQLITE_OK)
 		return s->db ? sqlite_fail(s, "", err)
 		             : error_set(err, ERR_IO, "out of memory");
@@ -202,7 +206,7 @@ open_database(struct sqlite_dest *s, const struct dest_settings *set,
 	sqlite3_busy_timeout(s->db,
 	    wait > 2e6 ? 2000000000 : (int)(wait * 1e3));
 	snprintf(pragma, sizeof(pragma),
-	    "PRAGMA cache_size = -%d; PRAGMA page_size = %d", CACHE_KIB,
+	    "PRAGMA cache_size = -%d; PRAGMA page_size = %d", cache,
 	    PAGE_BYTES);
 	return sqlite_exec(s, pragma, err);
 }

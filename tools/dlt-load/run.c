@@ -40,6 +40,7 @@ struct run {
 	struct buf shown;              /* the URL without secrets */
 	size_t first_package;          /* among the operands */
 	double wait;
+	size_t memory; /* all that may be taken, or 0 */
 	struct loader loader;
 	struct buf report;
 	bool reported;
@@ -349,14 +350,13 @@ static int
 keep_to_memory(struct run *r, struct error *err)
 {
 	long workers = (long)r->loader.workers;
-	size_t memory;
 
-	if (budget_parse(r->o->max_memory, &memory, err))
+	if (budget_parse(r->o->max_memory, &r->memory, err))
 		return -1;
-	if (memory && strncmp(r->url, "duckdb:", 7) == 0)
+	if (r->memory && strncmp(r->url, "duckdb:", 7) == 0)
 		return error_set(err, ERR_USAGE,
 		    "--max-memory: not with DuckDB, whose memory is its own");
-	r->loader.workers = (size_t)budget_workers(memory, workers);
+	r->loader.workers = (size_t)budget_workers(r->memory, workers);
 	return 0;
 }
 
@@ -597,6 +597,7 @@ static int
 open_destination(struct run *r, struct error *err)
 {
 	r->settings = (struct dest_settings){ .wait_s = -1,
+		.cache = r->memory ? budget_rows(r->memory, 0) / 4 : 0,
 		.dataset = r->dataset,
 		.password = r->password,
 		.read_only = r->o->plan };
