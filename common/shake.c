@@ -139,6 +139,53 @@ hash_shake128(const void *data, size_t len, void *out, size_t out_len)
 	}
 }
 
+/* ---- SHA3-256 ---- */
+
+#define SHA3_RATE 136 /* bytes: 1600 - 2 * 256 bits */
+
+static void
+sha3_byte(struct sha3 *s, unsigned char c)
+{
+	s->state[s->at / 8] ^= (uint64_t)c << (8 * (s->at % 8));
+	s->at++;
+}
+
+void
+sha3_add(struct sha3 *s, const void *data, size_t len)
+{
+	const unsigned char *p = data, *end = p + len;
+	uint64_t lane;
+
+	while (p < end) {
+		if (s->at % 8 == 0 && end - p >= 8) {
+			memcpy(&lane, p, 8);
+			s->state[s->at / 8] ^= lane_swap(lane);
+			s->at += 8;
+			p += 8;
+		} else {
+			sha3_byte(s, *p++);
+		}
+		if (s->at == SHA3_RATE) {
+			keccak(s->state);
+			s->at = 0;
+		}
+	}
+}
+
+void
+sha3_end(struct sha3 *s, unsigned char out[32])
+{
+	sha3_byte(s, 0x06); /* 01 for SHA-3, and the padding */
+	s->at = SHA3_RATE - 1;
+	sha3_byte(s, 0x80);
+	keccak(s->state);
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t lane = lane_swap(s->state[i]);
+
+		memcpy(out + 8 * i, &lane, 8);
+	}
+}
+
 /* ---- four at once ---- */
 
 typedef void (*permute4)(uint64_t state[LANES][SHAKE_LANES]);

@@ -130,6 +130,25 @@ test_running(void)
 	tap_str(out, "Ophdp0/iJbIEXBcta9OQvYVfCG4+nVJbRr/iRRFDFTI=",
 	    "SHA3-256 in base64");
 	hash_free(hash_sha3_256_new());
+	/* of 0 to 300 bytes, in pieces: what Python's hashlib makes of it */
+	h = hash_sha3_256_new();
+	for (size_t n = 0; n <= 300; n++) {
+		char text[300], one[HASH_B64_LEN + 1];
+		struct hash *part = hash_sha3_256_new(), *copy;
+		size_t at = n / 3;
+
+		memset(text, (int)n, sizeof(text));
+		hash_update(part, text, at);
+		copy = hash_copy(part);
+		hash_free(part);
+		hash_update(copy, text + at, n - at);
+		hash_final_base64(copy, one);
+		hash_update(h, one, HASH_B64_LEN);
+	}
+	hash_final_hex(h, out);
+	tap_str(out,
+	    "b4acdd7209ed634e4523aad378d22fc0f279ab55a4179d736e55cc4f99083d4e",
+	    "SHA3-256 of all lengths");
 	hash_free(NULL);
 }
 
