@@ -102,6 +102,8 @@ test_owner(void)
 	tap_int(take(&l, O_RDONLY), LOCK_BUSY, "another machine has it");
 	write_owner("nonsense\n");
 	tap_int(take(&l, O_RDONLY), LOCK_BUSY, "nobody knows who has it");
+	lock_sweep(owner);
+	tap_ok(access(owner, F_OK) == 0, "... so it is not swept away");
 	write_owner("");
 	tap_int(take(&l, O_RDONLY), LOCK_BUSY, "it is being written");
 	unlink(owner);
@@ -114,6 +116,7 @@ test_dead(void)
 {
 	struct lock l = LOCK_NONE;
 	pid_t pid = fork();
+	char *text, *mine;
 	int status;
 
 	if (pid == 0)
@@ -122,8 +125,16 @@ test_dead(void)
 	    "a process takes it and dies");
 	tap_ok(access(owner, F_OK) == 0, "... its file stays");
 	tap_int(take(&l, O_RDONLY), LOCK_TAKEN, "... and is taken over");
+	mine = read_owner();
 	lock_drop(&l);
 	tap_ok(access(owner, F_OK) != 0, "... nothing is left");
+	text = xasprintf("%ld 1%s", (long)getpid(),
+	    strchr(strchr(mine, ' ') + 1, ' '));
+	write_owner(text);
+	lock_sweep(owner);
+	tap_ok(access(owner, F_OK) != 0, "a dead one's is swept away");
+	free(text);
+	free(mine);
 }
 
 int
