@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/space.h"
 
 #define HALF   ".half"   /* in TO, while it is being copied */
 #define MOVING ".moving" /* in FROM, from before that until it is gone */
@@ -343,6 +344,9 @@ copy_and_remove(const char *from, const char *to, bool replace,
 {
 	bool replaces = replace && !is_empty(to);
 
+	/* What is replaced goes first, and makes room. */
+	if (!replaces && space_check(to, space_of_tree(from), err))
+		return -1;
 	msg_info("%s: folders cannot be renamed here; it is copied", to);
 	if (begin_copy(from, to, err)) {
 		give_up(from, to, false);

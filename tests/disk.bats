@@ -31,9 +31,9 @@ small_disk() {
   small=$1
 }
 
-# about 2.4 MB of text that does not shrink much
+# many N: rows, about 40 bytes each.
 many() {
-  seq 60000 | sed 's/.*/{"id":&,"t":"some text & that is not short"}/'
+  seq "$1" | sed 's/.*/{"id":&,"t":"some text & that is not short"}/'
 }
 
 # stage NAME [COMMAND...]: one stage of one of the wirings, on disk/; the cursor
@@ -145,7 +145,7 @@ not_half() {
   need_preload
   reference
   mkdir disk
-  every_point 13 extract loaded_once extract normalize load
+  every_point 19 extract loaded_once extract normalize load
 }
 
 @test "full at any point: normalize in a pipeline" {
@@ -154,7 +154,7 @@ not_half() {
   reference
   mkdir disk
   stage extract
-  every_point 11 normalize loaded_once normalize load
+  every_point 13 normalize loaded_once normalize load
 }
 
 @test "full at any point: load in a pipeline" {
@@ -187,9 +187,9 @@ files_loaded_once() {
   need_preload
   reference
   mkdir disk
-  every_point 19 extract-dir loaded_once extract-dir normalize-dir load-dir
-  every_point 19 normalize-dir loaded_once normalize-dir load-dir
-  every_point 29 load-dir loaded_once load-dir
+  every_point 25 extract-dir loaded_once extract-dir normalize-dir load-dir
+  every_point 25 normalize-dir loaded_once normalize-dir load-dir
+  every_point 40 load-dir loaded_once load-dir
 }
 
 @test "full at any point: pipes that are files" {
@@ -197,9 +197,9 @@ files_loaded_once() {
   need_preload
   reference
   mkdir disk
-  every_point 3 extract-pipe loaded_once extract-pipe normalize-pipe load-pipe
-  every_point 4 normalize-pipe loaded_once normalize-pipe load-pipe
-  every_point 29 load-pipe loaded_once load-pipe
+  every_point 4 extract-pipe loaded_once extract-pipe normalize-pipe load-pipe
+  every_point 6 normalize-pipe loaded_once normalize-pipe load-pipe
+  every_point 40 load-pipe loaded_once load-pipe
 }
 
 # limited KIB COMMAND...: no file of it can be larger.
@@ -212,16 +212,16 @@ limited() {
   )
 }
 
-# has_all: the rows of many() are there, once.
+# has_all N: the rows of many() are there, once.
 has_all() {
   run sqlite3 disk/x.db 'select count(*), sum(id) from events'
-  assert_output '60000|1800030000'
+  assert_output "$1|$(($1 * ($1 + 1) / 2))"
 }
 
 @test "a limit of file sizes: each stage says so, and the next run goes on" {
-  many >rows.jsonl
+  many 10000 >rows.jsonl
   mkdir disk
-  fails 1 stage extract-one limited 16
+  fails 1 stage extract-one limited 4
   assert_output --regexp 'disk/x/.*events.*: File too large'
   stage extract-one
   fails 1 stage normalize-one limited 16
@@ -230,13 +230,13 @@ has_all() {
   fails 1 stage load limited 64
   assert_output --regexp 'disk/x.db.*full|disk/x.db.*I/O error'
   stage load
-  has_all
+  has_all 10000
   is_tidy
 }
 
 @test "a disk that is too small for a stage, then large enough" {
   need_level all
-  many >rows.jsonl
+  many 60000 >rows.jsonl
   small_disk disk 100k
   fails 1 stage extract-one
   assert_output --partial 'No space left on device'
@@ -250,6 +250,37 @@ has_all() {
   assert_output --partial 'disk is full'
   mount -o remount,size=100m disk
   stage load
-  has_all
+  has_all 60000
   is_tidy
+}
+
+@test "a package larger than the disk has room for: a warning before it is normalized" {
+  need_level all
+  many 60000 >rows.jsonl
+  dlt-extract -q -o e events=rows.jsonl
+  small_disk disk 28k
+  fails 1 dlt-normalize -o disk/n e
+  assert_output --regexp 'dlt-normalize: warning: disk/n: 0.[01] MB are free; the package to normalize has 0.1 MB'
+  assert_output --partial 'No space left on device'
+  run ls -A disk
+  assert_output ''
+}
+
+@test "a copy that has no room is not begun" {
+  need_level all
+  need_preload
+  local bytes
+  many 60000 >rows.jsonl
+  dlt-extract -q -o e events=rows.jsonl
+  bytes=$(($(find e -type f -printf '%s\n' | paste -sd+)))
+  small_disk disk $((bytes * 8 / 5))
+  fails 1 env LD_PRELOAD="$BUILD_DIR/tests/libshim.so" SHIM_RENAME=EXDEV \
+    dlt-extract -q -o disk/e events=rows.jsonl
+  assert_output --regexp 'disk/e: No space left on device: [0-9.]+ MB are needed, [0-9.]+ MB are free'
+  run ls -A disk
+  assert_output ''
+  mount -o remount,size=10m disk
+  quiet env LD_PRELOAD="$BUILD_DIR/tests/libshim.so" SHIM_RENAME=EXDEV \
+    dlt-extract -q -o disk/e events=rows.jsonl
+  dlt-package verify -q disk/e
 }

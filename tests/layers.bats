@@ -4,7 +4,7 @@
 load helper
 
 # From the bottom up; a module includes only what stands left of it.
-ORDER='base error mem utf8 msg progress buf output lock move decimal timestamp shake hash checksum scan json jsonw
+ORDER='base error mem utf8 msg progress buf output lock space move decimal timestamp shake hash checksum scan json jsonw
 yaml http sigv4 s3 opt budget pathlist zio archive zlibtext type name toml config jobwriter schema caps package
 state workdir failed secret exchange metrics runtime testhook duck parquet'
 

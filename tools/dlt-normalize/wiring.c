@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/msg.h"
 #include "common/output.h"
+#include "common/space.h"
 #include "common/testhook.h"
 #include "common/workdir.h"
 
@@ -222,6 +223,25 @@ work_commit(void *arg, const char *load_id, struct schema *schema, bool changed,
 
 /* ---- inputs ---- */
 
+/* A package is rarely less than half as large when it is normalized: nothing to
+ * fail for, for contracts may let few of its rows through. */
+static void
+foresee_size(const struct wiring *w, const struct sink *sink, const char *path)
+{
+	const struct place_out *p = sink->arg;
+	const char *to = p->workdir ? p->workdir->path : w->output;
+	uint64_t size, room;
+
+	if (!to || w->plan)
+		return;
+	size = space_of_tree(path);
+	room = space_free(to);
+	if (room < size / 2)
+		msg_warn("%s: %.1f MB are free; the package to normalize has "
+		         "%.1f MB",
+		    to, (double)room / 1e6, (double)size / 1e6);
+}
+
 static int
 normalize_dir(struct wiring *w, const char *path, const struct sink *sink,
     struct error *err)
@@ -230,6 +250,7 @@ normalize_dir(struct wiring *w, const char *path, const struct sink *sink,
 
 	if (!in)
 		return -1;
+	foresee_size(w, sink, path);
 	return normalize_run(in, &w->set, sink, &w->totals, err);
 }
 
