@@ -238,6 +238,14 @@ table_defaults(struct table *t)
 	}
 }
 
+static bool
+lacks_defaults(const struct table *t)
+{
+	return !t->parent &&
+	    (!hints_get(&t->hints, "write_disposition") ||
+	        !hints_get(&t->hints, "resource"));
+}
+
 static int
 read_table(struct schema *s, const struct json *v, struct error *err)
 {
@@ -431,10 +439,21 @@ static const char default_normalizers[] =
 static int
 complete(struct schema *s, struct error *err)
 {
+	char before[64] = "";
+	bool lacks = false;
+
 	if (schema_migrate(s, err) < 0 || check_parents(s, err) < 0)
 		return -1;
+	for (size_t i = 0; i < s->table_count && !lacks; i++)
+		lacks = lacks_defaults(s->tables[i]);
+	if (lacks)
+		schema_hash(s, before);
 	for (size_t i = 0; i < s->table_count; i++)
 		table_defaults(s->tables[i]);
+	/* As dlt does, which saves tables with keys that hints of nested tables
+	 * have made without a disposition. */
+	if (lacks && strcmp(before, s->hash) == 0)
+		schema_bump(s);
 	if (!hints_get(&s->hints, "settings"))
 		hints_set(&s->hints, "settings", "{}");
 	if (!hints_get(&s->hints, "normalizers"))

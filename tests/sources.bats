@@ -199,3 +199,93 @@ END
   refused '[[resources]]\nname = "x"\nfile = "x"\nmax_table_nesting = -1\n' \
     '4:21: "max_table_nesting" is no whole number from 0'
 }
+
+# ---- hints of nested tables ----
+
+nested_source() {
+  cat >t.toml <<'END'
+[[resources]]
+name = "a"
+file = "a.jsonl"
+primary_key = "id"
+write_disposition = "merge"
+[resources.nested_hints.l.columns.q]
+data_type = "text"
+[resources.nested_hints."l.z".columns.v]
+data_type = "double"
+[resources.nested_hints.m]
+primary_key = "id"
+write_disposition = "merge"
+columns.x.data_type = "bigint"
+[resources.nested_hints.n]
+merge_key = ["id"]
+END
+  echo '{"id":1,"l":[{"q":1,"z":[{"v":1}]}],"m":[{"id":5,"x":1,"deep":[{"y":1}]}],"n":[{"id":6}]}' >a.jsonl
+}
+
+@test "nested_hints: types of nested tables, and tables of their own by a key" {
+  nested_source
+  dlt-extract -q -p p -s t.toml
+  echo '{"id":1,"m":[{"id":5,"x":2}],"n":[]}' >a.jsonl
+  dlt-extract -q -p p -s t.toml
+  quiet dlt-normalize -q -p p --for sqlite
+  quiet dlt-load -q -p p sqlite:x.db
+  run -0 sqlite3 x.db "SELECT count(*), max(x), typeof(x) FROM a__m"
+  assert_output '1|2|integer'
+  # of rows that have no key, those that came stay
+  [ "$(sqlite3 x.db 'SELECT count(*) FROM a__n')" = 1 ]
+  [ "$(sqlite3 x.db 'SELECT count(*) FROM a__l')" = 0 ]
+  run -0 jq -c '.tables.a__m.columns | [._dlt_root_id.root_key, has("_dlt_parent_id"), ._dlt_load_id.data_type]' \
+    data/pipelines/p/schemas/p.schema.json
+  assert_output '[true,false,"text"]'
+}
+
+@test "nested_hints: errors, and what has no effect" {
+  refused '[[resources]]\nname = "x"\nfile = "x"\n[resources.nested_hints.l]\nkey = "id"\n' \
+    '5:1: unknown key "key"'
+  refused '[[resources]]\nname = "x"\nfile = "x"\n[resources.nested_hints."l."]\nmerge_key = "id"\n' \
+    '4:25: "l." is no path to a nested table'
+  refused '[[resources]]\nname = "x"\nfile = "x"\n[resources.nested_hints.l]\nwrite_disposition = "merg"\n' \
+    '5:'
+  echo '{"id":1,"l":[1]}' >x
+  printf '[[resources]]\nname = "x"\nfile = "x"\n[resources.nested_hints.l]\nwrite_disposition = "replace"\n' >w.toml
+  run -0 dlt-extract -s w.toml -o out
+  assert_output --partial 'the write disposition of a nested table has no effect'
+}
+
+@test "nested_hints: the tables that Python dlt makes of them" {
+  need_level all
+  need_dlt
+  nested_source
+  cat >t.py <<'END'
+import json, sys, tomllib
+import dlt
+hints = tomllib.load(open("t.toml", "rb"))["resources"][0]
+del hints["file"]
+hints["nested_hints"] = {tuple(path.split(".")): dlt.mark.make_nested_hints(**n) for path, n in hints["nested_hints"].items()}
+rows = [json.loads(line) for line in open("a.jsonl")]
+pipeline = dlt.pipeline("t", pipelines_dir="py", destination="duckdb")
+pipeline.extract(dlt.resource(rows, **hints))
+print(json.dumps({n: t for n, t in pipeline.default_schema.to_dict()["tables"].items() if n[0] != "_"}))
+END
+  dlt-extract -q -s t.toml -o p
+  "$DLT_PYTHON" t.py >py.json
+  diff <(jq -S . py.json) <(jq -S '.tables | with_entries(select(.key | startswith("_") | not))' p/schema.json)
+}
+
+@test "a schema of Python dlt with tables that have no disposition" {
+  need_level all
+  need_dlt sqlalchemy
+  nested_source
+  cat >t.py <<'END'
+import json, dlt
+hints = {"n": dlt.mark.make_nested_hints(merge_key="id")}
+rows = [json.loads(line) for line in open("a.jsonl")]
+pipeline = dlt.pipeline("t", destination=dlt.destinations.sqlalchemy("sqlite:///x.db"))
+pipeline.extract(dlt.resource(rows, name="a", nested_hints=hints))
+END
+  "$DLT_PYTHON" t.py
+  quiet dlt-normalize -q -p t
+  quiet dlt-load -q -p t sqlite:x.db
+  [ "$(sqlite3 x.db 'SELECT id FROM a__n')" = 6 ]
+}

@@ -3,6 +3,7 @@
 
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "common/msg.h"
 #include "common/name.h"
 #include "tools/dlt-extract/column_hint.h"
 
@@ -461,6 +462,140 @@ apply_nested(const struct table_hints *h, struct schema *s, const char *table,
 	return rc;
 }
 
+/* ---- hints of nested tables ---- */
+
+static size_t
+depth_of(const char *path)
+{
+	size_t n = 1;
+
+	for (; *path != '\0'; path++)
+		n += *path == '.';
+	return n;
+}
+
+/* The table at the path below one, and *up: the one that it is nested in. */
+static void
+nested_name(const struct naming *naming, const char *table, const char *path,
+    struct buf *name, struct buf *up)
+{
+	struct buf part = { 0 };
+
+	buf_adds(name, table);
+	while (*path != '\0') {
+		size_t len = strcspn(path, ".");
+		const char *both[2];
+
+		buf_reset(&part);
+		name_key(naming, path, len, true, &part);
+		buf_reset(up);
+		buf_adds(up, buf_str(name));
+		both[0] = buf_str(up);
+		both[1] = buf_str(&part);
+		buf_reset(name);
+		name_fragments(naming, both, 2, name);
+		path += len + (path[len] == '.');
+	}
+	buf_release(&part);
+}
+
+/* A name, or an array of them; *any: there was one. */
+static int
+add_nested_keys(struct table *t, const struct naming *naming,
+    const struct json *hints, const char *hint, bool *any, struct error *err)
+{
+	const struct json *v = json_get(hints, hint);
+	int rc = 0;
+
+	if (v == NULL)
+		return 0;
+	*any = true;
+	if (v->kind == JSON_STRING)
+		return add_key(t, naming, v->str, v->len, hint, err);
+	for (const struct json *k = v->child; k && rc == 0; k = k->next)
+		rc = add_key(t, naming, k->str, k->len, hint, err);
+	return rc;
+}
+
+static bool
+has_key(const struct table *t)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (column_has(t->columns[i], "primary_key") ||
+		    column_has(t->columns[i], "merge_key"))
+			return true;
+	return false;
+}
+
+/* With a key of its own it is a root table: only its rows come from others. */
+static int
+nested_table(struct table *t, const struct naming *naming,
+    const struct json *hints, const char *parent, const char *resource,
+    struct error *err)
+{
+	static const char *const texts[] = { "table_format", "file_format",
+		"description" };
+	const struct json *how = json_get(hints, "write_disposition");
+	struct disposition d = { 0 };
+	bool keys = false;
+	int rc = 0;
+
+	if (add_declared(t, naming, json_get(hints, "columns"), err) < 0 ||
+	    add_nested_keys(t, naming, hints, "primary_key", &keys, err) < 0 ||
+	    add_nested_keys(t, naming, hints, "merge_key", &keys, err) < 0)
+		return -1;
+	keys = keys || has_key(t);
+	set_string(t, keys ? "resource" : "parent", keys ? resource : parent);
+	if (how != NULL && !keys)
+		msg_warn(
+		    "table \"%s\": the write disposition of a nested table "
+		    "has no effect; with a primary or merge key it is a "
+		    "table of its own",
+		    t->name);
+	if (keys &&
+	    (rc = disposition_parse(&d, how ? how->str : NULL, err)) == 0)
+		rc = disposition_apply(&d, t, naming, err);
+	disposition_release(&d);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (json_get(hints, texts[i]) != NULL)
+			set_string(t, texts[i],
+			    json_get_str(hints, texts[i], ""));
+	return rc;
+}
+
+/* Short paths first: a table comes behind that in which it is nested. */
+static int
+apply_nested_hints(const struct table_hints *h, struct schema *s,
+    const char *table, const char *resource, struct error *err)
+{
+	struct buf name = { 0 }, up = { 0 };
+	size_t left = h->nested != NULL ? h->nested->count : 0;
+	int rc = 0;
+
+	for (size_t depth = 1; left != 0 && rc == 0; depth++) {
+		for (const struct json *n = h->nested->child; n && rc == 0;
+		     n = n->next) {
+			struct table *t;
+
+			if (depth_of(n->key) != depth)
+				continue;
+			left--;
+			buf_reset(&name);
+			nested_name(&s->naming, table, n->key, &name, &up);
+			t = table_new(buf_str(&name));
+			rc = nested_table(t, &s->naming, n, buf_str(&up),
+			         resource, err) < 0 ||
+			        merge_table(h, s, t, err) < 0
+			    ? -1
+			    : 0;
+			table_free(t);
+		}
+	}
+	buf_release(&name);
+	buf_release(&up);
+	return rc;
+}
+
 int
 hints_apply(const struct table_hints *h, struct schema *s, const char *table,
     const char *resource, bool *filtered, struct error *err)
@@ -475,6 +610,7 @@ hints_apply(const struct table_hints *h, struct schema *s, const char *table,
 		goto out;
 	if (!*filtered &&
 	    (merge_table(h, s, t, err) < 0 ||
+	        apply_nested_hints(h, s, table, resource, err) < 0 ||
 	        apply_nested(h, s, table, resource, err) < 0))
 		goto out;
 	rc = caps_check(h->caps, s, err);

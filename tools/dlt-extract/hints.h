@@ -29,6 +29,9 @@ struct table_hints {
 	/* of a source file, checked; or NULL */
 	const struct json *declared; /* columns: an object by name, or an array
 	                                of objects with "name" */
+	/* of a source file, checked: hints of nested tables, by the keys that
+	 * lead to them ("lines", "lines.taxes"); or NULL */
+	const struct json *nested;
 	/* of the input: {"columns":{..},"primary_key":[..]}; "keep_types":true
 	 * for one whose types give way to those that columns have; or NULL */
 	const struct json *described;

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/opt.h"
 #include "common/type.h"
+#include "tools/dlt-extract/disposition.h"
 #include "tools/dlt-extract/rest/rest_config.h"
 #include "tools/dlt-extract/source_private.h"
 
@@ -104,8 +105,18 @@ static const struct source_key resource_keys[] = {
 	{ "incremental", K(OBJECT) | K(NULL), NULL },
 	{ "parallelized", K(BOOL) | K(NULL), NULL },
 	{ "max_table_nesting", K(NUMBER), NULL },
-	{ "nested_hints", 0, later },
+	{ "nested_hints", K(OBJECT), NULL },
 	{ "references", 0, later },
+};
+
+static const struct source_key nested_keys[] = {
+	{ "columns", K(OBJECT) | K(ARRAY), NULL },
+	{ "primary_key", K(STRING) | K(ARRAY), NULL },
+	{ "merge_key", K(STRING) | K(ARRAY), NULL },
+	{ "write_disposition", K(STRING), NULL },
+	{ "table_format", K(STRING), NULL },
+	{ "file_format", K(STRING), NULL },
+	{ "description", K(STRING), NULL },
 };
 
 static const struct source_key table_name_keys[] = {
@@ -315,6 +326,35 @@ check_whole(const struct source_file *f, const struct json *r, const char *key,
 	return source_blame(f, v, false, err);
 }
 
+/* Of one nested table, whose key is the path to it. */
+static int
+check_nested(const struct source_file *f, const struct json *n,
+    struct error *err)
+{
+	const struct json *how;
+	struct disposition d = { 0 };
+	int rc;
+
+	if (n->key_len == 0 || n->key[0] == '.' ||
+	    n->key[n->key_len - 1] == '.' || strstr(n->key, "..") != NULL) {
+		error_set(err, ERR_USAGE, "\"%s\" is no path to a nested table",
+		    n->key);
+		return source_blame(f, n, true, err);
+	}
+	if (source_check_kind(f, n, n->key, K(OBJECT), err) < 0 ||
+	    source_check_keys(f, n, nested_keys, ARRAY_LEN(nested_keys), err) <
+	        0 ||
+	    check_columns(f, json_get(n, "columns"), err) < 0 ||
+	    check_strings(f, json_get(n, "primary_key"), "primary_key", err) <
+	        0 ||
+	    check_strings(f, json_get(n, "merge_key"), "merge_key", err) < 0)
+		return -1;
+	how = json_get(n, "write_disposition");
+	rc = disposition_parse(&d, how != NULL ? how->str : NULL, err);
+	disposition_release(&d);
+	return rc < 0 ? source_blame(f, how, false, err) : 0;
+}
+
 /* Of a resource, or of resource_defaults. */
 static int
 check_hints(const struct source_file *f, const struct json *r,
@@ -322,6 +362,7 @@ check_hints(const struct source_file *f, const struct json *r,
 {
 	const struct json *d = json_get(r, "write_disposition");
 	const struct json *t = json_get(r, "table_name");
+	const struct json *nested = json_get(r, "nested_hints");
 
 	if (source_check_keys(f, r, resource_keys, ARRAY_LEN(resource_keys),
 	        err) < 0 ||
@@ -342,6 +383,10 @@ check_hints(const struct source_file *f, const struct json *r,
 	if (t != NULL && t->kind == JSON_OBJECT &&
 	    source_need(f, t, "field", err) < 0)
 		return -1;
+	for (const struct json *n = nested != NULL ? nested->child : NULL;
+	     n != NULL; n = n->next)
+		if (check_nested(f, n, err) < 0)
+			return -1;
 	if (d != NULL && d->kind == JSON_OBJECT &&
 	    (source_need(f, d, "disposition", err) < 0 ||
 	        check_strings(f, json_get(d, "validity_column_names"),

@@ -245,6 +245,7 @@ take_hints(const struct source_file *f, const struct json *r,
 	h->disposition = (struct disposition){ 0 };
 	h->contract = (struct buf){ 0 };
 	h->declared = hint(f, r, "columns");
+	h->nested = hint(f, r, "nested_hints");
 	h->table_format = hint_str(f, r, "table_format");
 	h->file_format = hint_str(f, r, "file_format");
 	h->description = hint_str(f, r, "description");
