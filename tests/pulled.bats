@@ -119,6 +119,27 @@ END
   enough goes_on
 }
 
+@test "limit: of rows, of items, of time" {
+  printf '%s\n' '[{"id":1},{"id":2}]' '[{"id":3},{"id":4}]' '{"id":5}' '{"id":6}' >t.jsonl
+  limited() {
+    printf '[[resources]]\nname = "t"\ncommand = "cat t.jsonl%s"\nlimit = %s\n' "$2" "$1" >s.toml
+    quiet dlt-extract -q -o out -s s.toml
+    run -0 rows_of t out
+    echo "${#lines[@]}"
+  }
+  [ "$(limited 3 '')" -eq 3 ]
+  [ "$(limited '{ max_items = 3, count_rows = true }' '')" -eq 3 ]
+  [ "$(limited '{ max_items = 1 }' '')" -eq 2 ]
+  [ "$(limited '{ max_items = 3 }' '')" -eq 5 ]
+  timed() {
+    [ "$(limited "{ max_time = $TIME }" '; exec sleep 1000')" -eq 6 ]
+  }
+  enough timed
+  printf '[[resources]]\nname = "t"\nfile = "t.jsonl"\nlimit = { max_time = 0 }\n' >s.toml
+  fails 2 dlt-extract -q -o out -s s.toml
+  assert_output --partial '4:22: "max_time" is no number of seconds'
+}
+
 @test "max-time: errors" {
   for time in 0 -1 x 1x 1e400 '' 0x10; do
     fails 2 dlt-extract -o out --max-time "$time" t=-

@@ -573,6 +573,7 @@ make_plans(struct run *r, struct error *err)
 		r->plans[i] = (struct pull_resource){ .hints = &r->o->hints,
 			.table_from = r->o->table_from,
 			.limit = r->settings.limit,
+			.max_items = UINT64_MAX,
 			.parent = PULL_ROOT };
 	for (size_t i = 0; r->file != NULL && i < r->sources.count; i++)
 		source_file_plan(r->file, i, &r->plans[i]);

@@ -27,6 +27,8 @@ struct pipe {
 	uint64_t *taken;
 	char **kept;
 	bool *cut;
+	double until;        /* of CLOCK_MONOTONIC; 0: any time */
+	uint64_t items;      /* taken: pages, and rows that came alone */
 	struct part **parts; /* by index; NULL: not declared */
 	size_t part_count;
 	bool declared;
@@ -270,7 +272,9 @@ put_row(struct pull *p, struct pipe *pipe, struct row *row, struct error *err)
 		return row->last && pipe->lane != NULL
 		    ? lane_end_item(pipe->lane, err)
 		    : 0;
-	pipe->full = ++*pipe->taken >= pipe->plan->limit;
+	pipe->items += row->last;
+	pipe->full = ++*pipe->taken >= pipe->plan->limit ||
+	    pipe->items >= pipe->plan->max_items;
 	for (struct pipe *c = pipe->child; c != NULL; c = c->sibling)
 		channel_put(c->channel, row->data, row->len);
 	if (pipe->plan->unwritten)
@@ -301,7 +305,8 @@ pull_page(struct pull *p, struct pipe *pipe, struct error *err)
 	struct row row = { .last = true };
 	int rc = 1, end;
 
-	if (*pipe->taken >= pipe->plan->limit)
+	if (*pipe->taken >= pipe->plan->limit ||
+	    pipe->items >= pipe->plan->max_items)
 		return 0;
 	for (size_t n = 0; n < PULL_PAGE_ROWS || !row.last; n++) {
 		if (signal_pending())
@@ -321,6 +326,19 @@ pull_page(struct pull *p, struct pipe *pipe, struct error *err)
 }
 
 /* ---- turns ---- */
+
+/* Of the run, and of the resource, whose time begins now. Who follows a resource
+ * has what that left to work on, however late it is. */
+static double
+until_of(const struct pull *p, const struct pipe *pipe)
+{
+	double own = pipe->plan->max_time_s > 0
+	    ? time_monotonic() + pipe->plan->max_time_s
+	    : 0;
+	double all = pipe->parent == NULL ? p->until : 0;
+
+	return own > 0 && (all <= 0 || own < all) ? own : all;
+}
 
 static struct pipe *
 open_pipe(struct pull *p, size_t i)
@@ -346,8 +364,8 @@ open_pipe(struct pull *p, size_t i)
 	pipe->feed = feed_new(&in, (const char *const *)r->inputs, r->count,
 	    alone ? IO_BLOCK : IO_BLOCK / 4, alone ? 4 : 2,
 	    pipe->plan->set.max_expansion);
-	if (pipe->parent == NULL)
-		feed_until(pipe->feed, p->until);
+	pipe->until = until_of(p, pipe);
+	feed_until(pipe->feed, pipe->until);
 	pipe->rows = rows_new(pipe->feed, p->format);
 	pipe->taken = &p->rows[i];
 	pipe->kept = &p->kept[i];
@@ -425,12 +443,10 @@ end_pipe(struct pipe *pipe)
 		channel_close(c->channel);
 }
 
-/* Who follows a resource whose time is over has what it left to work on. */
 static bool
-is_over(const struct pull *p, const struct pipe *pipe)
+is_over(const struct pipe *pipe)
 {
-	return pipe->parent == NULL && p->until > 0 &&
-	    time_monotonic() >= p->until;
+	return pipe->until > 0 && time_monotonic() >= pipe->until;
 }
 
 static void
@@ -471,7 +487,7 @@ take_turn(struct pull *p, struct pipe *pipe, struct error *err)
 {
 	int rc;
 
-	if (is_over(p, pipe))
+	if (is_over(pipe))
 		feed_stop(pipe->feed); /* and what it has read is taken */
 	if (must_wait(pipe))
 		return 1;

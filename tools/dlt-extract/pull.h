@@ -45,6 +45,8 @@ struct pull_resource {
 	bool keeps_name;    /* tables of table_from belong to the resource; else
 	                    each is a resource of its own */
 	uint64_t limit;     /* rows; UINT64_MAX: no limit */
+	uint64_t max_items; /* pages, and rows that come alone; UINT64_MAX */
+	double max_time_s;  /* 0: any */
 	struct step *steps; /* in their order; the owner of the plan's */
 	/* What its inputs are told: all but text and resource. */
 	struct input_context input;

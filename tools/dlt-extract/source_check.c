@@ -86,7 +86,7 @@ static const struct source_key resource_keys[] = {
 	{ "from", K(STRING), NULL },
 	{ "copies", K(NUMBER), NULL },
 	{ "selected", K(BOOL), NULL },
-	{ "limit", K(NUMBER), NULL },
+	{ "limit", K(NUMBER) | K(OBJECT), NULL },
 	{ "table_name", K(STRING) | K(OBJECT), NULL },
 	{ "write_disposition", K(STRING) | K(OBJECT), NULL },
 	{ "primary_key", K(STRING) | K(ARRAY), NULL },
@@ -107,6 +107,12 @@ static const struct source_key resource_keys[] = {
 	{ "max_table_nesting", K(NUMBER), NULL },
 	{ "nested_hints", K(OBJECT), NULL },
 	{ "references", 0, later },
+};
+
+static const struct source_key limit_keys[] = {
+	{ "max_items", K(NUMBER), NULL },
+	{ "max_time", K(NUMBER), NULL },
+	{ "count_rows", K(BOOL), NULL },
 };
 
 static const struct source_key nested_keys[] = {
@@ -326,6 +332,24 @@ check_whole(const struct source_file *f, const struct json *r, const char *key,
 	return source_blame(f, v, false, err);
 }
 
+static int
+check_limit(const struct source_file *f, const struct json *v,
+    const struct json *r, struct error *err)
+{
+	const struct json *time = json_get(v, "max_time");
+
+	if (v == NULL || v->kind != JSON_OBJECT)
+		return check_whole(f, r, "limit", err);
+	if (source_check_keys(f, v, limit_keys, ARRAY_LEN(limit_keys), err) <
+	        0 ||
+	    check_whole(f, v, "max_items", err) < 0)
+		return -1;
+	if (time == NULL || strtod(time->raw, NULL) > 0)
+		return 0;
+	error_set(err, ERR_USAGE, "\"max_time\" is no number of seconds");
+	return source_blame(f, time, false, err);
+}
+
 /* Of one nested table, whose key is the path to it. */
 static int
 check_nested(const struct source_file *f, const struct json *n,
@@ -373,7 +397,7 @@ check_hints(const struct source_file *f, const struct json *r,
 	        err) < 0 ||
 	    check_table(f, json_get(r, "schema_contract"), contract_keys,
 	        ARRAY_LEN(contract_keys), err) < 0 ||
-	    check_whole(f, r, "limit", err) < 0 ||
+	    check_limit(f, json_get(r, "limit"), r, err) < 0 ||
 	    check_whole(f, r, "max_table_nesting", err) < 0 ||
 	    check_strings(f, json_get(r, "files"), "files", err) < 0 ||
 	    check_strings(f, json_get(r, "primary_key"), "primary_key", err) <

@@ -23,7 +23,8 @@ struct entry {
 	char *disposition, *primary_key, *merge_key, *nesting;
 	const char *table, *table_from;
 	struct step *steps; /* filters and maps; until a plan takes them */
-	uint64_t limit;
+	uint64_t limit, max_items;
+	double max_time_s;
 	size_t parent;  /* the entry whose rows it takes; PULL_ROOT: none */
 	bool unwritten; /* it runs only for those that take its rows */
 };
@@ -367,6 +368,27 @@ take_steps(const struct source_file *f, const struct json *r, struct entry *e,
 	return 0;
 }
 
+/* A number of rows, or dlt's add_limit(), which counts items. */
+static void
+take_limit(const struct json *v, struct entry *e)
+{
+	const struct json *items = json_get(v, "max_items");
+	const struct json *time = json_get(v, "max_time");
+
+	if (v == NULL)
+		return;
+	if (v->kind == JSON_NUMBER)
+		items = v;
+	if (v->kind == JSON_NUMBER || json_get_bool(v, "count_rows", false)) {
+		if (items != NULL)
+			e->limit = strtoull(items->raw, NULL, 10);
+	} else if (items != NULL) {
+		e->max_items = strtoull(items->raw, NULL, 10);
+	}
+	if (time != NULL)
+		e->max_time_s = strtod(time->raw, NULL);
+}
+
 static int
 take_resource(struct source_file *f, const struct json *r, struct sources *s,
     const struct table_hints *flags, struct error *err)
@@ -374,11 +396,11 @@ take_resource(struct source_file *f, const struct json *r, struct sources *s,
 	const struct json *table = hint(f, r, "table_name");
 	struct entry *e = &f->entries[f->count++];
 
-	*e = (struct entry){
-		.declared = r, .limit = UINT64_MAX, .parent = PULL_ROOT
-	};
-	if (hint(f, r, "limit") != NULL)
-		e->limit = strtoull(hint(f, r, "limit")->raw, NULL, 10);
+	*e = (struct entry){ .declared = r,
+		.limit = UINT64_MAX,
+		.max_items = UINT64_MAX,
+		.parent = PULL_ROOT };
+	take_limit(hint(f, r, "limit"), e);
 	if (table != NULL && table->kind == JSON_STRING)
 		e->table = table->str;
 	else if (table != NULL)
@@ -513,6 +535,8 @@ source_file_plan(const struct source_file *f, size_t i,
 	}
 	if (plan->limit == UINT64_MAX)
 		plan->limit = e->limit;
+	plan->max_items = e->max_items;
+	plan->max_time_s = e->max_time_s;
 }
 
 void
