@@ -345,3 +345,32 @@ for i, (x, y, w, h) in enumerate(boxes):
         assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
 END
 }
+
+@test "-0: lines of lists end with a NUL" {
+  echo '{"a":1}' | dlt-extract -q -o old t=-
+  printf '{"a":1,"b":2}\n{"a":"x"}\n' | dlt-extract -q -o new t=-
+  dlt-normalize -q -o n1 old
+  dlt-normalize -q -o n2 new
+  dlt-package ls n2 >lines
+  cmp <(dlt-package ls -0 n2 | tr '\0' '\n') lines
+  [ "$(dlt-package ls --null n2 | tr -cd '\0' | wc -c)" -eq "$(wc -l <lines)" ]
+  dlt-package diff n1 n2 >lines || [ $? -eq 3 ]
+  dlt-package diff -0 n1 n2 >nul || [ $? -eq 3 ]
+  cmp <(tr '\0' '\n' <nul) lines
+  [ "$(wc -l <nul)" -eq 0 ]
+  cmp <(dlt-package why -0 t.a__v_text n2 | tr '\0' '\n') <(dlt-package why t.a__v_text n2)
+  fails 2 dlt-package info -0 n2
+  assert_output 'dlt-package: error: info prints no list: not -0'
+  fails 2 dlt-package ls -0 --json n2
+  assert_output 'dlt-package: error: --json and --null exclude each other'
+}
+
+@test "--json: commands that change something say what they did" {
+  copy_of extracted
+  run -0 dlt-package seal --json pk
+  assert_output '{"package":"pk","sealed":true}'
+  run -0 dlt-package verify --json pk
+  assert_output '{"package":"pk","verified":true}'
+  run -0 --separate-stderr dlt-package convert --json --compression none pk
+  assert_output '{"package":"pk","converted":true}'
+}

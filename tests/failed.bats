@@ -75,7 +75,8 @@ rows() {
   fails 1 dlt-load -p p sqlite:x.db
   rows
   assert_output '1,2,3|2'
-  quiet dlt-package retry -p p "$bad"
+  quiet dlt-package retry --json -p p "$bad" >report
+  [ "$(cat report)" = "{\"load_id\":\"$bad\",\"retried\":true}" ]
   echo '{"a":4,"_dlt_load_id":"x","_dlt_id":"y"}' >"data/pipelines/p/load/normalized/$bad/new_jobs/a.1000000002.0.jsonl"
   quiet dlt-load -p p sqlite:x.db
   rows
@@ -95,7 +96,8 @@ rows() {
   fails 2 dlt-package drop -p p "$bad" </dev/null
   assert_output --partial "$bad: 1 jobs that are not in sqlite:x.db are removed; the rows of 1 others stay there"
   [ -e "data/pipelines/p/load/loaded/$bad" ]
-  quiet dlt-package drop --yes -p p "$bad"
+  quiet dlt-package drop --yes --json -p p "$bad" >report
+  [ "$(cat report)" = "{\"load_id\":\"$bad\",\"dropped\":true}" ]
   [ ! -e "data/pipelines/p/load/loaded/$bad" ]
   quiet dlt-load -p p sqlite:x.db
   fails 2 dlt-package failed

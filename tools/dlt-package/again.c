@@ -17,7 +17,8 @@
 /* ---- failed ---- */
 
 static void
-say_json(const struct failed_package *p, const struct failed_job *job)
+say_json(const struct look *l, const struct failed_package *p,
+    const struct failed_job *job)
 {
 	struct buf b = { 0 };
 	struct jsonw w;
@@ -37,7 +38,7 @@ say_json(const struct failed_package *p, const struct failed_job *job)
 	jsonw_key(&w, "reason");
 	jsonw_str(&w, job->why);
 	jsonw_end_object(&w);
-	puts(buf_str(&b));
+	look_line(l, &b);
 	buf_release(&b);
 }
 
@@ -70,7 +71,7 @@ say_job(const struct look *l, const struct failed_package *p,
 	struct buf b = { 0 };
 
 	if (l->json) {
-		say_json(p, job);
+		say_json(l, p, job);
 		return;
 	}
 	if (job->why)
@@ -79,7 +80,7 @@ say_job(const struct look *l, const struct failed_package *p,
 	for (size_t i = 0; i < b.len; i++)
 		if ((unsigned char)b.data[i] < ' ' && b.data[i] != '\t')
 			b.data[i] = '?';
-	puts(buf_str(&b));
+	look_line(l, &b);
 	buf_release(&b);
 }
 
@@ -159,9 +160,9 @@ static int
 retry_package(const struct look *l, struct workdir *w, struct failed_package *p,
     struct error *err)
 {
-	(void)l;
 	if (failed_retry(w, p, err) < 0)
 		return -1;
+	look_done(l, "load_id", p->load_id, "retried");
 	msg_info("%s: dlt-load -p %s will try %zu jobs again", p->load_id,
 	    w->name, p->count);
 	return 0;
@@ -258,6 +259,8 @@ drop_package(const struct look *l, struct workdir *w, struct failed_package *p,
 	}
 	if (rc == 0)
 		rc = failed_drop(p, err);
+	if (rc == 0)
+		look_done(l, "load_id", p->load_id, "dropped");
 	buf_release(&what);
 	free(dest);
 	return rc;

@@ -28,6 +28,7 @@ struct made {
 };
 
 struct convert {
+	const struct look *look;
 	enum codec codec;
 	struct compressor *compressor, *none;
 	const char *from; /* the package */
@@ -372,6 +373,7 @@ convert_package(struct convert *c, const char *path, const char *beside,
 		output_dir_abort(c->to);
 	} else if (!rc) {
 		msg_info("%s: %zu job files written anew", path, c->count);
+		look_done(c->look, "package", path, "converted");
 	}
 	c->to = NULL;
 	for (size_t i = 0; i < c->count; i++) {
@@ -444,7 +446,7 @@ convert_pipeline(struct convert *c, const struct look *l, struct error *err)
 int
 do_convert(const struct look *l, struct error *err)
 {
-	struct convert c = { 0 };
+	struct convert c = { .look = l };
 	int rc;
 
 	if (!l->compression)

@@ -114,7 +114,7 @@ add_member(struct jsonw *w, const char *key, const struct json *v)
 }
 
 static void
-show_json(const struct kept *k)
+show_json(const struct look *l, const struct kept *k)
 {
 	static const char *const keys[] = { "initial_value", "last_value",
 		"start_value", "unique_hashes" };
@@ -136,13 +136,13 @@ show_json(const struct kept *k)
 	for (size_t i = 0; k->is_cursor && i < ARRAY_LEN(keys); i++)
 		add_member(&w, keys[i], json_get(k->value, keys[i]));
 	jsonw_end_object(&w);
-	puts(buf_str(&b));
+	look_line(l, &b);
 	buf_release(&b);
 }
 
 /* As --set and --reset take it. */
 static void
-show_line(const struct kept *k)
+show_line(const struct look *l, const struct kept *k)
 {
 	const struct json *last = json_get(k->value, "last_value");
 	const struct json *hashes = json_get(k->value, "unique_hashes");
@@ -162,7 +162,7 @@ show_line(const struct kept *k)
 	for (size_t i = 0; i < b.len; i++)
 		if ((unsigned char)b.data[i] < ' ' && b.data[i] != '\t')
 			b.data[i] = '?';
-	puts(buf_str(&b));
+	look_line(l, &b);
 	buf_release(&b);
 }
 
@@ -177,9 +177,9 @@ show_visit(void *arg, const struct kept *k, struct error *err)
 		return 0;
 	s->found++;
 	if (s->look->json)
-		show_json(k);
+		show_json(s->look, k);
 	else
-		show_line(k);
+		show_line(s->look, k);
 	return 0;
 }
 

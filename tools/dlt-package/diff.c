@@ -28,14 +28,15 @@ say(struct diff *d, enum sign sign, const char *table, const char *column,
 
 	d->changes++;
 	if (!d->l->json) {
-		printf("%c %s%s%s", sign, table, column ? "." : "",
+		buf_addf(&b, "%c %s%s%s", sign, table, column ? "." : "",
 		    column ? column : "");
 		if (what)
-			printf(" %s: %s -> %s", what, before ? before : "none",
-			    after ? after : "none");
+			buf_addf(&b, " %s: %s -> %s", what,
+			    before ? before : "none", after ? after : "none");
 		else if (before || after)
-			printf(" %s", sign == REMOVED ? before : after);
-		putchar('\n');
+			buf_addf(&b, " %s", sign == REMOVED ? before : after);
+		look_line(d->l, &b);
+		buf_release(&b);
 		return;
 	}
 	jsonw_init(&w, &b, false);
@@ -53,7 +54,7 @@ say(struct diff *d, enum sign sign, const char *table, const char *column,
 	jsonw_key(&w, "after");
 	jsonw_str(&w, after);
 	jsonw_end_object(&w);
-	puts(buf_str(&b));
+	look_line(d->l, &b);
 	buf_release(&b);
 }
 

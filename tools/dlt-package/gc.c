@@ -92,7 +92,9 @@ say(const struct look *l, const char *key, const char *name, uint64_t bytes)
 	struct jsonw w;
 
 	if (!l->json) {
-		puts(name);
+		buf_adds(&b, name);
+		look_line(l, &b);
+		buf_release(&b);
 		return;
 	}
 	jsonw_init(&w, &b, false);
@@ -104,7 +106,7 @@ say(const struct look *l, const char *key, const char *name, uint64_t bytes)
 	jsonw_key(&w, "removed");
 	jsonw_bool(&w, !l->dry_run);
 	jsonw_end_object(&w);
-	puts(buf_str(&b));
+	look_line(l, &b);
 	buf_release(&b);
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/jsonw.h"
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/msg.h"
 #include "tools/dlt-package/look.h"
@@ -11,22 +11,9 @@
 static void
 say_verified(const struct look *l, const char *what)
 {
-	struct buf b = { 0 };
-	struct jsonw w;
-
-	if (!l->json) {
+	if (!l->json)
 		msg_info("%s: undamaged", what);
-		return;
-	}
-	jsonw_init(&w, &b, false);
-	jsonw_object(&w);
-	jsonw_key(&w, "package");
-	jsonw_str(&w, what);
-	jsonw_key(&w, "verified");
-	jsonw_bool(&w, true);
-	jsonw_end_object(&w);
-	puts(buf_str(&b));
-	buf_release(&b);
+	look_done(l, "package", what, "verified");
 }
 
 /* Reading a job to its end checks it against the manifest. */
@@ -73,6 +60,8 @@ do_seal(const struct look *l, struct error *err)
 	if (!path)
 		return -1;
 	rc = package_seal(path, err);
+	if (!rc)
+		look_done(l, "package", path, "sealed");
 	free(path);
 	return rc;
 }
@@ -88,28 +77,31 @@ struct why {
 };
 
 static void
-print_place(const struct json *r)
+print_place(const struct look *l, const struct json *r)
 {
+	struct buf b = { 0 };
 	const char *value = json_get_str(r, "value", NULL);
 	long long line = json_get_int(r, "line", 0);
 	long long byte = json_get_int(r, "byte", -1);
 
-	printf("%s.%s\t%s\t%s:%lld", json_get_str(r, "table", ""),
+	buf_addf(&b, "%s.%s\t%s\t%s:%lld", json_get_str(r, "table", ""),
 	    json_get_str(r, "column", ""), json_get_str(r, "data_type", ""),
 	    json_get_str(r, "input", ""),
 	    line ? line : json_get_int(r, "row", 0));
 	if (byte >= 0)
-		printf(" (byte %lld)", byte);
+		buf_addf(&b, " (byte %lld)", byte);
 	if (value) /* JSON as it was written */
-		printf("\tvalue %s", value);
+		buf_addf(&b, "\tvalue %s", value);
 	if (json_get_str(r, "instead_of", NULL))
-		printf("\tcould not enter %s; --column %s.%s:%s at extract "
-		       "would avoid it",
+		buf_addf(&b,
+		    "\tcould not enter %s; --column %s.%s:%s at extract "
+		    "would avoid it",
 		    json_get_str(r, "instead_of", ""),
 		    json_get_str(r, "table", ""),
 		    json_get_str(r, "instead_of", ""),
 		    json_get_str(r, "data_type", ""));
-	putchar('\n');
+	look_line(l, &b);
+	buf_release(&b);
 }
 
 static int
@@ -129,7 +121,7 @@ why_line(struct why *y, const char *line, size_t len, struct error *err)
 			if (y->look->json)
 				printf("%.*s\n", (int)len, line);
 			else
-				print_place(doc.root);
+				print_place(y->look, doc.root);
 		}
 	}
 	json_release(&doc);
@@ -157,6 +149,63 @@ why_visit(void *arg, struct package_in *in, enum package_event event,
 	return 0;
 }
 
+/* The load ids of a pipeline that normalize has written, oldest first. */
+static int
+why_packages(const struct look *l, char **names[2], size_t count[2],
+    struct error *err)
+{
+	struct workdir w = { 0 };
+	int rc;
+
+	if (workdir_open(&w, l->pipeline, false, err))
+		return -1;
+	/* in this order: one that is loaded meanwhile is in both */
+	rc = workdir_list(&w, "load/normalized", &names[1], &count[1], err) ||
+	        workdir_list(&w, "load/loaded", &names[0], &count[0], err)
+	    ? -1
+	    : 0;
+	workdir_close(&w);
+	return rc;
+}
+
+/* A column comes from one package, and is in the schemas of all that follow:
+ * without a load id each package of the pipeline is looked at, the newest first,
+ * until one has made it. */
+static int
+why_pipeline(struct why *y, struct error *err)
+{
+	char **names[2] = { NULL, NULL };
+	size_t count[2] = { 0, 0 };
+	struct look one = *y->look;
+	int rc = why_packages(y->look, names, count, err);
+
+	/* what normalize has written last is not loaded yet */
+	for (size_t k = 2; k-- > 0 && !rc;) {
+		for (size_t i = count[k]; i-- > 0 && !rc && !y->found;) {
+			one.package = names[k][i];
+			rc = look_walk(&one, why_visit, y, err);
+		}
+	}
+	if (!rc && !count[0] && !count[1])
+		rc = error_set(err, ERR_DATA,
+		    "pipeline \"%s\" has no normalized packages",
+		    y->look->pipeline);
+	for (size_t k = 0; k < 2; k++)
+		workdir_free_names(names[k], count[k]);
+	return rc;
+}
+
+static const char *
+why_not(const struct why *y)
+{
+	if (y->look->pipeline && !y->look->package)
+		return "no package that the pipeline still has created that "
+		       "column, or Python dlt wrote it";
+	return y->recorded ? "this package did not create that column"
+	                   : "the package has no provenance.jsonl: no column "
+	                     "was created, or Python dlt wrote it";
+}
+
 int
 do_why(const struct look *l, struct error *err)
 {
@@ -168,12 +217,10 @@ do_why(const struct look *l, struct error *err)
 		    l->subject);
 	y.table_len = (size_t)(dot - l->subject);
 	y.column = dot + 1;
-	if (look_walk(l, why_visit, &y, err))
+	if (l->pipeline && !l->package ? why_pipeline(&y, err)
+	                               : look_walk(l, why_visit, &y, err))
 		return -1;
 	if (y.found)
 		return 0;
-	return error_set(err, ERR_DATA, "%s: %s", l->subject,
-	    y.recorded ? "this package did not create that column"
-	               : "the package has no provenance.jsonl: no column was "
-	                 "created, or Python dlt wrote it");
+	return error_set(err, ERR_DATA, "%s: %s", l->subject, why_not(&y));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/output.h"
 
@@ -97,4 +98,32 @@ look_walk(const struct look *l, look_visit visit, void *arg, struct error *err)
 	package_in_free(in);
 	free(path);
 	return rc;
+}
+
+void
+look_line(const struct look *l, struct buf *b)
+{
+	buf_addc(b, l->null ? '\0' : '\n');
+	fwrite(b->data, 1, b->len, stdout);
+	buf_reset(b);
+}
+
+void
+look_done(const struct look *l, const char *key, const char *name,
+    const char *done)
+{
+	struct buf b = { 0 };
+	struct jsonw w;
+
+	if (!l->json)
+		return;
+	jsonw_init(&w, &b, false);
+	jsonw_object(&w);
+	jsonw_key(&w, key);
+	jsonw_str(&w, name);
+	jsonw_key(&w, done);
+	jsonw_bool(&w, true);
+	jsonw_end_object(&w);
+	look_line(l, &b);
+	buf_release(&b);
 }

@@ -25,7 +25,8 @@ struct look {
 	double wait;             /* of convert: seconds for locks */
 	const struct opt_list *set, *reset; /* of state */
 	bool json;
-	bool yes; /* drop without asking */
+	bool null; /* lines of lists end with a NUL */
+	bool yes;  /* drop without asking */
 	/* of gc */
 	const char *keep, *older;
 	bool dry_run;
@@ -43,6 +44,13 @@ look_walk(const struct look *l, look_visit visit, void *arg, struct error *err);
 int look_schema(const struct look *l, struct schema **s, struct error *err);
 /* The directory that the operands mean, malloc'd; "-" for a stream. */
 char *look_path(const struct look *l, struct error *err);
+
+/* Prints a line of a list, or a report, and empties b. */
+void look_line(const struct look *l, struct buf *b);
+/* The report of a command that changes: with --json one line, {"KEY":name,
+ * "DONE":true}; else nothing. */
+void look_done(const struct look *l, const char *key, const char *name,
+    const char *done);
 
 /* Rows of a JSON job file, which is the current one of in: each goes to out
  * (NULL: they are only counted), one a line. */

@@ -13,7 +13,7 @@ static struct {
 	struct opt_common common;
 	const char *format, *compression;
 	const char *keep, *older;
-	bool remove_defaults;
+	bool remove_defaults, null;
 	struct opt_list set, reset;
 	bool yes, dry_run;
 	bool list_commands, list_pipelines; /* for completion */
@@ -27,6 +27,8 @@ static const struct opt options[] = {
 	    "`schema` writes JSON without what is known", NULL },
 	{ 0, "compression", "KIND", OPT_STRING, &cfg.compression,
 	    "zstd, fast, gzip or none: what `convert` makes", NULL },
+	{ '0', "null", NULL, OPT_FLAG, &cfg.null,
+	    "lines of lists end with a NUL, not a newline", NULL },
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Changes", NULL },
 	{ 0, "set", "RESOURCE.CURSOR=VALUE", OPT_LIST, &cfg.set,
 	    "`state` gets another last value of a cursor", NULL },
@@ -70,23 +72,24 @@ struct command {
 	const char *name;
 	int (*run)(const struct look *l, struct error *err);
 	const char *subject; /* what stands behind the name, or NULL */
+	bool lists;          /* prints a list: -0 is for it */
 };
 
 static const struct command commands[] = {
-	{ "ls", do_ls, NULL },
-	{ "info", do_info, NULL },
-	{ "cat", do_cat, "a TABLE" },
-	{ "verify", do_verify, NULL },
-	{ "seal", do_seal, NULL },
-	{ "schema", do_schema, NULL },
-	{ "why", do_why, "a TABLE.COLUMN" },
-	{ "failed", do_failed, NULL },
-	{ "retry", do_retry, NULL },
-	{ "drop", do_drop, NULL },
-	{ "convert", do_convert, NULL },
-	{ "state", do_state, NULL },
-	{ "diff", do_diff, "an OLD package or schema" },
-	{ "gc", do_gc, NULL },
+	{ "ls", do_ls, NULL, true },
+	{ "info", do_info, NULL, false },
+	{ "cat", do_cat, "a TABLE", false },
+	{ "verify", do_verify, NULL, false },
+	{ "seal", do_seal, NULL, false },
+	{ "schema", do_schema, NULL, false },
+	{ "why", do_why, "a TABLE.COLUMN", true },
+	{ "failed", do_failed, NULL, true },
+	{ "retry", do_retry, NULL, false },
+	{ "drop", do_drop, NULL, false },
+	{ "convert", do_convert, NULL, false },
+	{ "state", do_state, NULL, true },
+	{ "diff", do_diff, "an OLD package or schema", true },
+	{ "gc", do_gc, NULL, true },
 };
 
 static int
@@ -134,6 +137,35 @@ is_package(const char *path)
 	    !package_is_foreign(path);
 }
 
+/* Are there only options that the command has? */
+static int
+check_options(const struct command *c, const struct look *l, struct error *err)
+{
+	if ((l->format || l->remove_defaults) && c->run != do_schema)
+		return error_set(err, ERR_USAGE,
+		    "--%s is an option of schema only",
+		    l->format ? "format" : "remove-defaults");
+	if ((cfg.set.count || cfg.reset.count) && c->run != do_state)
+		return error_set(err, ERR_USAGE,
+		    "--%s is an option of state only",
+		    cfg.set.count ? "set" : "reset");
+	if (l->compression && c->run != do_convert)
+		return error_set(err, ERR_USAGE,
+		    "--compression is an option of convert only");
+	if ((l->keep || l->older || l->dry_run) && c->run != do_gc)
+		return error_set(err, ERR_USAGE, "--%s is an option of gc only",
+		    l->keep        ? "keep"
+		        : l->older ? "older"
+		                   : "dry-run");
+	if (l->null && !c->lists)
+		return error_set(err, ERR_USAGE, "%s prints no list: not -0",
+		    c->name);
+	if (l->null && l->json)
+		return error_set(err, ERR_USAGE,
+		    "--json and --null exclude each other");
+	return 0;
+}
+
 static int
 run(const struct opt_list *operands, bool *differs, struct error *err)
 {
@@ -148,7 +180,8 @@ run(const struct opt_list *operands, bool *differs, struct error *err)
 		.older = cfg.older,
 		.dry_run = cfg.dry_run,
 		.differs = differs,
-		.json = cfg.common.json };
+		.json = cfg.common.json,
+		.null = cfg.null };
 	const struct command *c;
 	size_t at = 1;
 
@@ -178,22 +211,8 @@ run(const struct opt_list *operands, bool *differs, struct error *err)
 		return error_set(err, ERR_USAGE,
 		    "%s: \"%s\" is one operand too many", c->name,
 		    operands->items[at]);
-	if ((l.format || l.remove_defaults) && c->run != do_schema)
-		return error_set(err, ERR_USAGE,
-		    "--%s is an option of schema only",
-		    l.format ? "format" : "remove-defaults");
-	if ((cfg.set.count || cfg.reset.count) && c->run != do_state)
-		return error_set(err, ERR_USAGE,
-		    "--%s is an option of state only",
-		    cfg.set.count ? "set" : "reset");
-	if (l.compression && c->run != do_convert)
-		return error_set(err, ERR_USAGE,
-		    "--compression is an option of convert only");
-	if ((l.keep || l.older || l.dry_run) && c->run != do_gc)
-		return error_set(err, ERR_USAGE, "--%s is an option of gc only",
-		    l.keep        ? "keep"
-		        : l.older ? "older"
-		                  : "dry-run");
+	if (check_options(c, &l, err))
+		return -1;
 	if (cfg.common.wait && opt_wait(cfg.common.wait, &l.wait, err))
 		return -1;
 	return c->run(&l, err);

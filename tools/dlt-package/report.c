@@ -95,12 +95,12 @@ put_rows(struct jsonw *w, uint64_t rows)
 }
 
 static void
-print_count(uint64_t n)
+add_count(struct buf *b, uint64_t n)
 {
 	if (n == UINT64_MAX)
-		printf("%12s", "-");
+		buf_addf(b, "%12s", "-");
 	else
-		printf("%12" PRIu64, n);
+		buf_addf(b, "%12" PRIu64, n);
 }
 
 static void
@@ -116,9 +116,10 @@ static const char *const states[][2] = { { "extracted", "normalize/extracted" },
 	{ "normalized", "load/normalized" }, { "loaded", "load/loaded" } };
 
 static int
-ls_state(const struct workdir *w, size_t state, struct jsonw *json,
-    struct error *err)
+ls_state(const struct look *l, const struct workdir *w, size_t state,
+    struct jsonw *json, struct error *err)
 {
+	struct buf line = { 0 };
 	char **names;
 	size_t count;
 
@@ -131,7 +132,8 @@ ls_state(const struct workdir *w, size_t state, struct jsonw *json,
 		                                           : states[state][0];
 
 		if (!json->out) {
-			printf("%-12s%s\n", word, names[i]);
+			buf_addf(&line, "%-12s%s", word, names[i]);
+			look_line(l, &line);
 		} else {
 			jsonw_object(json);
 			jsonw_key(json, "load_id");
@@ -144,6 +146,7 @@ ls_state(const struct workdir *w, size_t state, struct jsonw *json,
 		}
 		free(path);
 	}
+	buf_release(&line);
 	workdir_free_names(names, count);
 	return 0;
 }
@@ -167,7 +170,7 @@ ls_pipeline(const struct look *l, struct error *err)
 		jsonw_array(&json);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(states) && !rc; i++)
-		rc = ls_state(&w, i, &json, err);
+		rc = ls_state(l, &w, i, &json, err);
 	if (l->json && !rc) {
 		jsonw_end_array(&json);
 		jsonw_end_object(&json);
@@ -179,9 +182,9 @@ ls_pipeline(const struct look *l, struct error *err)
 }
 
 static void
-ls_jobs(const struct report *r, bool as_json)
+ls_jobs(const struct look *l, const struct report *r)
 {
-	struct buf b = { 0 };
+	struct buf b = { 0 }, line = { 0 };
 	struct jsonw w;
 
 	jsonw_init(&w, &b, false);
@@ -202,17 +205,19 @@ ls_jobs(const struct report *r, bool as_json)
 		jsonw_key(&w, "bytes");
 		jsonw_int(&w, (long long)j->bytes);
 		jsonw_end_object(&w);
-		if (!as_json) {
-			print_count(j->rows);
-			print_count(j->bytes);
-			printf("  %s\n", j->name);
+		if (!l->json) {
+			add_count(&line, j->rows);
+			add_count(&line, j->bytes);
+			buf_addf(&line, "  %s", j->name);
+			look_line(l, &line);
 		}
 	}
 	jsonw_end_array(&w);
 	jsonw_end_object(&w);
-	if (as_json)
+	if (l->json)
 		print_json(&b);
 	buf_release(&b);
+	buf_release(&line);
 }
 
 int
@@ -225,7 +230,7 @@ do_ls(const struct look *l, struct error *err)
 		return ls_pipeline(l, err);
 	rc = look_walk(l, report_visit, &r, err);
 	if (!rc)
-		ls_jobs(&r, l->json);
+		ls_jobs(l, &r);
 	report_release(&r);
 	return rc;
 }
@@ -311,6 +316,7 @@ int
 do_info(const struct look *l, struct error *err)
 {
 	struct report r = { 0 };
+	struct buf line = { 0 };
 	struct sum *sums;
 	size_t count;
 
@@ -328,11 +334,13 @@ do_info(const struct look *l, struct error *err)
 		    r.schema_name ? r.schema_name : "");
 		printf("%12s%12s%8s  %s\n", "rows", "bytes", "files", "table");
 		for (size_t i = 0; i < count; i++) {
-			print_count(sums[i].rows);
-			print_count(sums[i].bytes);
-			printf("%8" PRIu64 "  %s\n", sums[i].files,
+			add_count(&line, sums[i].rows);
+			add_count(&line, sums[i].bytes);
+			buf_addf(&line, "%8" PRIu64 "  %s", sums[i].files,
 			    sums[i].table);
+			look_line(l, &line);
 		}
+		buf_release(&line);
 	}
 	free(sums);
 	report_release(&r);
