@@ -359,6 +359,60 @@ in_turn() {
   assert_output 10
 }
 
+# ---- resources ----
+
+@test "a resource has settings of its own, whatever its rows come from" {
+  local name names=(plain packed program one two tap made)
+  mkdir .dlt
+  for name in "${names[@]}"; do
+    printf '[sources.shop.%s.data_writer]\nfile_max_items=3\n' "$name"
+  done >.dlt/config.toml
+  seq -f '{"id":%.0f}' 7 >rows.jsonl
+  gzip -k rows.jsonl
+  for name in one two; do
+    echo "CREATE TABLE $name(id integer); INSERT INTO $name VALUES (1),(2),(3),(4),(5),(6),(7);"
+  done | sqlite3 x.db
+  # its streams have those of the resource
+  cat >tap.sh <<'END'
+echo '{"type":"SCHEMA","stream":"tap","schema":{"properties":{"id":{"type":"integer"}}},"key_properties":[]}'
+sed 's/.*/{"type":"RECORD","stream":"tap","record":&}/' rows.jsonl
+END
+  cat >made.toml <<'END'
+name = "shop"
+
+[[resources]]
+name = "other"
+file = "rows.jsonl"
+
+[[resources]]
+name = "made"
+from = "other"
+command = "cat"
+END
+  dlt-extract -q --section shop -o p plain=rows.jsonl packed=rows.jsonl.gz \
+    program='exec:cat rows.jsonl' sqlite:x.db tap='singer:sh tap.sh'
+  dlt-extract -q -s made.toml -o q
+  mv q/new_jobs/made.* q/new_jobs/other.* p/new_jobs
+  for name in "${names[@]}"; do
+    echo "$name $(sizes p "$name")"
+    [ "$(sizes p "$name")" = '3 3 1' ]
+  done
+  [ "$(sizes p other)" = 7 ]
+}
+
+@test "extract.workers: copies of a command that is fed by a database" {
+  need_level all
+  snippet extract_workers
+  copies 4 2
+  seq -f 'INSERT INTO rows VALUES (%.0f);' 20 |
+    sed '1i CREATE TABLE rows(id integer);' | sqlite3 x.db
+  sed -i 's|^file = .*|database = "sqlite:x.db"\ntable = "rows"|' copies.toml
+  rm -r out tickets others
+  dlt-extract -s copies.toml -o out
+  [ "$(wc -l <tickets) $(wc -l <others)" = '4 2' ]
+  [ "$(dlt-package cat others out | wc -l)" -eq 20 ]
+}
+
 # ---- the rest ----
 
 @test "delete_completed_jobs" {
