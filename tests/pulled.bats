@@ -5,6 +5,10 @@
 
 load helper
 
+setup_file() {
+  python_dlt
+}
+
 # until_true COMMAND...
 until_true() {
   local tries=0
@@ -237,4 +241,36 @@ END
   kill "$pid"
   pid=
   exec 8>&-
+}
+
+# ---- order ----
+
+@test "round robin and fifo: page by page in the order of dlt" {
+  need_dlt
+  cat >t.py <<'END'
+import dlt, glob, gzip, json
+pages = json.load(open("pages.json"))
+def res(name):
+    def rows():
+        yield from pages[name]
+    return dlt.resource(rows, name=name, table_name="t")
+pipeline = dlt.pipeline("t", pipelines_dir="py", destination="duckdb")
+pipeline.extract(dlt.source(lambda: [res(n) for n in pages], name="s")())
+for f in sorted(glob.glob("py/t/normalize/extracted/*/new_jobs/t.*")):
+    for line in gzip.open(f, "rt"):
+        print("\n".join(r["id"] for r in json.loads(line)))
+END
+  python3 -c 'import json
+print(json.dumps({n: [[{"id": "%s%d.%d" % (n, i, k)} for k in range(2)]
+  for i in range(c)] for n, c in (("a", 5), ("b", 3), ("c", 4), ("d", 0), ("e", 1))}))' >pages.json
+  for name in a b c d e; do
+    jq -c ".$name[]" pages.json >$name.jsonl
+    printf '[[resources]]\nname = "%s"\nfile = "%s.jsonl"\ntable_name = "t"\n' $name $name
+  done >s.toml
+  for mode in round_robin fifo; do
+    rm -rf py out
+    EXTRACT__NEXT_ITEM_MODE=$mode "$DLT_PYTHON" t.py >wanted
+    quiet dlt-extract -q -o out -s s.toml --next-item-mode $mode
+    rows_of t out | jq -r .id | diff wanted -
+  done
 }
