@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031
 # Disks that are full, or break, at any point of any stage (tests/full.c, limits
 # of file sizes, a small file system): what is said, that nothing is lost or half
 # there, and that the next run, with room, brings all of it once.
@@ -283,4 +284,25 @@ has_all() {
   quiet env LD_PRELOAD="$BUILD_DIR/tests/libshim.so" SHIM_RENAME=EXDEV \
     dlt-extract -q -o disk/e events=rows.jsonl
   dlt-package verify -q disk/e
+}
+
+@test "one call that fails, at any point of a pipeline" {
+  need_level full
+  need_preload
+  reference
+  mkdir disk
+  export FULL_ONCE=1 CAUSE='No space left on device|unable to open'
+  every_point 1 extract loaded_once extract normalize load
+  every_point 1 normalize loaded_once normalize load
+  every_point 1 load loaded_once load
+}
+
+@test "a disk that breaks, at any point of package directories" {
+  need_level full
+  need_preload
+  reference
+  mkdir disk
+  export FULL_ERROR=EIO CAUSE='Input/output error|unable to open'
+  every_point 1 extract-dir loaded_once extract-dir normalize-dir load-dir
+  every_point 1 normalize-dir loaded_once normalize-dir load-dir
 }
