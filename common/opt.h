@@ -84,7 +84,7 @@ struct opt_spec {
  * the setting that -j stands for ("normalize.workers"), never NULL. */
 struct opt_common {
 	const char *pipeline, *directory, *section, *wait, *log_format,
-	    *metrics;
+	    *metrics, *trace;
 	struct opt_list config;
 	bool json, quiet, help, version, show_config, list_options;
 	bool no_progress;
@@ -128,6 +128,9 @@ struct opt_common {
 	{ 0, NULL, NULL, OPT_GROUP, NULL, "Progress", NULL },                \
 	{ 0, "metrics", "FILE", OPT_STRING, &(var).metrics,                  \
 	    "write what the run has done to FILE, for Prometheus", NULL },   \
+	{ 0, "trace", "FILE", OPT_STRING, &(var).trace,                      \
+	    "write each step, job and change of the schema to FILE, as JSON",\
+	    NULL },                                                          \
 	{ 0, "no-progress", NULL, OPT_FLAG, &(var).no_progress,              \
 	    "show no progress on a terminal, and log none", NULL }
 /* clang-format on */

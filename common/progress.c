@@ -143,6 +143,12 @@ progress_job(struct progress *p)
 		atomic_fetch_add(&p->jobs, 1);
 }
 
+struct trace *
+progress_trace(const struct progress *p)
+{
+	return p != NULL ? p->spec.trace : NULL;
+}
+
 /* ---- totals ---- */
 
 static double

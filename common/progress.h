@@ -23,11 +23,14 @@ enum progress_kind {
 	PROGRESS_LIVE, /* a display where standard error is a terminal that can */
 };
 
+struct trace;
+
 struct progress_spec {
 	const char *stage; /* "extract"; borrowed */
 	const char *name;  /* of the pipeline, or NULL; borrowed */
 	enum progress_kind kind;
-	bool quiet;    /* no display and no summary */
+	struct trace *trace; /* or NULL; borrowed */
+	bool quiet;          /* no display and no summary */
 	bool upstream; /* another tool reads what this one writes, and knows
 	                  more: it may draw first */
 };
@@ -55,6 +58,9 @@ void progress_set(struct progress_item *i, uint64_t rows, uint64_t bytes);
 void progress_expect(struct progress_item *i, uint64_t bytes);
 void progress_expect_jobs(struct progress *p, uint64_t count);
 void progress_job(struct progress *p);
+
+/* That of the spec. */
+struct trace *progress_trace(const struct progress *p);
 
 /* What a run has done so far. */
 struct progress_report {

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/msg.h"
+#include "common/trace.h"
 
 static int
 take_level(const char *text, struct error *err)
@@ -77,18 +78,28 @@ runtime_begin(struct config *c, const struct opt_common *o,
 	if (o->no_progress)
 		s.kind = PROGRESS_NONE;
 	s.quiet = o->quiet;
-	if (!o->show_config)
-		*out = progress_new(&s);
+	if (o->show_config)
+		return 0;
+	if (o->trace != NULL) {
+		s.trace = trace_new(o->trace, s.stage, s.name, err);
+		if (s.trace == NULL)
+			return error_prefix(err, "--trace: ");
+	}
+	*out = progress_new(&s);
 	return 0;
 }
 
 void
-runtime_end(struct progress *p, const struct opt_common *o, bool failed)
+runtime_end(struct progress *p, const struct opt_common *o,
+    const struct error *why)
 {
 	struct error err;
 
 	if (p != NULL && o->metrics != NULL &&
-	    metrics_write(o->metrics, p, failed, &err) < 0)
+	    metrics_write(o->metrics, p, why != NULL, &err) < 0)
 		msg_warn("--metrics: %s", err.msg);
-	progress_free(p, failed);
+	if (trace_end(progress_trace(p), p, why != NULL ? why->msg : NULL,
+	        &err) < 0)
+		msg_warn("--trace: %s", err.msg);
+	progress_free(p, why != NULL);
 }

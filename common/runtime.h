@@ -18,8 +18,10 @@
  * with --show-config). spec: without its kind and quiet. */
 int runtime_begin(struct config *c, const struct opt_common *o,
     const struct progress_spec *spec, struct progress **out, struct error *err);
-/* At the end of the run, after its threads: writes --metrics, and frees p, which
- * may be NULL. Metrics that cannot be written are worth a warning. */
-void runtime_end(struct progress *p, const struct opt_common *o, bool failed);
+/* At the end of the run, after its threads: writes --metrics and the end of
+ * --trace, and frees p, which may be NULL. What cannot be written is worth a
+ * warning. why: the error of a run that failed, else NULL. */
+void runtime_end(struct progress *p, const struct opt_common *o,
+    const struct error *why);
 
 #endif

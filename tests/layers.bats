@@ -6,7 +6,7 @@ load helper
 # From the bottom up; a module includes only what stands left of it.
 ORDER='base error mem utf8 msg progress buf output lock space move decimal timestamp shake hash checksum scan json jsonw
 yaml http sigv4 s3 opt budget pathlist zio archive zlibtext type name toml config jobwriter schema caps package
-state workdir failed secret exchange metrics runtime testhook duck parquet'
+state workdir failed secret exchange metrics trace runtime testhook duck parquet'
 
 sources() {
   (cd "$SOURCE_DIR" && find common tools -name '*.c' -o -name '*.h' -o -name '*.cc' | sort)

@@ -8,6 +8,7 @@
 #include "common/package.h"
 #include "common/runtime.h"
 #include "common/testhook.h"
+#include "common/trace.h"
 #include "tools/dlt-extract/components.h"
 #include "tools/dlt-extract/cursor/cursors.h"
 #include "tools/dlt-extract/databases.h"
@@ -507,6 +508,8 @@ finish(struct run *r, struct error *err)
 	    target_commit(&r->target, r->schema, &r->new_state, err) < 0)
 		return -1;
 	say(r);
+	trace_package(progress_trace(r->progress), r->settings.load_id,
+	    "extracted", 0);
 	return 0;
 }
 
@@ -755,7 +758,7 @@ extract_run(struct extract_options *o, struct error *err)
 	count = r.sources.count;
 	rc = 0;
 out:
-	runtime_end(r.progress, &o->common, rc < 0);
+	runtime_end(r.progress, &o->common, rc < 0 ? err : NULL);
 	/* Who uses it wrongly may not expect a stream at all. */
 	if (rc < 0 && err->code != ERR_USAGE && r.target.load_id == NULL &&
 	    o->output == NULL && o->common.pipeline == NULL &&

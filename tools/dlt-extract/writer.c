@@ -4,6 +4,7 @@
 #include "common/jobwriter.h"
 #include "common/jsonw.h"
 #include "common/mem.h"
+#include "common/trace.h"
 #include "tools/dlt-extract/frames.h"
 #include "tools/dlt-extract/pylen.h"
 
@@ -158,6 +159,8 @@ close_job(struct lane *l, struct error *err)
 	l->files++;
 	if (l->job_origins.len != 0)
 		buf_addc(&l->job_origins, ']');
+	trace_job(progress_trace(l->w->spec.progress), NULL, job_out_name(job),
+	    l->table, l->job_rows, job_out_size(job));
 	return job_out_close(job, l->job_rows,
 	    l->job_origins.len == 0 ? NULL : buf_str(&l->job_origins), err);
 }

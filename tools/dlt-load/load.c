@@ -8,6 +8,7 @@
 #include "common/pathlist.h"
 #include "common/testhook.h"
 #include "common/timestamp.h"
+#include "common/trace.h"
 #include "tools/dlt-load/rowpipe.h"
 
 #include <ctype.h>
@@ -241,6 +242,8 @@ insert_all(struct loader *l, struct rowpipe *p, const struct load_job *job,
 static void
 tell_job(const struct loader *l, const struct load_job *job, uint64_t rows)
 {
+	trace_job(progress_trace(l->progress), l->load_id, job->id,
+	    job->table ? job->table->name : NULL, rows, 0);
 	if (l->dest->ops->copy) {
 		msg_info("%s: %s: %s", l->load_id, job->id,
 		    job->table ? "copied" : "noted");
@@ -556,6 +559,7 @@ load_tell(struct loader *l, const char *path, const char *status)
 	else
 		msg_info("%s: %s, %llu rows", l->load_id, status,
 		    (unsigned long long)l->rows);
+	trace_package(progress_trace(l->progress), l->load_id, status, 0);
 	if (l->print && path) {
 		struct error gone;
 

@@ -11,6 +11,7 @@
 #include "common/msg.h"
 #include "common/output.h"
 #include "common/testhook.h"
+#include "common/trace.h"
 #include "tools/dlt-load/meanwhile.h"
 #include "tools/dlt-load/pool.h"
 
@@ -135,6 +136,15 @@ note_updates(struct dir_load *d, const struct buf *added, struct error *err)
 	return rc;
 }
 
+static void
+note_change(struct dir_load *d, const char *members)
+{
+	char *object = xasprintf("{%s}", members);
+
+	trace_schema(progress_trace(d->l->progress), d->l->load_id, object);
+	free(object);
+}
+
 static int
 init_package(struct dir_load *d, struct error *err)
 {
@@ -149,6 +159,8 @@ init_package(struct dir_load *d, struct error *err)
 	if (ops->commit(d->l->dest, err) < 0)
 		goto out;
 	TEST_HOOK("load_init_committed");
+	if (added.len)
+		note_change(d, buf_str(&added));
 	if (d->pipeline && note_updates(d, &added, err) < 0)
 		goto out;
 	rc = 0;

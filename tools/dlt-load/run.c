@@ -757,7 +757,7 @@ load_run(const struct load_options *o, bool *changes, struct error *err)
 	if (o->plan)
 		r.loader.plan = &plan;
 	rc = run_all(&r, err);
-	runtime_end(r.loader.progress, &o->common, rc < 0);
+	runtime_end(r.loader.progress, &o->common, rc < 0 ? err : NULL);
 	if (rc < 0 && o->common.json && !r.reported)
 		print_report(&r, err->msg);
 	*changes = plan.changes;

@@ -213,7 +213,7 @@ run(struct config *c, struct opt_list *operands, int *status, struct error *err)
 	while ((unused = config_unused(c, &at)))
 		msg_warn("-c %s: no setting of dlt-normalize", unused);
 	rc = wiring_run(&w, err);
-	runtime_end(w.set.progress, &cfg.common, rc != 0);
+	runtime_end(w.set.progress, &cfg.common, rc ? err : NULL);
 	if (!rc && cfg.plan) {
 		plan_print(&plan, &w.totals.load_ids);
 		*status = plan.changes ? EXIT_SCHEMA : EXIT_DONE;

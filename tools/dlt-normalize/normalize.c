@@ -8,6 +8,7 @@
 #include "common/jsonw.h"
 #include "common/mem.h"
 #include "common/output.h"
+#include "common/trace.h"
 #include "tools/dlt-normalize/arrow.h"
 #include "tools/dlt-normalize/model.h"
 #include "tools/dlt-normalize/pool.h"
@@ -409,6 +410,11 @@ write_files(struct run *r, struct error *err)
 	if (r->set->rejects && rejects_commit(r->set->rejects, err))
 		goto out;
 	r->totals->rejects += rejects;
+	if (b.len > 2) /* not {} */
+		trace_schema(progress_trace(r->set->progress), r->load_id,
+		    buf_str(&b));
+	trace_package(progress_trace(r->set->progress), r->load_id,
+	    "normalized", rejects);
 	rc = package_out_finish(r->out, r->schema->hash, rejects, err);
 out:
 	buf_release(&b);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/trace.h"
 #include "tools/dlt-normalize/spool.h"
 #include "tools/dlt-normalize/writer_private.h"
 
@@ -70,6 +71,15 @@ codec_of(int fd)
 	return CODEC_NONE;
 }
 
+static int
+close_traced(struct writer *w, struct job_out *job, const struct table *table,
+    uint64_t rows, struct error *err)
+{
+	trace_job(progress_trace(w->cfg.progress), NULL, job_out_name(job),
+	    table->name, rows, job_out_size(job));
+	return job_out_close(job, rows, NULL, err);
+}
+
 /* A job file that is there already. */
 static int
 write_whole(struct writer *w, const struct table *table, const char *format,
@@ -87,7 +97,7 @@ write_whole(struct writer *w, const struct table *table, const char *format,
 	job = job_out_open(w->cfg.out, table->name, format, codec_of(fd), err);
 	rc = job ? copy_file(fd, path, job, err) : -1;
 	close(fd);
-	return rc ? -1 : job_out_close(job, rows, NULL, err);
+	return rc ? -1 : close_traced(w, job, table, rows, err);
 }
 
 int
@@ -172,7 +182,7 @@ close_job(struct writer *w, struct track *t, struct error *err)
 	t->job = NULL;
 	format_plan_unref(t->job_plan);
 	t->job_plan = NULL;
-	return job_out_close(job, t->job_rows, NULL, err);
+	return close_traced(w, job, t->table, t->job_rows, err);
 }
 
 static int
