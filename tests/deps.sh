@@ -8,8 +8,8 @@ RUN_PACKAGES=(sqlite3 zstd)
 TEST_PACKAGES=(bats bats-assert bats-support jq python3 python3-venv sqlite3 zstd
   xz-utils bzip2 lz4 make bsdutils procps dpkg-dev
   mandoc universal-ctags tmux zsh fish)
-# Servers, for --all.
-SERVER_PACKAGES=(postgresql postgresql-client clickhouse-server openssl)
+# Servers and a tracer, for --all.
+SERVER_PACKAGES=(postgresql postgresql-client clickhouse-server openssl strace)
 CI_PACKAGES=(clang clang-format-14 shellcheck git libclang-rt-14-dev)
 
 # libduckdb DIR: the path of DuckDB's library: that of DLT_LIBDUCKDB, or one that
