@@ -103,6 +103,10 @@ page() {
   page dlt.7 9
 }
 
+@test "examples of dlt-config(5)" {
+  page dlt-config.5 1
+}
+
 @test "dlt-package(5) has none" {
   man_examples dlt-package.5 examples-of-page
   [ -z "$(find examples-of-page -type f)" ]

@@ -202,3 +202,19 @@ completes() {
   bash -c 'dlt-normalize -q -o out in >&- <&-'
   dlt-package verify out
 }
+
+# settings PAGE: those that its CONFIGURATION or SETTINGS describes
+settings() {
+  sed -nE '/^\.Sh (CONFIGURATION|SETTINGS)/,/^\.Sh (ENV|FILES|EXIT)/p' "$SOURCE_DIR/man/$1" |
+    sed -n 's/^\.It Va //p' | sed 's/ Pq .*//; s/ , /\n/g' | sort -u
+}
+
+@test "dlt-config(5) lists the settings of all pages" {
+  for tool in extract normalize load; do
+    settings "dlt-$tool.1"
+  done | sort -u >wanted
+  [ "$(wc -l <wanted)" -gt 40 ]
+  settings dlt-config.5 | comm -23 wanted - >missing
+  cat missing
+  [ ! -s missing ]
+}
