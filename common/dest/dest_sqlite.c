@@ -189,26 +189,36 @@ open_file(const char *path, bool read_only, sqlite3 **db)
 	                 : sqlite3_open_v2(path, db, flags, NULL);
 }
 
+/* SQLite counts its cache in pages of the size that it knows when this is said:
+ * that of a file that exists becomes known with the first transaction. */
+static int
+limit_cache(struct sqlite_dest *s, struct error *err)
+{
+	char pragma[48];
+
+	snprintf(pragma, sizeof(pragma), "PRAGMA main.cache_size = -%d",
+	    s->cache_kib);
+	return sqlite_exec(s, pragma, err);
+}
+
 static int
 open_database(struct sqlite_dest *s, const struct dest_settings *set,
     struct error *err)
 {
 	double wait = set->wait_s < 0 ? BUSY_TIMEOUT_S : set->wait_s;
-	int cache = CACHE_KIB;
 	char pragma[96];
 
+	s->cache_kib = CACHE_KIB;
 	if (set->cache && set->cache / 1024 < CACHE_KIB)
-		cache = (int)(set->cache / 1024);
+		s->cache_kib = (int)(set->cache / 1024);
 	if (open_file(s->path, set->read_only, &s->db) != SQLITE_OK)
 		return s->db ? sqlite_fail(s, "", err)
 		             : error_set(err, ERR_IO, "out of memory");
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db,
 	    wait > 2e6 ? 2000000000 : (int)(wait * 1e3));
-	snprintf(pragma, sizeof(pragma),
-	    "PRAGMA cache_size = -%d; PRAGMA page_size = %d", cache,
-	    PAGE_BYTES);
-	return sqlite_exec(s, pragma, err);
+	snprintf(pragma, sizeof(pragma), "PRAGMA page_size = %d", PAGE_BYTES);
+	return sqlite_exec(s, pragma, err) < 0 ? -1 : limit_cache(s, err);
 }
 
 /* Is nothing in the file, which we have made? */
@@ -304,7 +314,7 @@ sqlite_begin(struct dest *d, struct error *err)
 	rc = sqlite_exec(s, "BEGIN IMMEDIATE", err);
 	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
 	if (!moved)
-		return rc;
+		return rc < 0 ? -1 : limit_cache(s, err);
 	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return error_set(err, ERR_TEMP,
 	    "the database was removed by another process meanwhile");

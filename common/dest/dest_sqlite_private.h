@@ -18,6 +18,7 @@ struct sqlite_dest {
 	struct dest base;
 	sqlite3 *db; /* NULL: read only, and there is no such file */
 	char *path;
+	int cache_kib;
 	bool created;    /* by us: removed again when it stays empty */
 	bool staging;    /* attached */
 	bool jobs_table; /* is known to be there */
