@@ -59,6 +59,11 @@ int config_set_all(struct config *c, const struct opt_list *settings,
  * with *at = 0. For a warning after everything has been looked up. */
 const char *config_unused(const struct config *c, size_t *at);
 
+/* Warns of keys of the files, in sections of the stage ("extract", ..), that are
+ * settings neither of the tools nor of Python dlt. Sections of sources,
+ * destinations and others may be anybody's. */
+void config_check(struct config *c, const char *stage);
+
 struct config_context {
 	const char *pipeline; /* or NULL: tried first as a prefix (rule 5) */
 	const char *path[4];  /* E, e.g. {"sources", "mod", "name"} */

@@ -71,8 +71,10 @@ runtime_begin(struct config *c, const struct opt_common *o,
 	struct progress_spec s = *spec;
 	const char *text = NULL;
 
-	if (messages(c, o, spec->name, err) < 0 ||
-	    config_string(c, &ctx, "progress", &text, err) < 0 ||
+	if (messages(c, o, spec->name, err) < 0)
+		return -1;
+	config_check(c, spec->stage);
+	if (config_string(c, &ctx, "progress", &text, err) < 0 ||
 	    progress_parse(text, &s.kind, err) < 0)
 		return -1;
 	if (o->no_progress)
