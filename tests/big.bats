@@ -76,7 +76,7 @@ stays_lean() {
   size=$(stat -c %s "$INPUT")
   case ${DLT_TEST_LEVEL:-base} in
     base) [ "$size" -gt 30000000 ] ;;
-    all) [ "$size" -gt 150000000 ] ;;
+    all) [ "$size" -gt 110000000 ] ;;
     full) [ "$size" -gt 1000000000 ] ;;
   esac
 }
