@@ -24,11 +24,13 @@ static const char *const extract[] = { "workers", "max_parallel_items",
 	"max_expansion" };
 static const char *const normalize[] = { "workers", "pool_type", "start_method",
 	"run_sleep", "destination_capabilities", "loader_file_format",
-	"max_memory" };
+	"max_memory", "normalize_volume_path", "load_volume_path",
+	"delete_completed_jobs", "add_dlt_id", "add_dlt_load_id" };
 static const char *const load[] = { "workers", "pool_type", "start_method",
 	"run_sleep", "parallelism_strategy", "raise_on_failed_jobs",
 	"raise_on_max_retries", "truncate_staging_dataset",
-	"start_new_jobs_on_signal", "delete_completed_jobs" };
+	"start_new_jobs_on_signal", "delete_completed_jobs",
+	"load_volume_path" };
 static const char *const schema[] = { "naming", "json_normalizer",
 	"allow_identifier_change_on_table_with_data",
 	"use_break_path_on_normalize", "external_schema_format",

@@ -116,8 +116,6 @@ struct opt_common {
 	    "say what is done; twice: in detail", NULL },                    \
 	{ 0, "log-format", "text|logfmt|json", OPT_STRING,                   \
 	    &(var).log_format, "how messages look", NULL },                  \
-	{ 0, "show-config", NULL, OPT_FLAG, &(var).show_config,              \
-	    "print each setting, its value and its origin, and exit", NULL },\
 	{ 'h', "help", NULL, OPT_FLAG, &(var).help,                          \
 	    "print this help and exit", NULL },                              \
 	{ 'V', "version", NULL, OPT_FLAG, &(var).version,                    \
@@ -125,14 +123,16 @@ struct opt_common {
 	{ 0, "list-options", NULL, OPT_FLAG, &(var).list_options, NULL, NULL }
 /* Those of the three stages, before OPT_COMMON(). */
 #define OPT_STAGE(var)                                                       \
-	{ 0, NULL, NULL, OPT_GROUP, NULL, "Progress", NULL },                \
+	{ 0, NULL, NULL, OPT_GROUP, NULL, "Progress, settings", NULL },      \
 	{ 0, "metrics", "FILE", OPT_STRING, &(var).metrics,                  \
 	    "write what the run has done to FILE, for Prometheus", NULL },   \
 	{ 0, "trace", "FILE", OPT_STRING, &(var).trace,                      \
 	    "write each step, job and change of the schema to FILE, as JSON",\
 	    NULL },                                                          \
 	{ 0, "no-progress", NULL, OPT_FLAG, &(var).no_progress,              \
-	    "show no progress on a terminal, and log none", NULL }
+	    "show no progress on a terminal, and log none", NULL },          \
+	{ 0, "show-config", NULL, OPT_FLAG, &(var).show_config,              \
+	    "print each setting, its value and its origin, and exit", NULL }
 /* clang-format on */
 
 /*

@@ -67,6 +67,11 @@ futures_poll_interval = 0.1
 copy_on_fork = true
 [normalize]
 start_method = "spawn"
+normalize_volume_path = "n"
+load_volume_path = "l"
+delete_completed_jobs = false
+add_dlt_id = false
+add_dlt_load_id = false
 [normalize.parquet_normalizer]
 add_dlt_load_id = true
 [normalize.data_writer]
@@ -84,6 +89,7 @@ location = "US"
 dlthub_telemetry = false
 [load]
 start_new_jobs_on_signal = true
+load_volume_path = "l"
 [tool.other]
 extract = 1
 END

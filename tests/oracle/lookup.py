@@ -58,8 +58,9 @@ class Case:
         os.makedirs(folder, exist_ok=True)
         for name, items in self.files.items():
             done, text = set(), []
-            for place, value in items:
-                # tables that are also values of others cannot be written
+            # outer tables first: tomlkit, and so dlt, refuses some that come behind inner ones
+            for place, value in sorted(items, key=lambda item: len(item[0])):
+                # a table is written once
                 if tuple(place) in done:
                     continue
                 done.add(tuple(place))
